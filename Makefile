@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # An option counts only on make's own command line: an exported SECONDS may be a shell's clock.
 option = $(if $(and $(filter command,$(origin $1)),$($1)),--$2 '$($1)')
 
-.PHONY: help run test goldens check rules bench-rules bench-build bench-probe pictures format lock clean set-up set-up-dev tools
+.PHONY: help run test goldens check rules bench-rules bench-build bench-probe bench-checks pictures format lock clean set-up set-up-dev tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -46,6 +46,9 @@ bench-build: set-up-dev ## measure the generator [CHECK=1]
 
 bench-probe: set-up-dev ## measure the prober [CHECK=1] [QUICK=1]
 	$(BIN)/python -m tests.benchmarks.probe $(if $(CHECK),--check) $(if $(QUICK),--quick)
+
+bench-checks: set-up-dev tools ## measure the checks of specs [CHECK=1]
+	$(BIN)/python -m tests.benchmarks.checks $(if $(CHECK),--check)
 
 pictures: set-up tools ## draw the pictures of the README anew; needs chromium
 	$(BIN)/python -m exporter.devstack.pictures

@@ -166,7 +166,7 @@ def _run_to_exit(coroutine: Coroutine[None, None, Result]) -> Result:
     from exporter.httpclient.auth import CredentialsError
     from exporter.journal.sqlite import JournalError
     from exporter.leaderelection import LockError
-    from exporter.listener import ListenError
+    from exporter.listener.server import ListenError
     from exporter.plugins import PluginError
 
     try:
@@ -208,7 +208,7 @@ def _format_outcomes(outcomes: "list[ProbeOutcome]") -> str:
     for outcome in outcomes:
         for run in outcome.runs:
             lines.append(f"{run.probe} ({run.path}): {run.verdict}, {run.reason}")
-            lines += [f"  {stage:<24} {seconds:8.3f} s" for stage, seconds in run.stages.items()]
+            lines += [f"  {stage:<24} {bounds:8.3f} s" for stage, bounds in run.stages.items()]
         lines += [
             f"{criterion}: {'passed' if passed else 'FAILED'}"
             for criterion, passed in outcome.checks

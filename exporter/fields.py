@@ -76,6 +76,12 @@ def _check_dns_label(value: str) -> str:
     return value
 
 
+def _check_host_name(value: str) -> str:
+    if not _HOST.fullmatch(value) or ":" in value:
+        raise ValueError(f"{value!r} is not a host name; write it without scheme and port")
+    return value
+
+
 def _check_label_name(value: str) -> str:
     if not _LABEL_NAME.fullmatch(value):
         raise ValueError(f"{value!r} is not a label name; use letters, digits and _")
@@ -103,5 +109,6 @@ AddressField = Annotated[Address, PlainValidator(_parse_address)]
 Url = Annotated[str, AfterValidator(_check_url)]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_check_file_name)]
 LabelName = Annotated[str, AfterValidator(_check_label_name)]
+HostName = Annotated[str, AfterValidator(_check_host_name)]
 DnsLabel = Annotated[str, AfterValidator(_check_dns_label)]
 CanaryName = Annotated[str, AfterValidator(_check_canary_name)]

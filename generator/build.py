@@ -12,7 +12,6 @@ from generator.outputs import load_formats
 from generator.pipeline import BuildPlan, BuildSettings
 from generator.profiles import load_profiles
 from generator.sli_plugins import SliPlugin
-from slos.schema.loader import parse_specs
 from slos.schema.problem import Problem
 from slos.schema.spec import LocatedSpec
 
@@ -41,6 +40,7 @@ def plan_inputs(
     *,
     out: str,
     read_settings: ReadSettings | None = None,
+    keep_going: bool = False,
 ) -> BuildPlan:
     """Read and plan spec files; files that cannot be read are among the problems.
 
@@ -49,9 +49,11 @@ def plan_inputs(
         settings: settings of the build.
         out: output path, which must not be one of the inputs.
         read_settings: settings of reading.
+        keep_going: leave out what has errors, instead of building nothing.
     """
     read_settings = read_settings or ReadSettings()
-    sources, problems = read_sources(inputs, read_settings.file_filter)
+    sources, read_problems = read_sources(inputs, read_settings.file_filter)
+    problems: list[Problem] = []
     if read_settings.windows:
         windows, new_problems = read_windows(read_settings.windows)
         problems += new_problems
@@ -59,19 +61,28 @@ def plan_inputs(
     plugins, new_problems = _read_sli_plugins(sources, read_settings.plugins)
     problems += new_problems
     settings = replace(settings, sli_plugins=plugins)
-    build_plan = pipeline.plan_build(sources, settings)
     problems += find_output_conflicts(inputs, sources, out)
+    if keep_going:
+        build_plan = pipeline.plan_valid_parts(sources, settings)
+        build_plan = replace(build_plan, left_out=(*read_problems, *build_plan.left_out))
+    else:
+        build_plan = pipeline.plan_build(sources, settings)
+        problems = [*read_problems, *problems]
     return replace(build_plan, problems=(*problems, *build_plan.problems))
 
 
 def read_specs(
-    inputs: Sequence[Path], *, lenient: bool, out: str, plugins: Sequence[Path] = ()
+    inputs: Sequence[Path],
+    settings: BuildSettings,
+    *,
+    out: str,
+    plugins: Sequence[Path] = (),
 ) -> tuple[list[LocatedSpec], list[Problem]]:
     """Read spec files without planning anything, in the order of their names.
 
     Args:
         inputs: spec files and folders of them.
-        lenient: pass over unknown keys.
+        settings: settings of parsing.
         out: output path.
         plugins: folders of SLI plugins; their queries replace them.
     """
@@ -81,7 +92,7 @@ def read_specs(
     problems += new_problems
     located = []
     for source in sorted(sources, key=lambda source: str(source.path)):
-        found, new_problems = parse_specs(source.data, source.display_name, lenient=lenient)
+        found, new_problems = pipeline.parse_source(source, settings)
         problems += new_problems
         specs, new_problems = pipeline.apply_sli_plugins(found, sli_plugins)
         located += specs

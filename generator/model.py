@@ -3,7 +3,7 @@
 Every default is already decided here; `resolve` does that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -13,6 +13,7 @@ from slos.schema.runbook import Runbook, get_empty_runbook
 from slos.schema.sli_signal import SliSignal
 from slos.schema.spec import Spec
 from slos.schema.units import Duration
+from slos.schema.yaml.parts import Place
 
 
 class AlertSeverity(StrEnum):
@@ -202,11 +203,16 @@ Rule = RecordingRule | AlertingRule
 
 @dataclass(frozen=True, slots=True)
 class RuleGroup:
-    """Rules evaluated in order every `interval`; None means Prometheus' global interval."""
+    """Rules evaluated in order every `interval`; None means Prometheus' global interval.
+
+    Attributes:
+        slo: id of the SLO that the group belongs to; empty for a standalone group.
+    """
 
     name: str
     interval: Duration | None
     rules: tuple[Rule, ...]
+    slo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,11 +275,14 @@ class Artifact:
 
     Attributes:
         keeps_notes: whether the team notes in the existing file are preserved, see `notes`.
+        is_object: whether the file holds Kubernetes objects; the kustomization of its folder lists
+            it then.
     """
 
     path: PurePosixPath
     text: str
     keeps_notes: bool = False
+    is_object: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,11 +293,13 @@ class SpecFile:
         display_name: name in problems, as the user would type it.
         path: path below the input folder; outputs are named after it.
         data: content of the file.
+        left_out: parts that are not built, by their line and column.
     """
 
     display_name: str
     path: PurePosixPath
     data: bytes
+    left_out: frozenset[Place] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +312,8 @@ class MetricFacts:
         metrics: number of series of each metric without a type.
         samples: number of samples that one evaluation of all queries reads.
         events: number of events of an SLO in the last period; None where they are not counted.
+        labels: labels of the series of each metric, and their values where a matcher names one.
+        other_values: values of a gauge that are neither 0 nor 1.
     """
 
     types: Mapping[str, str] = field(default_factory=dict)
@@ -308,6 +321,8 @@ class MetricFacts:
     metrics: Mapping[str, int] = field(default_factory=dict)
     samples: int = 0
     events: float | None = None
+    labels: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    other_values: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from generator.model import SLO
-from slos.schema.promql import format_label_set
+from slos.schema.promql import format_label_set, format_selector
 from slos.schema.units import Duration
 
 ID, SERVICE, SLO_NAME = "sloth_id", "sloth_service", "sloth_slo"
@@ -110,6 +110,8 @@ def select_series(metric: str, slo: SLO) -> str:
 
 def format_series(metric: str, labels: Mapping[str, str]) -> str:
     """PromQL selector of one series."""
+    if format_selector(metric) != metric:
+        return format_label_set({"__name__": metric, **labels})
     return metric + format_label_set(labels)
 
 

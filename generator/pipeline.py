@@ -3,21 +3,23 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import PurePosixPath
 
 from generator import requirements, sli_plugins
 from generator.lint import _run
 from generator.model import SLO, AlertingRule, Artifact, Plan, RecordingRule, SpecFile, SpecPlan
-from generator.outputs import OutputSettings, load_formats
+from generator.outputs import OutputSettings, _objects, load_formats
 from generator.profiles import ResolvedSLO, load_profiles
 from generator.requirements import Coverage, collect_coverage
 from generator.settings import RunSettings
 from generator.sli_plugins import SliPlugin
+from slos.schema.compatibility import OLDEST_VERSION
 from slos.schema.loader import parse_specs
 from slos.schema.problem import Position, Problem, filter_errors, sort_problems
 from slos.schema.promql import format_label_set
 from slos.schema.spec import LocatedSpec
-from slos.schema.yaml.document import Location
+from slos.schema.yaml.document import Location, find_parts_with
 
 # As the key is written in every dialect; without it a source records nothing.
 _RECORDINGS = b"recordings"
@@ -30,6 +32,7 @@ class BuildSettings:
     Attributes:
         profile: name of the rule profile.
         lenient: whether unknown keys of specs are ignored.
+        prometheus_version: oldest major version of Prometheus that runs the rules.
         recordings: whether recording rules are built.
         alerts: whether alerting rules are built.
         run_settings: settings that apply to every SLO.
@@ -39,6 +42,7 @@ class BuildSettings:
 
     profile: str = "exact"
     lenient: bool = False
+    prometheus_version: int = OLDEST_VERSION
     recordings: bool = True
     alerts: bool = True
     run_settings: RunSettings = field(default_factory=RunSettings)
@@ -55,12 +59,14 @@ class BuildPlan:
         slos: resolved SLOs of all files.
         coverage: requirements and the claims that cover them.
         problems: errors and warnings of all files.
+        left_out: errors of the parts of files that the plan leaves out.
     """
 
     plans: tuple[Plan, ...]
     slos: tuple[ResolvedSLO, ...]
     coverage: Coverage
     problems: tuple[Problem, ...]
+    left_out: tuple[Problem, ...] = ()
 
     @property
     def has_errors(self) -> bool:
@@ -80,14 +86,14 @@ def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPla
     sorted_sources = sorted(sources, key=lambda source: str(source.path))
     # The recorded metrics of all specs must be known before the first is checked. Only files with
     # recordings are parsed early: the positions of a spec's keys take more memory than its plan.
-    parsed = {s: _parse_source(s, settings) for s in sorted_sources if _RECORDINGS in s.data}
+    parsed = {s: parse_source(s, settings) for s in sorted_sources if _RECORDINGS in s.data}
     recorded_metrics = _list_recorded_metrics(
         spec for located, _ in parsed.values() for spec in located
     )
     run_settings = replace(settings.run_settings, recorded_metrics=recorded_metrics)
     specs_in_run: list[_run.SpecInRun] = []
     for source in sorted_sources:
-        located, found = parsed.pop(source) if source in parsed else _parse_source(source, settings)
+        located, found = parsed.pop(source) if source in parsed else parse_source(source, settings)
         specs, plugin_problems = apply_sli_plugins(located, settings.sli_plugins)
         spec_results = [profile.plan_spec(spec, run_settings) for spec in specs]
         for spec, each in zip(specs, spec_results, strict=True):
@@ -102,38 +108,74 @@ def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPla
         problems += [*found, *plugin_problems, *_find_duplicate_names(located, seen)]
         coverage += collect_coverage(located)
         for spec, each in zip(specs, spec_results, strict=True):
-            problems += each.problems
+            problems += spec.respell_keys(each.problems)
             if profile.CHECKED:
                 exact = _select_exact_slos(each.slos)
-                problems += _run.lint_planned_spec(spec, exact, run_settings)
+                lint_problems = _run.lint_planned_spec(spec, exact, run_settings)
+                problems += spec.respell_keys(lint_problems)
         slos += [slo for each in spec_results for slo in each.slos]
         spec_plans = tuple(_select_rules(each.spec_plan, settings) for each in spec_results)
-        plans.append(Plan(outputs[source], (str(source.path),), spec_plans))
+        if spec_plans:
+            plans.append(Plan(outputs[source], (str(source.path),), spec_plans))
     problems += [*requirements.find_coverage_problems(coverage), *_check_rule_selection(settings)]
     problems += _run.lint_run(specs_in_run, run_settings)
-    return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(sort_problems(problems)))
+    if sorted_sources and not plans and not filter_errors(problems):
+        position = Position(sorted_sources[0].display_name)
+        problems.append(Problem(position, "no document has SLOs", "add a spec"))
+    merged = sort_problems(_run.merge_repeats(sort_problems(problems)))
+    return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(merged))
+
+
+def plan_valid_parts(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPlan:
+    """Plan every source without the SLOs, alerts, recordings and documents that have errors.
+
+    Without one part another one can have an error, such as an alert that it inhibits, so parts are
+    left out until there is no error.
+    """
+    errors: list[Problem] = []
+    while True:
+        build_plan = plan_build(sources, settings)
+        found = filter_errors(build_plan.problems)
+        remaining = [left for source in sources if (left := _leave_out_errors(source, found))]
+        if remaining == sources:
+            return replace(build_plan, left_out=tuple(sort_problems(errors)))
+        errors += found
+        sources = remaining
+
+
+def _leave_out_errors(source: SpecFile, errors: Iterable[Problem]) -> SpecFile | None:
+    """Leave out the parts of a source that have errors; None if nothing remains."""
+    positions = [e.position for e in errors if e.position.file == source.display_name]
+    if not positions:
+        return source
+    parts = find_parts_with(source.data, positions, source.left_out)
+    return replace(source, left_out=source.left_out | parts) if parts else None
 
 
 def render_folder(
     plans: Sequence[Plan], format_: str, settings: BuildSettings
 ) -> Iterator[Artifact]:
-    """Artifacts of one format: those of each plan, and those of all plans together."""
+    """Artifacts of one format: those of each plan, those of all plans, and the kustomization."""
     output_format = load_formats()[format_]
-    for plan in plans:
-        yield from output_format.render_plan(plan, settings.output)
-    yield from output_format.render_run(plans, settings.output)
+    each_plan = (output_format.render_plan(plan, settings.output) for plan in plans)
+    object_files = []
+    for artifact in chain(*each_plan, output_format.render_run(plans, settings.output)):
+        if artifact.is_object:
+            object_files.append(artifact.path)
+        yield artifact
+    if object_files:
+        yield _objects.build_kustomization(object_files)
 
 
 def render_file(
     plans: Sequence[Plan], format_: str, settings: BuildSettings, *, path: PurePosixPath
 ) -> Artifact:
-    """Artifact with all plans in one file and one YAML document."""
+    """Artifact with all plans in one file: one YAML document, or one for each object."""
     sources = tuple(source for plan in plans for source in plan.sources)
     spec_plans = tuple(part for plan in plans for part in plan.spec_plans)
-    (artifact,) = load_formats()[format_].render_plan(
-        Plan(path, sources, spec_plans), settings.output
-    )
-    return artifact
+    plan = Plan(path, sources, spec_plans)
+    artifacts = load_formats()[format_].render_plan(plan, settings.output)
+    return Artifact(path, "---\n".join(artifact.text for artifact in artifacts))
 
 
 def apply_sli_plugins(
@@ -148,14 +190,21 @@ def apply_sli_plugins(
     return specs, problems
 
 
-def _parse_source(
+def parse_source(
     source: SpecFile, settings: BuildSettings
 ) -> tuple[list[LocatedSpec], list[Problem]]:
-    return parse_specs(source.data, source.display_name, lenient=settings.lenient)
+    """Parse the specs of a file."""
+    return parse_specs(
+        source.data,
+        source.display_name,
+        lenient=settings.lenient,
+        prometheus_version=settings.prometheus_version,
+        left_out=source.left_out,
+    )
 
 
 def _parse_spec_again(source: SpecFile, settings: BuildSettings, index: int) -> LocatedSpec:
-    return _parse_source(source, settings)[0][index]
+    return parse_source(source, settings)[0][index]
 
 
 def _find_spec_index(spec: LocatedSpec, located: Sequence[LocatedSpec]) -> int:
@@ -217,7 +266,8 @@ def _check_rule_selection(settings: BuildSettings) -> Iterator[Problem]:
 
 
 def _choose_output_path(source: SpecFile, *, as_written: bool) -> PurePosixPath:
-    return source.path if as_written else source.path.with_suffix(".yaml")
+    is_yaml = source.path.suffix.lower() in {".yaml", ".yml"}
+    return source.path if as_written and is_yaml else source.path.with_suffix(".yaml")
 
 
 def _find_output_collisions(outputs: Mapping[SpecFile, PurePosixPath]) -> list[Problem]:

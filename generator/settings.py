@@ -44,6 +44,7 @@ class RunSettings:
         retention: how long Prometheus keeps samples; None where unknown.
         metrics_source: reads live metric facts; None where no Prometheus is given.
         recorded_metrics: metrics that the specs of the run record.
+        writes_runbooks: whether the output has a runbook page for each alert.
     """
 
     period: Duration = _MONTH
@@ -58,3 +59,4 @@ class RunSettings:
     retention: Duration | None = None
     metrics_source: MetricsSource | None = None
     recorded_metrics: frozenset[str] = frozenset()
+    writes_runbooks: bool = False

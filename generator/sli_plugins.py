@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from slos.schema.problem import Position, Problem
 from slos.schema.sli.plugin import PluginSli
 from slos.schema.sli.raw import RawSli
-from slos.schema.spec import LocatedSpec, Sli, SloSpec, Spec
+from slos.schema.spec import LocatedSpec, Sli, SloSpec
 from slos.schema.yaml.validation import explain_error
 
 Texts = Mapping[str, str]
@@ -51,8 +51,9 @@ def apply_plugins(
                 )
             )
         else:
-            query, plugin_problems = _call_plugin(located.spec, slo, sli, plugins[sli.id])
-            problems += plugin_problems
+            query, plugin_problems = _call_plugin(located, slo, sli, plugins[sli.id])
+            position = located.find_position(("slos", index, "sli", "plugin"))
+            problems += [_move_to_slo(each, position) for each in plugin_problems]
             slos += [_with_query(slo, query)] if query else []
     if problems:
         return None, problems
@@ -79,24 +80,30 @@ def describe_plugin_error(error: BaseException, file: str) -> Problem:
 
 
 def _call_plugin(
-    spec: Spec, slo: SloSpec, sli: PluginSli, plugin: SliPlugin
+    located: LocatedSpec, slo: SloSpec, sli: PluginSli, plugin: SliPlugin
 ) -> tuple[RawSli | None, list[Problem]]:
+    spec, context = located.spec, located.document.context
     # The objective is a text with six decimals, as Go plugins get it.
     meta = {"service": spec.service, "slo": slo.name, "objective": f"{float(slo.objective):f}"}
     try:
         with redirect_output():
             query = plugin.write(meta, dict(spec.labels), dict(sli.options))
-        return RawSli.model_validate({"error_ratio_query": query}), []
+        return RawSli.model_validate({"error_ratio_query": query}, context=context), []
     except ValidationError as error:
         details = error.errors(include_url=False)
-        prefix = f"plugin returned no query for the SLO {slo.name!r}"
         explanations = [explain_error(detail, RawSli) for detail in details]
         return None, [
-            Problem(Position(plugin.file), f"{prefix}: {message}", hint)
+            Problem(Position(plugin.file), f"plugin returned no query: {message}", hint)
             for message, hint in explanations
         ]
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's program raises is a finding
         return None, [describe_plugin_error(error, plugin.file)]
+
+
+def _move_to_slo(problem: Problem, position: Position) -> Problem:
+    """Move a problem of a plugin to the SLO it was called for."""
+    hint = f"{problem.hint}; " if problem.hint else ""
+    return replace(problem, position=position, hint=f"{hint}see {problem.position}")
 
 
 def _with_query(slo: SloSpec, query: RawSli) -> SloSpec:

@@ -147,11 +147,16 @@ def _check_command_line(program: click.Command, arguments: list[str]) -> None:
             assert re.search(rf"(?<![\w-]){re.escape(argument.split('=')[0])}\b", told.output)
 
 
+_KUBECTL_FOLDER = r"kubectl \w+ (?:--server-side )?-[kf] ([^\s`]+)"
+
+
 def test_what_kubectl_is_given_is_there() -> None:
     given = {
         docs_folder
         for page in PAGES
-        for docs_folder in re.findall(r"kubectl \w+ -[kf] ([^\s`]+)", page.read_text())
+        for docs_folder in re.findall(
+            r"kubectl \w+ (?:--server-side )?-[kf] ([^\s`]+)", page.read_text()
+        )
     }
     assert given
     for docs_folder in given - {"out"}:

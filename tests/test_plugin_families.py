@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from exporter.fields import Address
-from exporter.listener import bind_socket, format_url, serve_app
+from exporter.listener.server import bind_socket, format_url, serve_app
 from exporter.observers import load_evidence_observers, load_late_modules
 from exporter.paths import load_path_modules
 from exporter.scenarios import load_scenario_modules
@@ -272,6 +272,7 @@ OBSERVER = '''\
 """Observer that measures every run alike."""
 
 from exporter.model.evidence import Evidence
+from exporter.model.bounds import Bounds
 from exporter.model.stages import Accuracy
 from slos.schema.contract import Stage
 
@@ -280,9 +281,9 @@ STAGES = {Stage.VERIFICATION: Accuracy.EXACT}
 PATHS = None
 
 
-def measure_stages(_: Evidence) -> dict[Stage, float]:
+def measure_stages(_: Evidence) -> dict[Stage, Bounds]:
     """Measure nothing."""
-    return {Stage.VERIFICATION: 0.125}
+    return {Stage.VERIFICATION: Bounds.exactly(0.125)}
 '''
 LATE_OBSERVER = (
     (ROOT / "exporter/observers/tempo/__init__.py")

@@ -6,18 +6,17 @@ in `generation.py`.
 
 import contextlib
 import gc
-import resource
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
-from aiohttp import web
-
-from exporter import listener
 from exporter.config.loader import LoadedConfig
 from exporter.httpclient.client import Sender, create_session
 from exporter.journal.journal import Journal
+from exporter.listener.connections import ConnectionLimits
+from exporter.listener.server import HttpServer, serve_app
 from exporter.model.alert import CanaryIdentity
 from exporter.prober.canary import Canary
 from exporter.prober.health import ProberHealth
@@ -27,6 +26,10 @@ from exporter.prober.recorder import RunRecorder
 from exporter.prober.runner import AlertRunner
 from exporter.status import Status
 from exporter.tracing import build_tracer
+
+_CANARY_SHARE, _CANARY_TOTAL = Fraction(1, 2), 8192
+_CANARY_PEER_SHARE = Fraction(3, 4)
+"""Most connections of the canary come from one peer: agent-sre, or a proxy in front of it."""
 
 
 def freeze_gc() -> None:
@@ -38,12 +41,6 @@ def freeze_gc() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
-
-
-def raise_open_file_limit() -> None:
-    """Raise the soft limit of open files to the hard limit; the usual 1024 is too low."""
-    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,7 @@ class Components:
 
     status: Status
     canary: CanaryIdentity
-    canary_server: web.AppRunner
+    canary_server: HttpServer
     inflight_runs: InflightRuns
     sender: Sender
     journal: Journal
@@ -129,14 +126,27 @@ async def open_components(
         )
         orphans = await journal.start()
         stack.push_async_callback(journal.close)
-        inflight_runs = InflightRuns()
+        inflight_runs = InflightRuns(now=clock.now())
+        health = ProberHealth(
+            clock,
+            status.heartbeat,
+            may_send=may_send,
+            is_canary_open=lambda: canary_server.is_accepting,
+        )
         function = Canary(
             inflight_runs,
             clock=clock,
             find_probe=journal.find_probe,
             count_call=metrics.count_canary_request,
         )
-        canary_server = await listener.serve_app(function.app, canary_socket)
+        canary_server = await serve_app(
+            function.app,
+            canary_socket,
+            limits=ConnectionLimits.from_open_files(
+                _CANARY_SHARE, at_most=_CANARY_TOTAL, peer_share=_CANARY_PEER_SHARE
+            ),
+            on_shortage=health.note_shortage,
+        )
         stack.push_async_callback(canary_server.cleanup)
         sender = Sender(await stack.enter_async_context(create_session()), clock)
         tracer = build_tracer()
@@ -146,12 +156,6 @@ async def open_components(
         )
         recorder = RunRecorder(journal, metrics, history, reconciler)
         await recorder.restore(orphans)
-        health = ProberHealth(
-            clock,
-            status.heartbeat,
-            may_send=may_send,
-            is_canary_open=lambda: bool(canary_server.sites),
-        )
         alert_runner = AlertRunner(
             settings.canary,
             clock=clock,

@@ -11,7 +11,6 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter import listener
 from exporter.app.components import (
     Components,
     ComponentSettings,
@@ -24,7 +23,8 @@ from exporter.app.signals import Signals
 from exporter.config.loader import LoadedConfig, load_config
 from exporter.journal.sqlite import JournalInUseError
 from exporter.leaderelection.elector import LeaderElector
-from exporter.listener import ServerTlsContext
+from exporter.listener.server import format_url
+from exporter.listener.tls import ServerTlsContext
 from exporter.loadtest.result import ResultArchive
 from exporter.loadtest.stop import StopReason
 from exporter.prober.reconciler import RECONCILE_INTERVAL
@@ -132,7 +132,7 @@ async def _lead(loaded: LoadedConfig, leader: LeaderContext) -> LoadedConfig:
                     components, generations, await _open_load_controller(loaded, components)
                 )
                 await leader_work.apply(loaded)
-                leader.print_line(f"canary listening on {listener.format_url(canary)}")
+                leader.print_line(f"canary listening on {format_url(canary)}")
                 leader.print_line(leader.web_line)
                 return await _run_until_stopped(loaded, leader, leader_work)
             finally:

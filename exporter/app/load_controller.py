@@ -4,13 +4,20 @@ import asyncio
 import dataclasses
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from exporter.app.components import Components
 from exporter.app.generation import Generation
 from exporter.app.generation_runner import drain_task
-from exporter.config.scenarios import ScenarioSettings, explain_refusal, list_configured
+from exporter.config.loader import LoadedConfig
+from exporter.config.scenarios import (
+    ScenarioSettings,
+    explain_refusal,
+    find_stand_in_url,
+    list_configured,
+)
 from exporter.loadtest.baseline import BaselineGuard
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.metrics import ScenarioSample
@@ -23,6 +30,7 @@ from exporter.loadtest.result import (
 )
 from exporter.loadtest.run import RunControls, ScenarioRun
 from exporter.loadtest.settings import LoadSettings
+from exporter.loadtest.stand_in import Rejections, read_no_rejections, read_rejections
 from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.scenarios import load_scenario_modules
 from exporter.schedule.clock import Clock
@@ -35,6 +43,14 @@ _log = logging.getLogger(__name__)
 
 _LATE_RESULTS_MARGIN = 30.0
 """Seconds added to the usual delay of the Linear observer."""
+
+
+def _choose_rejection_reader(
+    loaded: LoadedConfig, clock: Clock
+) -> Callable[[], Awaitable[Rejections]]:
+    """Choose how to read the queries that the stand-in for Linear refused."""
+    url = find_stand_in_url(loaded.config.scenarios, loaded.observers.get(StageSource.LINEAR))
+    return partial(read_rejections, url, clock=clock) if url else read_no_rejections
 
 
 async def run_scenario(
@@ -209,6 +225,7 @@ class LoadController:
                 ),
                 max_events=common.max_events,
                 can_see_issues=linear is not None and common.linear != "none",
+                read_rejections=_choose_rejection_reader(generation.loaded, clock),
             ),
             history=self._archive.list_results(result.scenario),
         )

@@ -6,14 +6,12 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 
-from exporter import listener
 from exporter.app import leader
 from exporter.app.components import (
     Components,
     ComponentSettings,
     freeze_gc,
     open_components,
-    raise_open_file_limit,
 )
 from exporter.app.generation import list_criteria, list_label_sets, open_generation
 from exporter.app.leader import LeaderContext
@@ -21,9 +19,11 @@ from exporter.app.signals import Signals, handle_signals
 from exporter.config.loader import LoadedConfig
 from exporter.fields import Address
 from exporter.leaderelection.elector import LeaderElector, build_elector, open_lock
-from exporter.listener import ServerTlsContext
+from exporter.listener.server import bind_socket, format_url, serve_app
+from exporter.listener.tls import ServerTlsContext
 from exporter.prober.reconciler import RECONCILE_INTERVAL
 from exporter.probes import ProbeOutcome
+from exporter.resources import raise_open_file_limit
 from exporter.schedule.clock import SystemClock
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.scheduler import HEARTBEAT_INTERVAL, run_heartbeat
@@ -57,8 +57,8 @@ async def run_prober(loaded: LoadedConfig, *, print_line: Callable[[str], None])
         status = _create_status(loaded)
         site = WebPages(status, loaded.web)
         tls = ServerTlsContext(loaded.web.tls) if loaded.web.tls else None
-        web_line = f"web listening on {listener.format_url(web, tls=tls is not None)}"
-        server = await listener.serve_app(site.app, web, tls=tls)
+        web_line = f"web listening on {format_url(web, tls=tls is not None)}"
+        server = await serve_app(site.app, web, tls=tls)
         try:
             async with _open_elector(loaded, status) as elector:
                 leader_context = LeaderContext(
@@ -151,7 +151,7 @@ async def _open_elector(loaded: LoadedConfig, status: Status) -> AsyncIterator[L
 
 @contextlib.contextmanager
 def _bind_listener(name: str, address: Address) -> Iterator[socket.socket]:
-    bound = listener.bind_socket(name, address)
+    bound = bind_socket(name, address)
     try:
         yield bound
     finally:

@@ -1,7 +1,7 @@
 """Loader of the configuration: reads the files, validates them and checks them together."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -140,11 +140,17 @@ def _list_set_sections(section: BaseModel) -> dict[str, Section]:
 
 
 def _read_web(config: Config, document: Document, path: Path) -> tuple[WebConfig, list[Problem]]:
-    if config.web.config_file is None:
-        return WebConfig(), []
-    at = document.find_position(("web", "config_file"))
-    web, problems = read_web_config(path.parent / config.web.config_file, position=at)
-    return web or WebConfig(), problems
+    web: WebConfig | None = None
+    problems: list[Problem] = []
+    if config.web.config_file is not None:
+        at = document.find_position(("web", "config_file"))
+        web, problems = read_web_config(path.parent / config.web.config_file, position=at)
+    settings = config.web
+    return replace(
+        web or WebConfig(),
+        hosts=tuple(settings.hosts),
+        health_without_login=settings.health_without_login,
+    ), problems
 
 
 def _read_targets(

@@ -13,6 +13,7 @@ from exporter.fields import (
     DnsLabel,
     DurationField,
     FileName,
+    HostName,
     Section,
 )
 from exporter.httpclient.settings import HttpClientSettings
@@ -55,6 +56,13 @@ class WebSettings(Section):
     config_file: FileName | None = None
     """File with TLS, headers and users, in the `web.config.file` format of Prometheus exporters,
     relative to the configuration. Default none: plain HTTP without authentication."""
+    health_without_login: bool = False
+    """Serve `/-/healthy` and `/-/ready` without credentials, for the kubelet, which has none.
+    Default false: with users, every page requires credentials."""
+    hosts: list[HostName] = Field(default=[])
+    """Names under which the pages are served. Requests for other hosts are refused, except for
+    addresses and localhost. Default none: any name. With names, a page of another site cannot read
+    these pages by giving its own name this server's address."""
 
 
 class JournalSettings(Section):

@@ -75,6 +75,12 @@ def list_configured(section: ScenarioSettings) -> dict[str, LoadSettings]:
     return {scenario: settings for scenario, settings in sections.items() if settings is not None}
 
 
+def find_stand_in_url(section: ScenarioSettings, linear: Section | None) -> str | None:
+    """Find the endpoint of the stand-in for Linear; None if there is none."""
+    settings = cast("LinearSettings | None", linear)
+    return settings.url if settings and section.linear == "stand-in" else None
+
+
 def explain_refusal(section: ScenarioSettings, settings: LoadSettings) -> str | None:
     """Explain why a scenario must not be run as it is configured; None if it may."""
     max_events = settings.count_max_events()

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from exporter.config.yaml_file import read_document
 from exporter.fields import FileName, Section
-from exporter.listener import ListenerTls, build_server_context, describe_tls_error
+from exporter.listener.tls import ListenerTls, build_server_context, describe_tls_error
 from slos.schema.problem import Position, Problem, filter_errors
 from slos.schema.yaml.validation import validate_document
 
@@ -36,6 +36,13 @@ _VERIFY_MODES = {
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
 _TLS_VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+
+
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""Of the pages: they load nothing, and their style is in the page."""
 
 
 def _expect(pattern: str, problem: str) -> BeforeValidator:
@@ -149,16 +156,25 @@ class TlsServerConfig(Section):
 class ResponseHeaders(Section):
     """Headers of every response; an empty one is not sent."""
 
-    content_security_policy: _HeaderValue = Field(default="", alias="Content-Security-Policy")
-    """Origins that a page may load from."""
-    frame_options: _FrameOptions = Field(default="", alias="X-Frame-Options")
-    """Framing of pages: deny or sameorigin."""
-    content_type_options: _ContentTypeOptions = Field(default="", alias="X-Content-Type-Options")
-    """nosniff: browsers do not guess the content type."""
+    content_security_policy: _HeaderValue = Field(
+        default=_CONTENT_SECURITY_POLICY, alias="Content-Security-Policy"
+    )
+    """Origins that a page may load from. Default: none, and no page may frame it."""
+    frame_options: _FrameOptions = Field(default="deny", alias="X-Frame-Options")
+    """Framing of pages: deny or sameorigin. Default deny."""
+    content_type_options: _ContentTypeOptions = Field(
+        default="nosniff", alias="X-Content-Type-Options"
+    )
+    """nosniff: browsers do not guess the content type. Default nosniff."""
     xss_protection: _HeaderValue = Field(default="", alias="X-XSS-Protection")
     """For old browsers."""
     strict_transport_security: _HeaderValue = Field(default="", alias="Strict-Transport-Security")
     """Keeps browsers on HTTPS for the whole host; use it with care."""
+
+    def list_headers(self) -> dict[str, str]:
+        """List the headers to send by name."""
+        by_name = self.model_dump(by_alias=True)
+        return {name: text for name, value in by_name.items() if (text := value.strip())}
 
 
 class HttpServerConfig(Section):
@@ -213,12 +229,23 @@ def _find_file_problems(tls: ListenerTls) -> Iterator[tuple[str, str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """Protection of the web server; by default there is none."""
+    """Protection of the web server; by default, only the headers protect browsers.
+
+    Attributes:
+        tls: TLS of the listener.
+        headers: headers of every response.
+        users: users and their password hashes.
+        file: the `web.config.file`.
+        hosts: names under which the pages are served; all, if there are none.
+        health_without_login: whether health and readiness need no credentials.
+    """
 
     tls: ListenerTls | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=lambda: ResponseHeaders().list_headers())
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     file: Path | None = None
+    hosts: tuple[str, ...] = ()
+    health_without_login: bool = False
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -247,7 +274,6 @@ def read_web_config(
         for key, message, hint in [*_find_file_problems(tls)] or _find_tls_problems(tls):
             place = document.find_position(("tls_server_config", key))
             problems.append(Problem(place, f"tls_server_config.{key}: {message}", hint))
-    headers_by_name = web_file.http_server_config.headers.model_dump(by_alias=True)
-    headers = {name: text for name, value in headers_by_name.items() if (text := value.strip())}
+    headers = web_file.http_server_config.headers.list_headers()
     config = WebConfig(tls, headers, web_file.basic_auth_users, path)
     return (None if filter_errors(problems) else config), problems

@@ -271,6 +271,7 @@ class Reply:
     at: float
     status: int | None = None
     error: ErrorKind | None = None
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,4 +319,4 @@ class Sender:
             if is_local_shortage(error):
                 raise
             return Reply(self.clock.now(), error=classify_error(error))
-        return Reply(self.clock.now(), status=raw_response.status)
+        return Reply(self.clock.now(), status=raw_response.status, body=raw_response.body)

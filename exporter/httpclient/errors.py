@@ -1,6 +1,5 @@
 """Errors of HTTP requests: their kinds and texts, and responses of any status."""
 
-import errno
 import json
 import ssl
 from collections.abc import Mapping
@@ -12,13 +11,11 @@ import aiohttp
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.tls import TlsFileError
 from exporter.model.error_kind import ErrorKind
+from exporter.resources import is_out_of_files, is_shortage
 
 ATTEMPT_ERRORS = (aiohttp.ClientError, OSError, CredentialsError, TlsFileError)
 """All exceptions that an attempt may raise; TimeoutError is included, as it is an OSError."""
 
-_LOCAL_SHORTAGE_ERRNOS = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
-)
 _CLASS_KINDS: tuple[tuple[tuple[type[BaseException], ...], ErrorKind], ...] = (
     ((CredentialsError,), ErrorKind.UNAUTHORIZED),
     ((TlsFileError, aiohttp.ClientSSLError, ssl.SSLError), ErrorKind.TLS),
@@ -145,7 +142,9 @@ def classify_connect_error(error: OSError) -> ErrorKind:
 
 def is_local_shortage(error: BaseException) -> bool:
     """Return True if this machine ran out of a resource, which says nothing about the target."""
-    return isinstance(error, OSError) and error.errno in _LOCAL_SHORTAGE_ERRNOS
+    return is_shortage(error) or (
+        isinstance(error, aiohttp.ClientConnectorDNSError) and is_out_of_files()
+    )
 
 
 def build_request_error(server: str, error: Exception) -> RequestError:

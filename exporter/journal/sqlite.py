@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from exporter.journal.integrity import FileCheck, is_text
+from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover, Run
 from exporter.model.verdict import Reason
 from slos.schema.contract import LOAD_PROBE_PREFIX, LeftoverKind, Stage, Verdict
@@ -41,7 +42,10 @@ WHERE state NOT IN ('planned', 'sent') AND seq <= (SELECT max(seq) FROM runs) - 
 
 def encode_run(run: Run) -> tuple[object, ...]:
     """Encode a run, one value per column."""
-    stage_times = {stage.value: dict(times) for stage, times in run.stage_times.items()}
+    stage_times = {
+        stage.value: {source: _encode_bounds(bounds) for source, bounds in times.items()}
+        for stage, times in run.stage_times.items()
+    }
     leftovers = [[leftover.kind, leftover.handle] for leftover in run.leftovers]
     texts = (
         _encode_json(column)
@@ -57,6 +61,16 @@ def encode_run(run: Run) -> tuple[object, ...]:
         *texts,
         run.trace_id,
     )
+
+
+def _encode_bounds(bounds: Bounds) -> float | list[float]:
+    """Encode a time; a known one is a number, as in journals of earlier versions."""
+    return bounds.low if bounds.low == bounds.high else [bounds.low, bounds.high]
+
+
+def _decode_bounds(value: float | list[float]) -> Bounds:
+    low, high = value if isinstance(value, list) else (value, value)
+    return Bounds(float(low), float(high))
 
 
 def _encode_json(value: Mapping[str, object] | Sequence[object]) -> str:
@@ -86,7 +100,7 @@ def decode_run(  # noqa: PLR0913, PLR0917 - one argument per column
             Verdict(verdict),
             Reason(reason),
             {
-                Stage(stage): {str(source): float(seconds) for source, seconds in times.items()}
+                Stage(stage): {str(source): _decode_bounds(time) for source, time in times.items()}
                 for stage, times in json.loads(seen).items()
             },
             intended_at,

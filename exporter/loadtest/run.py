@@ -8,13 +8,15 @@ waits until every event in flight has its verdict, so nothing is left behind.
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from exporter.loadtest.baseline import BaselineGuard
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.result import LoadStep, ScenarioResult
 from exporter.loadtest.settings import LoadSettings
+from exporter.loadtest.stand_in import Rejections, read_no_rejections
 from exporter.loadtest.stop import StopReason, StopSignal
 from exporter.model.run import Run
 from exporter.prober.context import ProbeContext
@@ -39,6 +41,7 @@ class RunControls:
         late_results: final observations of its events.
         max_events: most events to send, whatever the scenario plans.
         can_see_issues: whether agent-sre opens issues, and this prober can observe them.
+        read_rejections: reads the queries that the stand-in for Linear refused, if there is one.
     """
 
     stop_signal: StopSignal
@@ -46,6 +49,7 @@ class RunControls:
     late_results: LateResults
     max_events: int
     can_see_issues: bool
+    read_rejections: Callable[[], Awaitable[Rejections]] = read_no_rejections
 
 
 class ScenarioRun:
@@ -124,6 +128,7 @@ class ScenarioRun:
             StoppedError: it was not executed as it should be, or its issue is not where issues
                 of a load may be.
         """
+        rejections = await self.controls.read_rejections()
         (run,) = await self.send_events([0.0])
         if run.verdict is not Verdict.OK:
             self.update(notes=(f"the event before the load was {run.verdict} ({run.reason})",))
@@ -131,7 +136,16 @@ class ScenarioRun:
         if self.controls.can_see_issues and not await self.controls.late_results.wait_for_issue(
             run, self
         ):
+            await self._stop_without_issue(rejections)
+
+    async def _stop_without_issue(self, before: Rejections) -> NoReturn:
+        """Stop because the issue of the event before the load was not found."""
+        rejections = await self.controls.read_rejections()
+        if rejections.count == before.count:
             self.controls.stop_signal.request_and_raise(StopReason.ISSUES_ELSEWHERE)
+        note = f"the stand-in for Linear refused a query of agent-sre: {rejections.last_message}"
+        self.update(notes=(note,))
+        self.controls.stop_signal.request_and_raise(StopReason.STAND_IN_REFUSED)
 
     async def _run_job(self, slot: Slot) -> Run:
         run = await self.context.alert_runner.run(self._job, slot)

@@ -1,6 +1,7 @@
 """Statistics of a load step: shares and rates. Pure.
 
-Events that failed because of the prober itself count on neither side. A rate is the number of
+Events that failed because of the prober itself count on neither side, and neither does a time whose
+bounds are on both sides of the target. A rate is the number of
 events completed in time, divided by the time from the first event to the last completion, and at
 least by the time in which the step was sent. So a backlog that is worked off afterwards is no
 throughput.
@@ -35,27 +36,36 @@ def get_completion_time(run: Run, stage: Stage, limit: float) -> float | None:
     """Return the seconds from the intended send to the end of a stage; None if late.
 
     A reply alone proves nothing. So for the stages of agent-sre only events count that were
-    executed exactly once. An issue counts by itself.
+    executed exactly once. An issue counts by itself. Of a time that is known within bounds, the
+    upper one counts.
     """
     if stage is not Stage.LINEAR_ISSUE_CREATION and run.verdict not in _EXECUTED_ONCE:
         return None
-    took = run.stages.get(stage)
-    if took is None or took > limit:
+    stages = run.stages
+    if stage not in stages or not stages[stage].is_within(limit):
         return None
-    if stage is Stage.LAMBDA_EXECUTION:  # it starts at the first contact, not at the send
-        return run.stages.get(Stage.END_TO_END, took)
-    return took
+    # The function starts at the first contact, not at the send.
+    ends_with = Stage.END_TO_END if stage is Stage.LAMBDA_EXECUTION else stage
+    return stages.get(ends_with, stages[stage]).high
+
+
+def is_decided(run: Run, stage: Stage, limit: float) -> bool:
+    """Return whether it is known if an event completed a stage in time."""
+    time = run.stages.get(stage)
+    return run.verdict is not Verdict.UNKNOWN and (
+        time is None or time.is_within(limit) is not None
+    )
 
 
 def measure_step(sent: SentEvents, limits: Mapping[Stage, float]) -> LoadStep:
     """Measure the shares and rates of some stages, each with its limit in seconds."""
-    known = [
-        (offset, run)
-        for offset, run in zip(sent.offsets, sent.runs, strict=True)
-        if run.verdict is not Verdict.UNKNOWN
-    ]
     shares, rates = {}, {}
     for stage, limit in limits.items():
+        known = [
+            (offset, run)
+            for offset, run in zip(sent.offsets, sent.runs, strict=True)
+            if is_decided(run, stage, limit)
+        ]
         ends = [
             offset + took
             for offset, run in known

@@ -22,6 +22,8 @@ class StopReason(StrEnum):
     """The event before the load was not executed as it should be."""
     ISSUES_ELSEWHERE = "issues_elsewhere"
     """The issue of that event was not found in the configured Linear."""
+    STAND_IN_REFUSED = "stand_in_refused"
+    """The stand-in for Linear refused a query, and the issue of that event was not found."""
     REPLICAS_UNKNOWN = "replicas_unknown"
     REPLICAS_CHANGED = "replicas_changed"
     ERROR = "error"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.stages import StageTime, find_disagreements, list_late_stages, select_times
 from slos.schema import contract
@@ -16,6 +17,7 @@ from slos.schema.contract import (
     CanaryOutcome,
     CheckResult,
     Criterion,
+    IntervalResult,
     IssueCount,
     JournalOperation,
     Stage,
@@ -45,6 +47,9 @@ STAGE_BUCKETS = (
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 DISAGREEMENT_TOLERANCE = 1.0
 """Seconds by which two sources of one stage may differ: a fifth of the tightest target (5 s)."""
+
+_INTERVAL_STAGES = frozenset(Stage) - {Stage.END_TO_END, Stage.VERIFICATION}
+"""Stages whose time may be known within bounds only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,11 @@ class RunMetrics:
         self._journal_failures = define_counter(
             contract.JOURNAL_FAILURES, "Failed journal operations.", "operation"
         )
+        self._intervals = define_counter(
+            contract.STAGE_INTERVALS,
+            "Stage times that are only known within bounds, by comparison with the target.",
+            "probe", "path", "stage", "result",
+        )  # fmt: skip
         self._disagreements = define_counter(
             contract.SOURCE_DISAGREEMENTS,
             "Runs in which the sources of a stage time disagree.",
@@ -162,6 +172,8 @@ class RunMetrics:
         for verdict in Verdict:
             self._runs.labels(label_set.probe, label_set.path, verdict)
         for stage, sources in label_set.sources_by_stage.items():
+            for result in IntervalResult if stage in _INTERVAL_STAGES else ():
+                self._intervals.labels(label_set.probe, label_set.path, stage, result)
             for source in sources:
                 self._stages.labels(label_set.probe, label_set.path, stage, source)
             if len(sources) > 1:
@@ -179,10 +191,12 @@ class RunMetrics:
         }
         return {Criterion.from_stage(stage) for stage in visible if stage in self._targets}
 
-    def list_due_stages(self, probe: str, path: str) -> tuple[Stage, ...]:
+    def list_due_stages(self, run: Run) -> tuple[Stage, ...]:
         """List the stages of a run for which a late source takes precedence."""
-        label_set = self._label_sets.get((probe, path))
-        return list_late_stages(label_set.sources_by_stage) if label_set else ()
+        label_set = self.find_label_set(run)
+        if label_set is None:
+            return ()
+        return list_late_stages(label_set.sources_by_stage, run.stage_times)
 
     def count_judged(self, run: Run) -> None:
         """Count a run that has its verdict, and the stages that are known by then.
@@ -243,9 +257,13 @@ class RunMetrics:
             if stage in run.due_stages
         }
         self._count_stages(run, known, missing)
+
+    def count_disagreements(self, run: Run) -> None:
+        """Count the stages of a run whose sources differ, once all have answered."""
+        if run.verdict is Verdict.UNKNOWN or self.find_label_set(run) is None:
+            return
         for stage in find_disagreements(run.stage_times, tolerance=DISAGREEMENT_TOLERANCE):
-            if stage in run.due_stages:
-                self._disagreements.labels(stage).inc()
+            self._disagreements.labels(stage).inc()
 
     def _count_stages(
         self, run: Run, known: Mapping[Stage, StageTime], missing: set[Stage]
@@ -253,18 +271,29 @@ class RunMetrics:
         """Count some stages, each against its target; one that was not reached missed it.
 
         A stage that only late sources can observe counts if they observed it. The Linear issue also
-        counts if they are certain that there is none.
+        counts if they are certain that there is none. A time with bounds on both sides of the
+        target counts neither as met nor as missed.
         """
+        results = dict.fromkeys(missing, False)
         for stage, time in known.items():
-            self._stages.labels(run.probe, run.path, stage, time.source).observe(time.seconds)
-        seconds_by_stage = {
-            **{stage: time.seconds for stage, time in known.items()},
-            **dict.fromkeys(missing, float("inf")),
-        }
+            is_in_time = self._compare(stage, time.bounds)
+            if not time.bounds.is_certain:
+                result = IntervalResult.from_comparison(is_in_time)
+                self._intervals.labels(run.probe, run.path, stage, result).inc()
+            if is_in_time is not None or time.bounds.is_certain:
+                # Of the bounds, the one at the target: no other bucket decides about the target.
+                seconds = time.bounds.low if is_in_time is False else time.bounds.high
+                self._stages.labels(run.probe, run.path, stage, time.source).observe(seconds)
+            if is_in_time is not None:
+                results[stage] = is_in_time
         for stage in Stage:
-            if stage in seconds_by_stage and stage in self._targets:
-                is_in_time = seconds_by_stage[stage] <= self._targets[stage]
-                self.count_check(Criterion.from_stage(stage), passed=is_in_time)
+            if stage in results and stage in self._targets:
+                self.count_check(Criterion.from_stage(stage), passed=results[stage])
+
+    def _compare(self, stage: Stage, bounds: Bounds) -> bool | None:
+        """Return whether a time meets the target; None if that is not certain."""
+        target = self._targets.get(stage)
+        return None if target is None else bounds.is_within(target)
 
     def count_check(self, criterion: Criterion, *, passed: bool) -> None:
         """Count the check of a criterion."""

@@ -4,16 +4,27 @@ All times are seconds of one monotonic clock. Nothing here does I/O, waits or de
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
+from exporter.model.bounds import Bounds
 from exporter.model.error_kind import ErrorKind
+
+
+class ReplyProblem(StrEnum):
+    """What is wrong with the body of a 2xx; the reason of a verdict."""
+
+    FOREIGN = "foreign_reply"
+    """It names another event."""
+    UNEXPECTED = "unexpected_reply"
+    """It is not `{"status": "processed"}` with the id of the event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of the canary function that belongs to the run."""
 
-    health_at: float | None
-    """Time at which the health check before the call arrived; None if there was none."""
+    contact: Bounds
+    """Time of the first contact: the health check before the call, or else the call itself."""
     arrived_at: float
     finished_at: float | None
     """Time at which the canary had written its answer; None while it had not."""
@@ -23,11 +34,6 @@ class Call:
     """The call carried the event id of another run."""
     alias: str | None = None
     """The id that agent-sre gives the event, where it differs from the run id."""
-
-    @property
-    def contact_at(self) -> float:
-        """Time of the first sign of the call: its health check, or else the call itself."""
-        return self.arrived_at if self.health_at is None else self.health_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class Evidence:
     """In order of arrival."""
     started_at: float | None = None
     """Start of the clock of the latencies, if not the intended time."""
+    reply_problem: ReplyProblem | None = None
+    """What is wrong with the body of a 2xx of agent-sre."""
     is_synchronous: bool = True
     """The reply came from agent-sre itself, after its work, and not from something in front of
     it."""

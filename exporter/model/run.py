@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from exporter.model.bounds import Bounds
 from exporter.model.stages import StageTimes, select_times
 from exporter.model.verdict import Reason
 from slos.schema.contract import LeftoverKind, Stage, Verdict
@@ -32,7 +33,7 @@ class Run:
     verdict: Verdict
     reason: Reason
     stage_times: StageTimes = field(default_factory=dict)
-    """Seconds per stage and source; a stage that no source observed is absent, never zero."""
+    """Time per stage and source; a stage that no source observed is absent, never zero."""
     intended_at: float = 0.0
     """Wall clock seconds of the intended send."""
     aliases: tuple[str, ...] = ()
@@ -45,21 +46,33 @@ class Run:
     """Id of the prober's own trace, if there is one."""
 
     @property
-    def stages(self) -> dict[Stage, float]:
-        """Seconds of every observed stage, from the source that takes precedence."""
-        return {stage: time.seconds for stage, time in select_times(self.stage_times).items()}
+    def stages(self) -> dict[Stage, Bounds]:
+        """Time of every observed stage, from the source that takes precedence."""
+        return {stage: time.bounds for stage, time in select_times(self.stage_times).items()}
 
     def to_json(self) -> dict[str, object]:
-        """Return the run as `once --json` prints it."""
+        """Return the run as `once --json` prints it.
+
+        `stages` has the certain times in seconds, `bounds` the lower and upper bound of the others.
+        """
         return {
             "probe": self.probe,
             "path": self.path,
             "id": self.id,
             "verdict": self.verdict.value,
             "reason": self.reason.value,
-            "stages": {stage.value: round(seconds, 6) for stage, seconds in self.stages.items()},
+            "stages": {
+                stage.value: round(bounds.high, 6)
+                for stage, bounds in self.stages.items()
+                if bounds.is_certain
+            },
             "sources": {
                 stage.value: time.source for stage, time in select_times(self.stage_times).items()
+            },
+            "bounds": {
+                stage.value: [round(bounds.low, 6), round(bounds.high, 6)]
+                for stage, bounds in self.stages.items()
+                if not bounds.is_certain
             },
         }
 

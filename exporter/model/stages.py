@@ -10,11 +10,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
+from itertools import permutations
 
+from exporter.model.bounds import Bounds
 from slos.schema.contract import Stage
 
-StageTimes = Mapping[Stage, Mapping[str, float]]
-"""Seconds per stage and source."""
+StageTimes = Mapping[Stage, Mapping[str, Bounds]]
+"""Time per stage and source."""
 
 
 class Accuracy(IntEnum):
@@ -69,40 +71,67 @@ def rank_sources(stage: Stage) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class StageTime:
-    """Seconds of a stage, and the source that measured them."""
+    """Time of a stage, and the source that measured it."""
 
-    seconds: float
+    bounds: Bounds
     source: str
 
 
 def select_times(stage_times: StageTimes) -> dict[Stage, StageTime]:
-    """Select the time of every observed stage by source precedence, in pipeline order."""
+    """Select the time of every observed stage, in pipeline order.
+
+    The first certain time counts, by source precedence. Without a certain one it is the time with
+    the closest bounds. A time that holds other work as well counts if there is no other.
+    """
     selected = {}
     for stage in Stage:
         times = stage_times.get(stage, {})
-        source = next((source for source in rank_sources(stage) if source in times), None)
-        if source is not None:
+        sources = [source for source in rank_sources(stage) if source in times]
+        if sources:
+            source = min(sources, key=lambda source: _rank_time(stage, source, times[source]))
             selected[stage] = StageTime(times[source], source)
     return selected
 
 
-def list_late_stages(visible: Mapping[Stage, Collection[str]]) -> tuple[Stage, ...]:
-    """List the stages whose best source, of those that can observe them, is asked after the run."""
-    best = {
-        stage: next((source for source in rank_sources(stage) if source in sources), None)
-        for stage, sources in visible.items()
-    }
-    return tuple(stage for stage, source in best.items() if source and _sources[source].is_late)
+def _rank_time(stage: Stage, source: str, bounds: Bounds) -> tuple[bool, float]:
+    width = 0.0 if bounds.is_certain else bounds.width
+    return _is_upper_bound(stage, source), width
 
 
-def merge_stage_times(first: StageTimes, second: StageTimes) -> dict[Stage, dict[str, float]]:
+def list_late_stages(
+    visible: Mapping[Stage, Collection[str]], stage_times: StageTimes
+) -> tuple[Stage, ...]:
+    """List the stages of a run of which a source that is asked after the run may know better.
+
+    Args:
+        visible: the sources that can observe each stage.
+        stage_times: what is known of the run.
+    """
+    return tuple(
+        stage for stage, sources in visible.items() if _is_due(stage, sources, stage_times)
+    )
+
+
+def _is_due(stage: Stage, sources: Collection[str], stage_times: StageTimes) -> bool:
+    """Return whether a late source comes before the first source with a certain time, or none."""
+    times = stage_times.get(stage, {})
+    for source in rank_sources(stage):
+        if source in sources:
+            if _sources[source].is_late:
+                return True
+            if source not in times or times[source].is_certain:
+                return False
+    return False
+
+
+def merge_stage_times(first: StageTimes, second: StageTimes) -> dict[Stage, dict[str, Bounds]]:
     """Merge stage times; for the same stage and source the second argument wins."""
     stages = [stage for stage in Stage if stage in first or stage in second]
     return {stage: {**first.get(stage, {}), **second.get(stage, {})} for stage in stages}
 
 
 def find_disagreements(stage_times: StageTimes, *, tolerance: float) -> list[Stage]:
-    """Find stages for which a source's time differs from the selected time.
+    """Find the stages for which the times of two sources differ.
 
     Args:
         stage_times: all times.
@@ -110,23 +139,21 @@ def find_disagreements(stage_times: StageTimes, *, tolerance: float) -> list[Sta
     """
     return [
         stage
-        for stage, time in select_times(stage_times).items()
+        for stage in Stage
         if any(
-            _is_different(
-                time.seconds, seconds, tolerance, is_upper_bound=_is_upper_bound(stage, source)
-            )
-            for source, seconds in stage_times[stage].items()
+            _is_different(stage, one, other, stage_times[stage], tolerance)
+            for one, other in permutations(stage_times.get(stage, {}), 2)
         )
     ]
 
 
+def _is_different(
+    stage: Stage, earlier: str, later: str, times: Mapping[str, Bounds], tolerance: float
+) -> bool:
+    """Return whether one time is longer than another; an upper bound may be, by any amount."""
+    gap = times[earlier].measure_gap(times[later])
+    return gap > tolerance and not _is_upper_bound(stage, later)
+
+
 def _is_upper_bound(stage: Stage, source: str) -> bool:
     return source in _sources and _sources[source].accuracy.get(stage) is Accuracy.UPPER_BOUND
-
-
-def _is_different(
-    counted_seconds: float, seconds: float, tolerance: float, *, is_upper_bound: bool
-) -> bool:
-    return counted_seconds - seconds > tolerance or (
-        not is_upper_bound and seconds - counted_seconds > tolerance
-    )

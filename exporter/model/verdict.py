@@ -5,14 +5,18 @@ The first row that applies decides:
 | #  | what is known                               | verdict     |
 |----|---------------------------------------------|-------------|
 | 1  | the prober itself was at fault              | unknown     |
-| 2  | a call carried wrong parameters or id       | corrupted   |
+| 2  | a call carried wrong parameters or id, or   | corrupted   |
+|    | the reply the id of another run             |             |
 | 3  | more than one call                          | duplicated  |
 | 4  | no call, and the request failed below HTTP  | unreachable |
-| 5  | a reply other than 2xx                      | rejected    |
-| 6  | no reply by the deadline                    | timeout     |
+| 5  | a reply other than 2xx, or a call and a     | rejected    |
+|    | reply that is not HTTP                      |             |
+| 6  | no reply by the deadline, or a connection   | timeout     |
+|    | that broke after the call                   |             |
 | 7  | 2xx, no call by the deadline                | lost        |
 | 8  | 2xx, one call, finished after `late_after`  | late        |
-| 9  | the end of the alert was not taken          | rejected    |
+| 9  | the end of the alert was not taken, or a    | rejected    |
+|    | reply that agent-sre does not document      |             |
 | 10 | 2xx, one call, in time                      | ok          |
 
 Reasons for this order: a faulty prober proves nothing (1); wrong data and double execution do harm
@@ -22,7 +26,8 @@ whatever the reply is (2, 3); a failed delivery explains all that follows (4, 5,
 from collections.abc import Collection
 from enum import StrEnum
 
-from exporter.model.evidence import Evidence
+from exporter.model.error_kind import ErrorKind
+from exporter.model.evidence import Evidence, ReplyProblem
 from slos.schema.contract import Verdict
 
 
@@ -33,6 +38,7 @@ class ProberFault(StrEnum):
     SHUTDOWN = "shutdown"
     INTERNAL_ERROR = "internal_error"
     CANARY_DOWN = "canary_down"
+    RESOURCE_EXHAUSTED = "resource_exhausted"
     LEASE_LOST = "lease_lost"
     PROBER_STALLED = "prober_stalled"
     SENT_LATE = "sent_late"
@@ -48,13 +54,16 @@ class Reason(StrEnum):
     NEVER_EXECUTED = "never_executed"
     WRONG_PARAMETERS = "wrong_parameters"
     FOREIGN_ID = "foreign_id"
+    FOREIGN_REPLY = "foreign_reply"
     REDIRECTED = "redirected"
     CLIENT_ERROR = "client_error"
     SERVER_ERROR = "server_error"
     REJECTED_BUT_EXECUTED = "rejected_but_executed"
     END_REJECTED = "end_rejected"
+    UNEXPECTED_REPLY = "unexpected_reply"
     NO_REPLY = "no_reply"
     NO_REPLY_BUT_EXECUTED = "no_reply_but_executed"
+    REPLY_LOST_BUT_EXECUTED = "reply_lost_but_executed"
     CONNECTION_REFUSED = "connection_refused"
     DNS_FAILED = "dns_failed"
     TLS_FAILED = "tls_failed"
@@ -65,6 +74,7 @@ class Reason(StrEnum):
     SHUTDOWN = "shutdown"
     INTERNAL_ERROR = "internal_error"
     CANARY_DOWN = "canary_down"
+    RESOURCE_EXHAUSTED = "resource_exhausted"
     LEASE_LOST = "lease_lost"
     PROBER_STALLED = "prober_stalled"
     SENT_LATE = "sent_late"
@@ -95,6 +105,8 @@ def _judge_calls(evidence: Evidence) -> tuple[Verdict, Reason] | None:
         return Verdict.CORRUPTED, Reason.WRONG_PARAMETERS
     if any(call.foreign_id for call in evidence.calls):
         return Verdict.CORRUPTED, Reason.FOREIGN_ID
+    if evidence.reply_problem is ReplyProblem.FOREIGN and evidence.is_accepted:
+        return Verdict.CORRUPTED, Reason.FOREIGN_REPLY
     if len(evidence.calls) > 1:
         return Verdict.DUPLICATED, Reason.EXECUTED_TWICE
     return None
@@ -108,6 +120,10 @@ def _judge_delivery(evidence: Evidence) -> tuple[Verdict, Reason] | None:
             if evidence.is_accepted
             else (Verdict.REJECTED, _choose_rejection_reason(evidence.status, executed))
         )
+    if executed and evidence.connection_error is ErrorKind.NOT_HTTP:
+        return Verdict.REJECTED, Reason.UNEXPECTED_REPLY
+    if executed and evidence.connection_error is not None:
+        return Verdict.TIMEOUT, Reason.REPLY_LOST_BUT_EXECUTED
     if executed:
         return Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED
     if evidence.connection_error is not None:
@@ -125,6 +141,8 @@ def _judge_execution(evidence: Evidence, late_after: float) -> tuple[Verdict, Re
         return Verdict.LATE, Reason.EXECUTED_LATE
     if evidence.end_accepted is False:
         return Verdict.REJECTED, Reason.END_REJECTED
+    if evidence.reply_problem is not None:
+        return Verdict.REJECTED, Reason.UNEXPECTED_REPLY
     return Verdict.OK, Reason.EXECUTED_ONCE
 
 

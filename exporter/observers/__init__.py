@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from exporter.fields import Section
+from exporter.model.bounds import Bounds
 from exporter.model.evidence import Evidence
 from exporter.model.run import Leftover
 from exporter.model.stages import Accuracy, StageTimes, register_source
@@ -29,7 +30,7 @@ class EvidenceObserver(Protocol):
     STAGES: Mapping[Stage, Accuracy]
     PATHS: Collection[str] | None
     """Delivery paths on which it can measure the stages; None for all."""
-    measure_stages: Callable[[Evidence], dict[Stage, float]]
+    measure_stages: Callable[[Evidence], dict[Stage, Bounds]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,14 @@ class RunQuery:
         names: ids under which other systems know the run, its own first.
         trace_id: id of the trace it was sent with, if there is one.
         intended_at: wall clock seconds of the intended send.
+        end_to_end: seconds from the intended send to the answer of the function, if it was called.
     """
 
     id: str
     names: tuple[str, ...]
     trace_id: str | None
     intended_at: float
+    end_to_end: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,14 @@ class Observation:
 
     Attributes:
         id: run id.
-        stages: seconds of each stage that was measured.
+        stages: time of each stage that was measured.
         leftovers: leftovers of the run that must be cleaned up.
         issues: how many Linear issues it opened, where that is known.
         is_final: whether another query would give nothing new.
     """
 
     id: str
-    stages: Mapping[Stage, float] = field(default_factory=dict)
+    stages: Mapping[Stage, Bounds] = field(default_factory=dict)
     leftovers: tuple[Leftover, ...] = ()
     issues: IssueCount | None = None
     is_final: bool = True
@@ -157,11 +160,11 @@ def list_visible_stages(path: str, late_names: Iterable[str] = ()) -> dict[Stage
 
 
 def observe_evidence(evidence: Evidence) -> StageTimes:
-    """Measure the seconds of every stage that the evidence shows."""
-    found: dict[Stage, dict[str, float]] = {}
+    """Measure every stage that the evidence shows."""
+    found: dict[Stage, dict[str, Bounds]] = {}
     for observer in load_evidence_observers():
-        for stage, seconds in observer.measure_stages(evidence).items():
-            found.setdefault(stage, {})[observer.SOURCE] = seconds
+        for stage, bounds in observer.measure_stages(evidence).items():
+            found.setdefault(stage, {})[observer.SOURCE] = bounds
     return {stage: found[stage] for stage in Stage if stage in found}
 
 

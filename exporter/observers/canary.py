@@ -1,5 +1,6 @@
 """Observer of the canary: when it was called, and when it was done."""
 
+from exporter.model.bounds import Bounds
 from exporter.model.evidence import Evidence
 from exporter.model.stages import Accuracy
 from slos.schema.contract import Stage
@@ -14,20 +15,21 @@ STAGES = {
 PATHS = None
 
 
-def measure_stages(evidence: Evidence) -> dict[Stage, float]:
+def measure_stages(evidence: Evidence) -> dict[Stage, Bounds]:
     """Measure the stages of the first call, counted from where the clock starts.
 
     - Remediation selection ends at the first contact. It is an upper bound: it holds the
       Linear call, which agent-sre awaits first, until a finer source can separate them.
     - Lambda execution runs from first contact to the canary's finished answer. A starved
       agent-sre loses its time between health check and call, so it shows here.
+    - Where the first contact is known within bounds, so are these two.
     - End to end is from the start to the finished answer.
     """
     if not evidence.calls:
         return {}
     call = evidence.calls[0]
-    found = {Stage.REMEDIATION_SELECTION: call.contact_at - evidence.clock_start}
+    found = {Stage.REMEDIATION_SELECTION: call.contact.measure_from(evidence.clock_start)}
     if call.finished_at is not None:
-        found[Stage.LAMBDA_EXECUTION] = call.finished_at - call.contact_at
-        found[Stage.END_TO_END] = call.finished_at - evidence.clock_start
+        found[Stage.LAMBDA_EXECUTION] = call.contact.measure_to(call.finished_at)
+        found[Stage.END_TO_END] = Bounds.exactly(call.finished_at - evidence.clock_start)
     return found

@@ -1,6 +1,9 @@
 """Observer of the reply: agent-sre's own share of the time."""
 
-from exporter.model.evidence import Evidence
+from collections.abc import Callable
+
+from exporter.model.bounds import Bounds
+from exporter.model.evidence import Call, Evidence
 from exporter.model.stages import Accuracy
 from slos.schema.contract import DeliveryPath, Stage
 
@@ -9,7 +12,7 @@ STAGES = {Stage.CLOUDEVENT_PROCESSING: Accuracy.EXACT}
 PATHS = frozenset({DeliveryPath.DIRECT})
 
 
-def measure_stages(evidence: Evidence) -> dict[Stage, float]:
+def measure_stages(evidence: Evidence) -> dict[Stage, Bounds]:
     """Measure CloudEvent processing: the wait for a 2xx less the time of the canary's calls.
 
     The reply is synchronous, so the wait holds the function call; time that overlaps with it
@@ -19,14 +22,16 @@ def measure_stages(evidence: Evidence) -> dict[Stage, float]:
     if evidence.replied_at is None or not evidence.is_accepted or not evidence.is_synchronous:
         return {}
     waited = evidence.replied_at - evidence.clock_start
-    return {Stage.CLOUDEVENT_PROCESSING: waited - _measure_busy(evidence, evidence.replied_at)}
+    longest = _measure_busy(evidence, evidence.replied_at, lambda call: call.contact.low)
+    shortest = _measure_busy(evidence, evidence.replied_at, lambda call: call.contact.high)
+    return {Stage.CLOUDEVENT_PROCESSING: Bounds(waited - longest, waited - shortest)}
 
 
-def _measure_busy(evidence: Evidence, until: float) -> float:
+def _measure_busy(evidence: Evidence, until: float, get_start: Callable[[Call], float]) -> float:
     """Measure the seconds before `until` in which at least one call was under way."""
     total, covered_to = 0.0, evidence.clock_start
     for start, end in sorted(
-        (call.contact_at, until if call.finished_at is None else min(call.finished_at, until))
+        (get_start(call), until if call.finished_at is None else min(call.finished_at, until))
         for call in evidence.calls
     ):
         total += max(0.0, end - max(start, covered_to))

@@ -7,20 +7,22 @@ binary mode, answered by one. Each call is matched to its run. Verdicts are give
 import asyncio
 import json
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from exporter.model.alert import find_run_ids, is_run_id
+from exporter.model.bounds import Bounds
 from exporter.model.evidence import Call
+from exporter.prober.contacts import ContactWindow
 from exporter.prober.inflight import InflightRun, InflightRuns
 from exporter.schedule.clock import Clock
 from slos.schema.contract import CanaryOutcome, is_load_probe
 
 _REQUIRED = ("ce-id", "ce-source", "ce-specversion", "ce-type")
 _REPLY_EVENT_TYPE = "io.homelab.agent-sre.remediation.response"
-_MAX_CONNECTIONS = 1_000
+_KUBELET = "kube-probe/"
+"""Start of the user agent of the kubelet, whose health checks belong to no run."""
 _MAX_BODY_BYTES = 65_536
 """Bytes; the parameters that are sent take a few hundred."""
 _MAX_ID_LENGTH = 100
@@ -45,7 +47,6 @@ class Canary:
         self._clock = clock
         self._find_probe = find_probe
         self._count_call = count_call
-        self._health_at: OrderedDict[object, float] = OrderedDict()
         self.app = web.Application(client_max_size=_MAX_BODY_BYTES)
         self.app.add_routes(
             [web.get("/health", self._handle_health), web.post("/", self._handle_call)]
@@ -54,33 +55,43 @@ class Canary:
         self.app.router.add_route("*", "/{astray:.+}", self._handle_stray_call)
 
     async def _handle_health(self, request: web.Request) -> web.Response:
-        connection = _get_connection_key(request)
-        self._health_at[connection] = self._clock.now()
-        self._health_at.move_to_end(connection)
-        if len(self._health_at) > _MAX_CONNECTIONS:
-            self._health_at.popitem(last=False)
+        if not request.headers.get("User-Agent", "").startswith(_KUBELET):
+            self._inflight_runs.contacts.add_check(self._clock.now(), _list_join_ids(request))
         return web.json_response({"status": "ok"})
 
     async def _handle_call(self, request: web.Request) -> web.StreamResponse:
         arrived_at = self._clock.now()
-        health_at = self._health_at.pop(_get_connection_key(request), None)
         parameters = await _read_parameters(request)
         inflight_run = self._find_inflight_run(request, parameters or {})
+        has_foreign_id = inflight_run is not None and await self._has_foreign_id(
+            request, inflight_run
+        )
         if inflight_run is None or not inflight_run.is_open:
+            if inflight_run is not None:
+                self._inflight_runs.contacts.add_call(inflight_run.id, arrived_at)
             return await self._reply_without_run(request, parameters, inflight_run)
-        parameters_ok = parameters is not None and inflight_run.has_parameters(parameters)
         call = Call(
-            health_at=health_at
-            if health_at is not None and health_at >= inflight_run.opened_at
-            else None,
+            contact=Bounds.exactly(arrived_at),
             arrived_at=arrived_at,
             finished_at=None,
-            parameters_ok=parameters_ok,
-            foreign_id=self._has_foreign_id(request, inflight_run),
+            parameters_ok=parameters is not None and inflight_run.has_parameters(parameters),
+            foreign_id=has_foreign_id,
             alias=_find_alias(request, inflight_run),
         )
+        number = inflight_run.add_call(call, self._open_window(request, inflight_run, call))
         return await self._send_reply(
-            request, inflight_run, call, well_formed=parameters is not None
+            request, inflight_run, number, well_formed=parameters is not None
+        )
+
+    def _open_window(
+        self, request: web.Request, inflight_run: InflightRun, call: Call
+    ) -> ContactWindow:
+        """Open the window of the first contact of a call."""
+        return self._inflight_runs.contacts.add_call(
+            inflight_run.id,
+            call.arrived_at,
+            _list_join_ids(request),
+            is_trusted=call.parameters_ok and not call.foreign_id,
         )
 
     async def _handle_stray_call(self, request: web.Request) -> web.Response:
@@ -89,8 +100,9 @@ class Canary:
             inflight_run = self._inflight_runs.find_run(run_id)
             if inflight_run is not None and inflight_run.is_open:
                 now = self._clock.now()
-                call = Call(health_at=None, arrived_at=now, finished_at=None, parameters_ok=False)
-                inflight_run.finish_call(inflight_run.add_call(call), now)
+                call = Call(Bounds.exactly(now), now, finished_at=None, parameters_ok=False)
+                number = inflight_run.add_call(call, self._open_window(request, inflight_run, call))
+                inflight_run.finish_call(number, now)
         return _build_error(404, "not found")
 
     async def _handle_notification(self, request: web.Request) -> web.Response:
@@ -110,10 +122,9 @@ class Canary:
         return web.json_response({"status": "ok"})
 
     async def _send_reply(
-        self, request: web.Request, inflight_run: InflightRun, call: Call, *, well_formed: bool
+        self, request: web.Request, inflight_run: InflightRun, number: int, *, well_formed: bool
     ) -> web.StreamResponse:
         """Send the reply, and record when it was written or the caller disconnected."""
-        number = inflight_run.add_call(call)
         if not inflight_run.is_load:
             self._count_call(CanaryOutcome.EXECUTED if well_formed else CanaryOutcome.MALFORMED)
         response = _build_reply(inflight_run.id) if well_formed else _build_error(400, "malformed")
@@ -165,16 +176,21 @@ class Canary:
                 return probe
         return None
 
-    def _has_foreign_id(self, request: web.Request, inflight_run: InflightRun) -> bool:
-        return any(
-            run_id != inflight_run.id and self._inflight_runs.find_run(run_id) is not None
-            for run_id in _list_run_ids(request, {})
-        )
+    async def _has_foreign_id(self, request: web.Request, inflight_run: InflightRun) -> bool:
+        """Return whether a call carries the id of another run, even of an earlier process."""
+        for run_id in _list_run_ids(request, {}):
+            if run_id != inflight_run.id and (
+                self._inflight_runs.find_run(run_id) or await self._find_probe(run_id)
+            ):
+                return True
+        return False
 
 
-def _get_connection_key(request: web.Request) -> object:
-    """Return a key of the connection: the caller's address and port."""
-    return request.transport.get_extra_info("peername") if request.transport else None
+def _list_join_ids(request: web.Request) -> list[str]:
+    """List the ids in the headers of a request by which a health check can be joined to a call."""
+    trace_id = request.headers.get("traceparent", "").partition("-")[2].partition("-")[0]
+    candidates = (trace_id, request.headers.get("x-correlation-id", ""))
+    return [candidate for candidate in candidates if 0 < len(candidate) <= _MAX_ID_LENGTH]
 
 
 def _list_run_ids(request: web.Request, parameters: dict[str, object]) -> list[str]:

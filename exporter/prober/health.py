@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 
 from exporter.model.deadlines import Deadlines
 from exporter.model.evidence import Evidence
@@ -11,7 +12,7 @@ from exporter.schedule.scheduler import Heartbeat
 
 
 class ProberHealth:
-    """Faults of the prober: shutdown, a lost lease, a closed canary, late sends and stalls.
+    """Faults of the prober: shutdown, lost lease, closed canary, shortage, late sends, stalls.
 
     A run with such a fault is `unknown`, since it proves nothing about the target.
 
@@ -36,12 +37,17 @@ class ProberHealth:
         self._heartbeat = heartbeat
         self._may_send = may_send
         self._is_canary_open = is_canary_open
+        self._short_at = -inf
         self.abort = asyncio.Event()
         """Set when nothing may wait any longer."""
 
     def may_send(self) -> bool:
         """Return whether this prober, of several, holds the lease."""
         return self._may_send()
+
+    def note_shortage(self) -> None:
+        """Note that the canary could not take a call now, for lack of files, memory or places."""
+        self._short_at = self._clock.now()
 
     def find_send_faults(self) -> set[ProberFault]:
         """Find the faults because of which nothing may be sent."""
@@ -56,6 +62,8 @@ class ProberHealth:
         stall = self._heartbeat.measure_stall(evidence.intended, self._clock.now())
         if evidence.sent_at - evidence.intended > deadlines.max_send_lag:
             faults.add(ProberFault.SENT_LATE)
+        if self._short_at >= evidence.sent_at:  # a call may have been refused, even a second one
+            faults.add(ProberFault.RESOURCE_EXHAUSTED)
         if stall > deadlines.max_send_lag:
             faults.add(ProberFault.PROBER_STALLED)
         return faults

@@ -7,9 +7,9 @@ import asyncio
 import dataclasses
 from collections import OrderedDict
 from collections.abc import Mapping
-from math import inf
 
 from exporter.model.evidence import Call
+from exporter.prober.contacts import ContactLog, ContactWindow
 
 _MAX_CLOSED = 10_000
 """Closed ids kept in memory; older ones are looked up in the journal."""
@@ -19,11 +19,16 @@ class InflightRun:
     """One run in flight, and the calls that came in for it."""
 
     def __init__(
-        self, run_id: str, parameters: Mapping[str, str], *, opened_at: float, is_load: bool = False
+        self,
+        run_id: str,
+        parameters: Mapping[str, str],
+        *,
+        contacts: ContactLog,
+        is_load: bool = False,
     ) -> None:
         self.id = run_id
         self.parameters = dict(parameters)
-        self.opened_at = opened_at
+        self._contacts = contacts
         self.is_load = is_load
         """True for a run of a load. Calls of a load are not counted with those of the probes."""
         self.is_open = True
@@ -35,18 +40,15 @@ class InflightRun:
         """Monotonic seconds at which Alertmanager's notification arrived, on the path that has
         one."""
         self._calls: list[Call] = []
-
-    @classmethod
-    def create_closed(cls, run_id: str, *, is_load: bool = False) -> "InflightRun":
-        """Create a closed run, which no call can change."""
-        inflight_run = cls(run_id, {}, opened_at=inf, is_load=is_load)
-        inflight_run.is_open = False
-        return inflight_run
+        self._windows: list[ContactWindow] = []
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """Calls so far, in order of arrival."""
-        return tuple(self._calls)
+        """Calls so far, in order of arrival, with what is known of their first contact by now."""
+        return tuple(
+            dataclasses.replace(call, contact=self._contacts.find_contact(window))
+            for call, window in zip(self._calls, self._windows, strict=True)
+        )
 
     @property
     def left_alertmanager_at(self) -> float | None:
@@ -56,11 +58,12 @@ class InflightRun:
         """
         if self.notified_at is None:
             return None
-        return min([self.notified_at, *(call.contact_at for call in self._calls[:1])])
+        return min([self.notified_at, *(call.contact.high for call in self.calls[:1])])
 
-    def add_call(self, call: Call) -> int:
-        """Add a call; return the number that finishes it."""
+    def add_call(self, call: Call, window: ContactWindow) -> int:
+        """Add a call and the window of its first contact; return the number that finishes it."""
         self._calls.append(call)
+        self._windows.append(window)
         if len(self._calls) > 1:
             self.repeated.set()
         return len(self._calls) - 1
@@ -80,7 +83,9 @@ class InflightRun:
 class InflightRuns:
     """Runs of this process, in flight and recently closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, now: float) -> None:
+        self.contacts = ContactLog(now)
+        """Health checks and calls of the canary."""
         self._open: dict[str, InflightRun] = {}
         self._closed: OrderedDict[str, bool] = OrderedDict()
         """Ids, and whether they were load. Ten thousand run objects would slow down garbage
@@ -91,13 +96,15 @@ class InflightRuns:
     ) -> InflightRun:
         """Open a run before its event is sent."""
         inflight_run = self._open[run_id] = InflightRun(
-            run_id, parameters, opened_at=now, is_load=is_load
+            run_id, parameters, contacts=self.contacts, is_load=is_load
         )
+        self.contacts.open_run(run_id, now)
         return inflight_run
 
-    def close_run(self, inflight_run: InflightRun) -> None:
+    def close_run(self, inflight_run: InflightRun, *, now: float) -> None:
         """Close a run; later calls no longer count for it."""
         inflight_run.is_open = False
+        self.contacts.close_run(inflight_run.id, now)
         self._open.pop(inflight_run.id, None)
         self._closed[inflight_run.id] = inflight_run.is_load
         if len(self._closed) > _MAX_CLOSED:
@@ -106,5 +113,9 @@ class InflightRuns:
     def find_run(self, run_id: str) -> InflightRun | None:
         """Find the run of an id. Of a closed run only its id and kind are known."""
         if run_id in self._closed:
-            return InflightRun.create_closed(run_id, is_load=self._closed[run_id])
+            closed_run = InflightRun(
+                run_id, {}, contacts=self.contacts, is_load=self._closed[run_id]
+            )
+            closed_run.is_open = False
+            return closed_run
         return self._open.get(run_id)

@@ -41,7 +41,14 @@ class PendingRun:
     def query(self) -> RunQuery:
         """The query that late observers get."""
         run = self.run
-        return RunQuery(run.id, (run.id, *run.aliases), run.trace_id, run.intended_at)
+        end_to_end = run.stages.get(Stage.END_TO_END)
+        return RunQuery(
+            run.id,
+            (run.id, *run.aliases),
+            run.trace_id,
+            run.intended_at,
+            end_to_end.high if end_to_end else None,
+        )
 
     @property
     def is_finished(self) -> bool:
@@ -50,7 +57,7 @@ class PendingRun:
 
     def add_observation(self, source: str, observation: Observation) -> None:
         """Add an observation of a source."""
-        stage_times = {stage: {source: seconds} for stage, seconds in observation.stages.items()}
+        stage_times = {stage: {source: bounds} for stage, bounds in observation.stages.items()}
         leftovers = dict.fromkeys((*self.run.leftovers, *observation.leftovers))
         self.run = dataclasses.replace(
             self.run,

@@ -93,7 +93,7 @@ class Reconciler:
         """Add a run with its verdict; return its state, and the run with its due stages."""
         state = RunState.OBSERVED if run.leftovers else RunState.CLEANED
         if sent and self._observers:
-            due = self._metrics.list_due_stages(run.probe, run.path)
+            due = self._metrics.list_due_stages(run)
             state, run = RunState.JUDGED, dataclasses.replace(run, due_stages=due)
         self.restore(state, run)
         return state, run
@@ -190,6 +190,8 @@ class Reconciler:
         counted = pending.take_stages(stages)
         await self._write_pending(pending)
         self._metrics.count_observed(counted, pending.issues)
+        if is_observed:
+            self._metrics.count_disagreements(pending.run)
         self._history.update(pending.run)
         for listener in self._listeners if is_observed else ():
             listener(pending.run, pending.issues)

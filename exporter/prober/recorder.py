@@ -88,5 +88,5 @@ def log_run(run: Run) -> None:
     """Log the verdict and the stage times of a run."""
     level = choose_log_level(run)
     if _log.isEnabledFor(level):
-        took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in run.stages.items())
+        took = ", ".join(f"{stage} {bounds:.3f}s" for stage, bounds in run.stages.items())
         _log.log(level, "%s: %s (%s) %s %s", run.probe, run.verdict, run.reason, run.id, took)

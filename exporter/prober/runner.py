@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.client import Reply
+from exporter.httpclient.errors import is_local_shortage
 from exporter.journal.journal import create_open_run
 from exporter.model.alert import Alert, CanaryIdentity, build_parameters, create_run_id, to_end_id
 from exporter.model.deadlines import Deadlines
 from exporter.model.error_kind import NOT_SENT_ERRORS
 from exporter.model.evidence import Evidence
+from exporter.model.reply import find_reply_problem
 from exporter.model.run import Run
 from exporter.model.verdict import ProberFault, judge_evidence
 from exporter.observers import observe_evidence
@@ -19,6 +21,7 @@ from exporter.paths import Path
 from exporter.prober.health import ProberHealth
 from exporter.prober.inflight import InflightRun, InflightRuns
 from exporter.prober.recorder import RunRecorder
+from exporter.resources import RepeatedWarning
 from exporter.schedule.clock import Clock
 from exporter.schedule.open_loop import Slot, wait_until
 from exporter.schedule.tasks import cancel_tasks
@@ -114,6 +117,7 @@ class AlertRunner:
         self._recorder = recorder
         self._health = health
         self._tracer = tracer
+        self._shortage_warning = RepeatedWarning(_log)
 
     async def run(self, job: AlertJob, slot: Slot) -> Run:
         """Run one alert; return its run in every case."""
@@ -184,15 +188,21 @@ class AlertRunner:
                 seconds=slot.intended + job.deadlines.timeout - self._clock.now(),
                 abort=self._health.abort,
             )
-            evidence = _build_evidence(job.path, slot, sent_at, posting, inflight_run)
+            evidence = _build_evidence(
+                job.path, slot, sent_at=sent_at, posting=posting, inflight_run=inflight_run
+            )
             return await self._send_end(job, alert, evidence) if job.sends_end else evidence
         except Exception as error:  # noqa: BLE001 - must not end probing; a bug is logged in full
+            if is_local_shortage(error):
+                self._shortage_warning.log(f"path {run.path}: {error}")
+                faults.add(ProberFault.RESOURCE_EXHAUSTED)
+                return Evidence(intended=slot.intended)
             is_bug = not isinstance(error, CredentialsError)
             _log.error("path %s failed: %s", run.path, error, exc_info=is_bug)
             faults.add(ProberFault.INTERNAL_ERROR)
             return Evidence(intended=slot.intended)
         finally:
-            self._inflight_runs.close_run(inflight_run)
+            self._inflight_runs.close_run(inflight_run, now=self._clock.now())
             posting.cancel()
 
     async def _send_end(self, job: AlertJob, alert: Alert, evidence: Evidence) -> Evidence:
@@ -211,7 +221,8 @@ class AlertRunner:
 def _build_evidence(
     path: Path,
     slot: Slot,
-    sent: float,
+    *,
+    sent_at: float,
     posting: asyncio.Task[Reply],
     inflight_run: InflightRun,
 ) -> Evidence:
@@ -219,10 +230,13 @@ def _build_evidence(
     has_status = reply is not None and reply.status is not None
     return Evidence(
         intended=slot.intended,
-        sent_at=sent,
+        sent_at=sent_at,
         replied_at=reply.at if reply and has_status else None,
         status=reply.status if reply else None,
         connection_error=reply.error if reply else None,
+        reply_problem=find_reply_problem(reply.body, inflight_run.id)
+        if reply and has_status and path.SYNCHRONOUS
+        else None,
         calls=inflight_run.calls,
         started_at=inflight_run.left_alertmanager_at if path.clock_at_webhook else None,
         is_synchronous=path.SYNCHRONOUS,

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from exporter.fields import DurationField
 from exporter.model.deadlines import AlertProbeSettings
 from exporter.model.run import Run
+from exporter.model.verdict import Reason
 from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob
 from exporter.probes import Probe, ProbeOutcome
@@ -88,7 +89,11 @@ class BurstProbe:
 
 def summarize_burst(runs: Sequence[Run]) -> str:
     """Summarize a burst on one line, with its own quantiles."""
-    durations = [each.stages[Stage.END_TO_END] for each in runs if Stage.END_TO_END in each.stages]
+    durations = [
+        stages[Stage.END_TO_END].high
+        for stages in (run.stages for run in runs)
+        if Stage.END_TO_END in stages
+    ]
     ok = sum(run.verdict is Verdict.OK for run in runs)
     line = f"{ok} of {len(runs)} ok"
     if len(durations) < _MIN_FOR_QUANTILES:
@@ -110,4 +115,9 @@ def check_burst(runs: Sequence[Run]) -> Iterable[tuple[Criterion, bool]]:
     if Verdict.CORRUPTED in verdicts or executed > 1:
         yield Criterion.NO_RACE, Verdict.CORRUPTED not in verdicts
     if not _NOT_DELIVERED.issuperset(verdicts):
-        yield Criterion.NO_DEADLOCK, Verdict.TIMEOUT not in verdicts
+        yield Criterion.NO_DEADLOCK, not any(map(_shows_deadlock, runs))
+
+
+def _shows_deadlock(run: Run) -> bool:
+    """Return whether an alert hung; one whose connection broke did not."""
+    return run.verdict is Verdict.TIMEOUT and run.reason is not Reason.REPLY_LOST_BUT_EXECUTED

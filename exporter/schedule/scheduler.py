@@ -16,6 +16,9 @@ _LATE_TOLERANCE = 0.25
 """Seconds by which a slot may be late and is still used, however short the interval. A slot that
 is left out hides what it would have measured; one that is used late counts from its time."""
 
+_SHORTEST_STALL = 0.1
+"""Seconds; a busy machine wakes a process that much late, which delays no measurement by much."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -30,7 +33,7 @@ class Heartbeat:
 
     def beat(self, now: float) -> None:
         """Record that the loop is awake."""
-        if now - self.last_beat > self.period:
+        if now - self.last_beat - self.period >= _SHORTEST_STALL:
             self._gaps.append((self.last_beat, now))
         self.last_beat = now
 
@@ -39,10 +42,10 @@ class Heartbeat:
         return now - self.last_beat
 
     def measure_stall(self, since: float, until: float) -> float:
-        """Return the seconds of the longest stall that touches a span of time."""
+        """Return the seconds of all stalls that touch a span of time; short ones add up."""
         gaps = [*self._gaps, (self.last_beat, until)]
-        touching = [end - start for start, end in gaps if end > since and start < until]
-        return max(0.0, max(touching, default=0.0) - self.period)
+        stalls = (end - start - self.period for start, end in gaps if end > since and start < until)
+        return sum(stall for stall in stalls if stall >= _SHORTEST_STALL)
 
 
 class ScheduleMetrics(Protocol):

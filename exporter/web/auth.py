@@ -1,12 +1,13 @@
-"""Basic authentication with bcrypt hashes, and the response headers."""
+"""Protection of the pages: basic authentication with bcrypt hashes, hosts, origins, headers."""
 
 import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import bcrypt
@@ -14,14 +15,20 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from exporter.config.web import WebConfig
+from exporter.web.browsers import is_cross_origin, is_known_host
 
 _MAX_VERIFIED = 64
 """Maximum number of cached credentials: far more than the scrapers of a prober."""
 _MAX_WAITING = 16
 """Maximum number of waiting checks, so that password guessing cannot exhaust memory and CPU."""
+_MAX_WAITING_PER_PEER = 4
+_MAX_GUESSERS = 1024
+"""Maximum number of peers whose wrong passwords are counted."""
 _BCRYPT_MAX_BYTES = 72
 """Bytes of a password that bcrypt reads; the tools that make hashes drop the rest as well."""
 _BCRYPT_ALPHABET = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+HEALTH_PATHS = frozenset({"/-/healthy", "/-/ready"})
 
 _AUTH_CHALLENGE = {"WWW-Authenticate": 'Basic realm="slo-probe", charset="UTF-8"'}
 _RETRY_AFTER = {"Retry-After": "1"}
@@ -37,6 +44,78 @@ class BasicCredentials:
 
 class TooManyLoginsError(Exception):
     """Too many password checks are waiting."""
+
+
+_Waiting = tuple[str, asyncio.Future[None]]
+"""A peer and its turn."""
+
+
+class LoginQueue:
+    """Queue for the password checks, which run one at a time.
+
+    Peers with fewer wrong passwords and checks go first, and take the place of others when the
+    queue is full.
+    So a flood of wrong passwords does not keep another peer from logging in.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[_Waiting] = []
+        self._is_busy = False
+        self._failures: OrderedDict[str, int] = OrderedDict()
+
+    @contextlib.asynccontextmanager
+    async def take_turn(self, peer: str) -> AsyncIterator[None]:
+        """Wait for the turn of a peer; the turn ends with the block.
+
+        Raises:
+            TooManyLoginsError: too many checks are waiting.
+        """
+        if self._is_busy:
+            await self._wait(peer)
+        self._is_busy = True
+        try:
+            yield
+        finally:
+            self._end_turn()
+
+    def count_result(self, peer: str, *, is_right: bool) -> None:
+        """Count a wrong password of a peer; a right one clears the count."""
+        failures = self._failures.pop(peer, 0)
+        if not is_right:
+            self._failures[peer] = failures + 1
+        if len(self._failures) > _MAX_GUESSERS:
+            self._failures.popitem(last=False)
+
+    async def _wait(self, peer: str) -> None:
+        if sum(waiting == peer for waiting, _ in self._list_waiting()) >= _MAX_WAITING_PER_PEER:
+            raise TooManyLoginsError
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((peer, turn))
+        if len(self._waiting) > _MAX_WAITING:
+            last = max(reversed(self._waiting), key=self._count_attempts)
+            last[1].set_exception(TooManyLoginsError)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled() and turn.exception() is None:
+                self._end_turn()
+            raise
+
+    def _end_turn(self) -> None:
+        waiting = self._list_waiting()
+        self._is_busy = bool(waiting)
+        if waiting:
+            min(waiting, key=self._count_attempts)[1].set_result(None)
+
+    def _list_waiting(self) -> list[_Waiting]:
+        """List the checks that still wait, the first one first."""
+        self._waiting = [each for each in self._waiting if not each[1].done()]
+        return self._waiting
+
+    def _count_attempts(self, waiting: _Waiting) -> int:
+        """Count the wrong passwords of a peer and its checks that wait."""
+        peer = waiting[0]
+        return self._failures.get(peer, 0) + sum(each[0] == peer for each in self._waiting)
 
 
 def parse_authorization(header: str | None) -> BasicCredentials | None:
@@ -60,13 +139,16 @@ class BasicAuth:
         self._pepper = secrets.token_bytes(32)
         self._dummy_hashes = [_make_dummy_hash(hashed) for hashed in self._hashes.values()]
         self._verified: OrderedDict[bytes, None] = OrderedDict()
-        self._bcrypt_lock = asyncio.Lock()
-        self._waiting = 0
+        self._queue = LoginQueue()
 
-    async def check_password(self, credentials: BasicCredentials) -> bool:
+    async def check_password(self, credentials: BasicCredentials, peer: str = "") -> bool:
         """Return True if the password is right.
 
         The duration does not reveal whether the user exists.
+
+        Args:
+            credentials: user and password.
+            peer: address of the client.
 
         Raises:
             TooManyLoginsError: too many checks are waiting.
@@ -76,27 +158,19 @@ class BasicAuth:
         if digest in self._verified:
             self._verified.move_to_end(digest)
             return True
-        is_match = await self._run_bcrypt(
-            credentials, hashed or self._pick_dummy_hash(credentials.user)
-        )
-        if not (is_match and hashed):
+        password = credentials.password[:_BCRYPT_MAX_BYTES]
+        async with self._queue.take_turn(peer):
+            is_match = await asyncio.to_thread(
+                bcrypt.checkpw, password, hashed or self._pick_dummy_hash(credentials.user)
+            )
+        is_right = is_match and hashed is not None
+        self._queue.count_result(peer, is_right=is_right)
+        if not is_right:
             return False
         self._verified[digest] = None
         if len(self._verified) > _MAX_VERIFIED:
             self._verified.popitem(last=False)
         return True
-
-    async def _run_bcrypt(self, credentials: BasicCredentials, hashed: bytes) -> bool:
-        if self._waiting >= _MAX_WAITING:
-            raise TooManyLoginsError
-        self._waiting += 1
-        try:
-            async with self._bcrypt_lock:
-                return await asyncio.to_thread(
-                    bcrypt.checkpw, credentials.password[:_BCRYPT_MAX_BYTES], hashed
-                )
-        finally:
-            self._waiting -= 1
 
     def _pick_dummy_hash(self, user: bytes) -> bytes:
         """Pick a dummy hash for an unknown user.
@@ -146,16 +220,26 @@ class AuthMiddleware:
         self._config = config
 
     async def _refuse(self, request: web.Request) -> web.Response | None:
+        """Refuse a request for another host, without valid credentials or of another origin."""
+        config, headers = self._config, request.headers
+        if config.hosts and not is_known_host(headers.get("Host"), config.hosts):
+            return web.Response(status=421, text="unknown host\n")
+        is_open = config.health_without_login and request.path in HEALTH_PATHS
+        refusal = await self._refuse_login(request) if config.users and not is_open else None
+        if refusal is None and is_cross_origin(request.method, headers):
+            return web.Response(status=403, text="a request of another origin\n")
+        return refusal
+
+    async def _refuse_login(self, request: web.Request) -> web.Response | None:
         """Refuse a request without valid credentials; the response is the same for every reason."""
-        if not self._config.users:
-            return None
         login = parse_authorization(request.headers.get("Authorization"))
         try:
-            if login and await self._basic_auth.check_password(login):
+            if login and await self._basic_auth.check_password(login, request.remote or ""):
                 return None
         except TooManyLoginsError:
             return web.Response(status=503, text="too many log-ins\n", headers=_RETRY_AFTER)
         return web.Response(status=401, text="unauthorized\n", headers=_AUTH_CHALLENGE)
 
     async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers.pop("Server", None)
         response.headers.update(self._config.headers)

@@ -52,13 +52,14 @@ def render_page(state: str, runs: Iterable[Run]) -> str:
 
 
 def _build_row(run: Run) -> dict[str, object]:
+    stages = run.stages
     return {
         "at": format_timestamp(run.intended_at).replace("T", " "),
         "probe": run.probe,
         "path": run.path,
         "verdict": run.verdict,
         "reason": run.reason,
-        "seconds": [run.stages.get(stage) for stage in Stage],
+        "times": [f"{stages[stage]:.3f} s" if stage in stages else "" for stage in Stage],
         "id": run.id,
     }
 

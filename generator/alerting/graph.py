@@ -9,6 +9,7 @@ import promql_parser as ast
 from generator import names
 from generator.model import SLO, AlertMeta
 from slos.schema import promql
+from slos.schema.compatibility import read_metric_name
 from slos.schema.spec import Spec
 from slos.schema.standalone import InhibitionSpec
 
@@ -123,8 +124,8 @@ class MetricSources:
     def _read_selectors(self, query: str) -> Iterator[tuple[str, list[str]]]:
         """Yield the metrics that a query reads, each with the queries that record it."""
         for node in promql.walk_nodes(promql.parse_template(query)):
-            if isinstance(node, ast.VectorSelector) and node.name:
-                yield node.name, list(self._list_recording_queries(node.name, node))
+            if isinstance(node, ast.VectorSelector) and (metric := read_metric_name(node)):
+                yield metric, list(self._list_recording_queries(metric, node))
 
     def _list_recording_queries(self, metric: str, node: ast.VectorSelector) -> Iterator[str]:
         recordings = (

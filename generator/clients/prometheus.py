@@ -5,7 +5,7 @@ import math
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from generator import names
 from generator.model import SLO, MetricFacts
 from generator.rules import tiers
 from slos.schema import promql
+from slos.schema.query_analysis import Counting
 from slos.schema.units import Duration
 
 _TIMEOUT = 30
@@ -62,7 +63,7 @@ class MetricFactsClient:
         event_count = (
             self._query_number(f"sum({events})") if tiers.has_counter_queries(slo) else None
         )
-        return replace(facts, events=event_count)
+        return replace(facts, events=event_count, other_values=self._read_other_values(slo))
 
     def read_query_facts(self, query: str) -> MetricFacts:
         """Read the facts of the metrics of a standalone alert or recording.
@@ -81,20 +82,47 @@ class MetricFactsClient:
         selectors = dict.fromkeys((*sources, *query_selectors))
         metrics = {
             metric: self._read_metric_type(metric)
-            for metric in map(_extract_metric, selectors)
+            for metric in map(promql.read_selector_metric, selectors)
             if metric
         }
+        existing = [metric for metric, kind in metrics.items() if kind]
         return MetricFacts(
             types={metric: kind for metric, kind in metrics.items() if kind},
             series={selector: self._count_series(selector) for selector in selectors},
             # Recorded metrics have no type; a metric with neither type nor series does not exist.
             metrics={
-                metric: self._count_series(metric) for metric, kind in metrics.items() if not kind
+                metric: self._count_series(promql.format_selector(metric))
+                for metric, kind in metrics.items()
+                if not kind
             },
             samples=sum(
                 self._count_samples(promql.render_template(each, str(window))) for each in templates
             ),
+            labels={metric: self._read_labels(metric, selectors) for metric in existing},
         )
+
+    def _read_labels(self, metric: str, selectors: Iterable[str]) -> dict[str, Sequence[str]]:
+        """Read the labels of a metric, and the values of those that selectors have matchers for."""
+        matched = {
+            name
+            for selector in selectors
+            if promql.read_selector_metric(selector) == metric
+            for name in promql.list_matched_labels(selector)
+        }
+        names = self._send_request("labels", **{"match[]": metric})
+        return {
+            name: self._send_request(f"label/{name}/values", **{"match[]": metric})
+            if name in matched
+            else ()
+            for name in names
+        }
+
+    def _read_other_values(self, slo: SLO) -> tuple[float, ...]:
+        """Read a value of a gauge that is neither 0 nor 1; none of an SLI that counts events."""
+        if slo.signal.counting is not Counting.PER_SAMPLE:
+            return ()
+        values = (self._query_number(f"topk(1, {s} != 0 != 1)") for s in slo.signal.sources)
+        return tuple(value for value in values if value is not None)
 
     def _count_series(self, selector: str) -> int:
         return int(self._query_number(f"count({selector})") or 0)
@@ -128,7 +156,3 @@ class MetricFactsClient:
         if not isinstance(document, dict) or document.get("status") != "success":
             raise PrometheusError(f"{self.url} is not a Prometheus")
         return document["data"]
-
-
-def _extract_metric(selector: str) -> str:
-    return selector.partition("{")[0]

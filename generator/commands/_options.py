@@ -4,7 +4,7 @@ Options that Sloth has too keep its names and meaning, so that a pipeline change
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,10 +18,12 @@ from generator.outputs import OutputSettings, load_formats
 from generator.pipeline import BuildSettings
 from generator.profiles import load_profiles
 from generator.settings import RunSettings
+from slos.schema.compatibility import OLDEST_VERSION, UTF8_VERSION
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SPECS, _RULES = Path("slos"), "rules"
+_RUNBOOKS = "runbooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,23 @@ class Request:
     settings: BuildSettings
     read_settings: ReadSettings
 
+    @property
+    def writes_runbooks(self) -> bool:
+        """Tell whether a build with these options writes a runbook page for each alert."""
+        is_folder = not self.to_file and self.out != STDOUT
+        return is_folder and self.format_ in (None, _RUNBOOKS)
+
 
 spec_argument = click.argument(
     "specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC or DIR]..."
+)
+prometheus_version_option = click.option(
+    "--prometheus-version",
+    type=click.Choice([str(OLDEST_VERSION), str(UTF8_VERSION)]),
+    default=str(OLDEST_VERSION),
+    show_default=True,
+    help="Oldest major version of Prometheus that runs the rules. With 3, names of metrics and "
+    'labels may be quoted UTF-8, {"http.requests"}.',
 )
 # Options of reading specs.
 _READ_OPTIONS = (
@@ -56,7 +72,7 @@ _READ_OPTIONS = (
         "input_",
         type=click.Path(path_type=Path),
         metavar="SPEC|DIR",
-        help="Same as the argument.",
+        help="Same as the argument. - is standard input.",
     ),
     click.option("--lenient", is_flag=True, help="Ignore unknown keys, as Sloth does."),
     click.option(
@@ -120,6 +136,7 @@ _READ_OPTIONS = (
         show_default=True,
         help="Time by which samples arrive late, for specs without delay.",
     ),
+    prometheus_version_option,
 )
 # Options of building.
 _BUILD_OPTIONS = (
@@ -172,7 +189,8 @@ _BUILD_OPTIONS = (
         multiple=True,
         callback=_values.parse_object_labels,
         metavar="KEY=VALUE",
-        help="Label of Kubernetes objects, instead of those of kube-prometheus-stack. Repeatable.",
+        help="Label of all Kubernetes objects, instead of those of kube-prometheus-stack. "
+        "Repeatable.",
     ),
     click.option(
         "--office-hours",
@@ -239,8 +257,18 @@ def parse_read_settings(options: dict[str, Any]) -> ReadSettings:
     return ReadSettings(file_filter, options["windows_path"], options["plugins"])
 
 
-def parse_run_settings(options: dict[str, Any], engine: Engine = Engine.PROMETHEUS) -> RunSettings:
-    """Settings of the run, from the options."""
+def parse_spec_settings(
+    options: dict[str, Any], engine: Engine = Engine.PROMETHEUS
+) -> BuildSettings:
+    """Settings of reading and resolving specs, from the options."""
+    return BuildSettings(
+        lenient=options["lenient"],
+        prometheus_version=int(options["prometheus_version"]),
+        run_settings=_parse_run_settings(options, engine),
+    )
+
+
+def _parse_run_settings(options: dict[str, Any], engine: Engine) -> RunSettings:
     return RunSettings(
         period=options["default_slo_period"],
         scrape_interval=options["scrape_interval"],
@@ -263,12 +291,11 @@ def _choose_engine(name: str | None, format_: str | None) -> Engine:
 
 
 def _parse_build_settings(options: dict[str, Any], engine: Engine) -> BuildSettings:
-    return BuildSettings(
+    return replace(
+        parse_spec_settings(options, engine),
         profile=options["profile"],
-        lenient=options["lenient"],
         recordings=not options["disable_recordings"],
         alerts=not options["disable_alerts"],
-        run_settings=parse_run_settings(options, engine),
         output=OutputSettings(
             options["namespace"], options["object_labels"] or None, options["office_hours"]
         ),

@@ -11,7 +11,12 @@ from generator.reports import DRIFT_MESSAGES
 from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.units import format_count
 
-_COLOURS = {ProblemSeverity.ERROR: "red", ProblemSeverity.WARNING: "yellow"}
+_EXCERPT_WIDTH = 160
+_COLOURS = {
+    ProblemSeverity.ERROR: "red",
+    ProblemSeverity.WARNING: "yellow",
+    ProblemSeverity.NOTE: "cyan",
+}
 
 
 def print_problems(problems: Sequence[Problem], *, excerpts: bool = False) -> None:
@@ -35,10 +40,12 @@ def print_problems(problems: Sequence[Problem], *, excerpts: bool = False) -> No
 
 def _format_excerpt(problem: Problem, lines: Sequence[str]) -> Iterator[str]:
     if 0 < problem.position.line <= len(lines):
-        line = lines[problem.position.line - 1]
+        line, column = lines[problem.position.line - 1], max(problem.position.column, 1) - 1
+        # JSON can be one long line; only what is around the column is of interest then.
+        start = max(column - _EXCERPT_WIDTH // 2, 0) if len(line) > _EXCERPT_WIDTH else 0
         number = f"{problem.position.line:5} | "
-        yield f"{number}{line}"
-        yield " " * (len(number) + max(problem.position.column, 1) - 1) + "^"
+        yield f"{number}{line[start : start + _EXCERPT_WIDTH]}"
+        yield " " * (len(number) + column - start) + "^"
 
 
 def _read_lines(file: str) -> list[str]:

@@ -16,27 +16,38 @@ from generator.files.transaction import CannotWriteError
 
 @click.command("build")
 @add_spec_options
-def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Build the SLOs, alerts and recordings that have no error. The others are reported and "
+    "their rules are removed from the output; the exit status is 1.",
+)
+def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read by request_of
     """Build rules from specs.
 
-    Reads SPEC files and every *.yaml file below DIR (default: slos/), and writes a folder
-    (default: rules/). Files of an earlier build that are no longer generated are removed; other
-    files are kept. If a spec has an error, no file is written.
+    Reads SPEC files, standard input if SPEC is -, and the YAML and JSON files below DIR (default:
+    slos/), and writes a folder (default: rules/). Files of an earlier build that are no longer
+    generated are removed; other files are kept. If a spec has an error, no file is written.
 
     \b
     Examples:
       slo-rules build
       slo-rules build slos/agent-sre.yaml -o - | promtool check rules
-      slo-rules build specs -o out --format operator && kubectl apply -k out
+      slo-rules build specs -o out --format operator && kubectl apply --server-side -k out
+      kubectl get psl -A -o yaml | slo-rules build - -o out
       slo-rules build --profile sloth -i specs -o out        output of `sloth generate`
     """
     request = parse_request(options)
     settings, out = request.settings, request.out
     build_plan = build.plan_inputs(
-        request.inputs, settings, out=out, read_settings=request.read_settings
+        request.inputs,
+        settings,
+        out=out,
+        read_settings=request.read_settings,
+        keep_going=keep_going,
     )
-    _report.print_problems(build_plan.problems)
-    if build_plan.has_errors:
+    _report.print_problems((*build_plan.left_out, *build_plan.problems))
+    if build_plan.has_errors or not build_plan.plans:
         click.echo("no files written; fix the errors above", err=True)
         sys.exit(1)
     try:
@@ -59,4 +70,7 @@ def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
         _report.print_problems(error.problems)
         message = "no files written; fix the errors above" if error.problems else f"error: {error}"
         click.echo(message, err=True)
+        sys.exit(1)
+    if build_plan.left_out:
+        click.echo("parts of specs with errors were left out; fix the errors above", err=True)
         sys.exit(1)

@@ -19,7 +19,7 @@ from generator.files.transaction import CannotWriteError
 from generator.model import SLO, MetricFacts
 from generator.pipeline import BuildPlan, BuildSettings
 from generator.reports import Report, load_reports
-from slos.schema.problem import Position, Problem
+from slos.schema.problem import Position, Problem, ProblemSeverity
 from slos.schema.units import Duration, format_count
 
 
@@ -33,6 +33,14 @@ from slos.schema.units import Duration, format_count
     help="Output format: text, JSON, GitHub Actions annotations, or SARIF for code scanning.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Same as --output json.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([str(severity) for severity in ProblemSeverity]),
+    default=str(ProblemSeverity.ERROR),
+    show_default=True,
+    help="Lowest severity that fails the check.",
+)
+@click.option("--strict", is_flag=True, help="Same as --fail-on warning.")
 @click.option(
     "--retention",
     type=_values.DurationType(),
@@ -48,6 +56,8 @@ from slos.schema.units import Duration, format_count
 def command(
     output: str,
     as_json: bool,  # noqa: FBT001 - click's way
+    fail_on: str,
+    strict: bool,  # noqa: FBT001
     retention: Duration | None,
     url: str | None,
     **options: Any,  # noqa: ANN401 - read by request_of
@@ -55,13 +65,14 @@ def command(
     """Check specs, and check that the built files are up to date.
 
     Writes no files. Exits with 1 if a spec has an error, or if a file in the output folder is
-    missing, changed or no longer generated. With -o - only the specs are checked. Each warning
-    names its check; docs/checks describes each check and how to silence it.
+    missing, changed or no longer generated; with --strict also if there is a warning. With -o -
+    only the specs are checked. Each warning names its check; docs/checks describes each check and
+    how to silence it.
 
     \b
     Examples:
       slo-rules check
-      slo-rules check new.yaml -o -
+      slo-rules check new.yaml -o - --strict
       slo-rules check -o - --prometheus http://localhost:9090
     """
     request = parse_request(options)
@@ -69,7 +80,7 @@ def command(
     try:
         build_plan = build.plan_inputs(
             request.inputs,
-            _build_check_settings(request.settings, retention, recorder),
+            _build_check_settings(request, retention, recorder),
             out=request.out,
             read_settings=request.read_settings,
         )
@@ -82,12 +93,15 @@ def command(
     drift = asdict(changes) if changes else None
     check_report = Report(build_plan.problems, drift, out, recorder.to_json() if recorder else None)
     if report_format == "text":
-        _print_text_report(build_plan, changes, folder=out, out=request.out)
+        _report.print_problems(build_plan.problems, excerpts=True)
         for facts in check_report.facts or ():
             click.echo(_format_facts(facts), err=True)
+        _print_result(build_plan, changes, folder=out, out=request.out)
     else:
         click.echo(load_reports()[report_format].render_report(check_report))
-    sys.exit(1 if build_plan.has_errors or changes else 0)
+    fails_on_warnings = strict or fail_on == ProblemSeverity.WARNING
+    failed = bool(build_plan.problems) if fails_on_warnings else build_plan.has_errors
+    sys.exit(1 if failed or changes else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +148,14 @@ def _format_facts(facts: Mapping[str, Any]) -> str:
 
 
 def _build_check_settings(
-    settings: BuildSettings, retention: Duration | None, recorder: FactsRecorder | None
+    request: Request, retention: Duration | None, recorder: FactsRecorder | None
 ) -> BuildSettings:
     """Settings with all checks enabled, and live checks where a Prometheus is given."""
+    settings = request.settings
     run_settings = replace(
         settings.run_settings,
         review=True,
+        writes_runbooks=request.writes_runbooks,
         retention=retention or (recorder.client.read_retention() if recorder else None),
         metrics_source=recorder,
     )
@@ -167,13 +183,13 @@ def _compare_output(build_plan: BuildPlan, request: Request) -> tuple[BuildPlan,
     return replace(build_plan, problems=(*build_plan.problems, *warnings)), changes
 
 
-def _print_text_report(
-    build_plan: BuildPlan, changes: Changes | None, *, folder: str, out: str
-) -> None:
-    _report.print_problems(build_plan.problems, excerpts=True)
+def _print_result(build_plan: BuildPlan, changes: Changes | None, *, folder: str, out: str) -> None:
+    """Print the drift, or the number of warnings."""
     if changes:
         _report.print_drift(changes, folder, out)
     elif not build_plan.has_errors:
         rules = sum(len(group.rules) for plan in build_plan.plans for group in plan.groups)
         slos = format_count(len(build_plan.slos), "SLO")
-        click.echo(f"{slos}, {format_count(rules, 'rule')}: no errors", err=True)
+        warnings = len(build_plan.problems)
+        result = format_count(warnings, "warning") if warnings else "no errors"
+        click.echo(f"{slos}, {format_count(rules, 'rule')}: {result}", err=True)

@@ -7,10 +7,12 @@ import click
 
 from generator import build
 from generator.commands import _report
+from generator.commands._options import prometheus_version_option
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
+from generator.pipeline import BuildSettings
 from generator.reference import convert
 from slos.schema.problem import filter_errors
 
@@ -20,6 +22,7 @@ from slos.schema.problem import filter_errors
 @click.option("--to", type=click.Choice(["sloth"]), required=True, help="Dialect of the output.")
 @click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Output file.  [default: -]")
 @click.option("--lenient", is_flag=True, help="Ignore unknown keys, as Sloth does.")
+@prometheus_version_option
 @click.option(
     "-p",
     "--plugins",
@@ -29,7 +32,13 @@ from slos.schema.problem import filter_errors
     help="Folder of SLI plugins; their queries replace the plugins. Repeatable.",
 )
 def command(
-    specs: tuple[Path, ...], to: str, out: str, *, lenient: bool, plugins: tuple[Path, ...]
+    specs: tuple[Path, ...],
+    to: str,
+    out: str,
+    *,
+    lenient: bool,
+    prometheus_version: str,
+    plugins: tuple[Path, ...],
 ) -> None:
     """Convert specs of any dialect to prometheus/v1 of Sloth.
 
@@ -42,7 +51,8 @@ def command(
     """
     _ = to  # there is only one dialect
     inputs = specs or (Path("slos"),)
-    located, problems = build.read_specs(inputs, lenient=lenient, out=out, plugins=plugins)
+    settings = BuildSettings(lenient=lenient, prometheus_version=int(prometheus_version))
+    located, problems = build.read_specs(inputs, settings, out=out, plugins=plugins)
     text, conversion_problems = convert.to_sloth(located)
     problems = [*problems, *conversion_problems]
     _report.print_problems(problems)

@@ -11,11 +11,10 @@ from generator.commands._options import (
     add_read_options,
     parse_inputs,
     parse_read_settings,
-    parse_run_settings,
+    parse_spec_settings,
 )
 from generator.files.sources import STDOUT
 from generator.model import SLO
-from generator.pipeline import BuildSettings
 from generator.reference import explain
 
 
@@ -32,7 +31,7 @@ def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - re
       slo-rules explain end-to-end-latency
       slo-rules explain -i api.yaml
     """
-    settings = BuildSettings(lenient=options["lenient"], run_settings=parse_run_settings(options))
+    settings = parse_spec_settings(options)
     build_plan = build.plan_inputs(
         parse_inputs(options), settings, out=STDOUT, read_settings=parse_read_settings(options)
     )

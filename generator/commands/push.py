@@ -22,11 +22,10 @@ from generator.commands._options import (
     add_read_options,
     parse_inputs,
     parse_read_settings,
-    parse_run_settings,
+    parse_spec_settings,
     spec_argument,
 )
 from generator.files.sources import STDOUT
-from generator.pipeline import BuildSettings
 from slos.schema.units import format_count
 
 _PAST_TENSE = {
@@ -128,7 +127,7 @@ def _check_prune(options: dict[str, Any], *, prune: bool) -> None:
 
 def _build_namespaces(options: dict[str, Any]) -> Namespaces:
     """Build the rule groups of the specs by namespace; exit where the specs have errors."""
-    settings = BuildSettings(lenient=options["lenient"], run_settings=parse_run_settings(options))
+    settings = parse_spec_settings(options)
     build_plan = build.plan_inputs(
         parse_inputs(options), settings, out=STDOUT, read_settings=parse_read_settings(options)
     )

@@ -12,13 +12,12 @@ from generator.commands._options import (
     add_read_options,
     parse_inputs,
     parse_read_settings,
-    parse_run_settings,
+    parse_spec_settings,
 )
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
-from generator.pipeline import BuildSettings
 from generator.reference import traceability
 
 
@@ -37,7 +36,7 @@ def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 -
       slo-rules trace
       slo-rules trace -o docs/traceability.md
     """
-    settings = BuildSettings(lenient=options["lenient"], run_settings=parse_run_settings(options))
+    settings = parse_spec_settings(options)
     inputs, read_settings = parse_inputs(options), parse_read_settings(options)
     build_plan = build.plan_inputs(inputs, settings, out=STDOUT, read_settings=read_settings)
     _report.print_problems(build_plan.problems)

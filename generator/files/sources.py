@@ -1,6 +1,9 @@
 """Reader of spec files and of files with alert windows."""
 
+import json
+import sys
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -13,7 +16,10 @@ from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration
 
 STDOUT = "-"
-_SUFFIXES = {".yaml", ".yml"}
+_STDIN = Path("-")
+_STDIN_NAME = "<stdin>"
+_YAML_SUFFIXES = {".yaml", ".yml"}
+_JSON_SUFFIX = ".json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class FileFilter:
 def read_windows(folder: Path) -> tuple[dict[Duration, Windows], list[Problem]]:
     """Read every file of alert windows below a folder."""
     windows_by_period: dict[Duration, Windows] = {}
-    files = _list_yaml_files(folder)
+    files = _list_files(folder, _YAML_SUFFIXES)
     problems = []
     if not files:
         hint = "use a folder with *.yaml files of kind AlertWindows"
@@ -62,29 +68,28 @@ def read_windows(folder: Path) -> tuple[dict[Duration, Windows], list[Problem]]:
 def read_sources(
     inputs: Sequence[Path], file_filter: FileFilter | None = None
 ) -> tuple[list[SpecFile], list[Problem]]:
-    """Read spec files, and every spec file below folders, in a stable order.
+    """Read spec files, and every spec file below folders, in a stable order; `-` is stdin.
 
     Hidden files and folders are ignored. That includes `..data` of a mounted ConfigMap, whose
     files would be found twice.
     """
-    matches = (file_filter or FileFilter()).matches
     sources, problems = [], []
-    for input_path in inputs:
-        is_folder = _is_folder(input_path)
-        found = list(filter(matches, _list_yaml_files(input_path))) if is_folder else [input_path]
+    for input_path in dict.fromkeys(inputs):
+        is_folder = input_path != _STDIN and _is_folder(input_path)
+        found = (
+            _list_spec_files(input_path, file_filter or FileFilter()) if is_folder else [input_path]
+        )
         if not found:
-            hint = "add *.yaml files, or use the paths of the files"
+            hint = "add *.yaml or *.json files, or use the paths of the files"
             problems.append(
                 Problem(Position(str(input_path)), "no spec files in this folder", hint)
             )
         for path in found:
             name = path.relative_to(input_path) if is_folder else Path(path.name)
             try:
-                data = path.read_bytes()
+                sources.append(_read_source(path, PurePosixPath(name.as_posix())))
             except OSError as error:
                 problems.append(_build_read_problem(path, error))
-            else:
-                sources.append(SpecFile(str(path), PurePosixPath(name.as_posix()), data))
     return _remove_duplicates(sources), problems
 
 
@@ -121,11 +126,40 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _list_yaml_files(folder: Path) -> list[Path]:
+def _read_source(path: Path, name: PurePosixPath) -> SpecFile:
+    if path == _STDIN:
+        data = sys.stdin.buffer.read() if sys.stdin else b""
+        return SpecFile(_STDIN_NAME, PurePosixPath("stdin.yaml"), data)
+    return SpecFile(str(path), name, path.read_bytes())
+
+
+def _list_spec_files(folder: Path, file_filter: FileFilter) -> list[Path]:
+    """YAML files that match a filter, and the JSON files among them that look like specs."""
+    return [
+        path
+        for path in _list_files(folder, {*_YAML_SUFFIXES, _JSON_SUFFIX})
+        if file_filter.matches(path)
+        and (path.suffix.lower() != _JSON_SUFFIX or _looks_like_spec(path))
+    ]
+
+
+def _looks_like_spec(path: Path) -> bool:
+    """Tell whether a JSON file starts with a spec or an object, or cannot be read as JSON."""
+    try:
+        text = path.read_text(encoding="utf-8-sig").lstrip()
+        first, _ = json.JSONDecoder().raw_decode(text)
+    except (OSError, ValueError, RecursionError):  # reading it again reports the error
+        return True
+    return isinstance(first, dict) and (
+        first.keys() >= {"apiVersion", "kind"} or first.get("version") == "prometheus/v1"
+    )
+
+
+def _list_files(folder: Path, suffixes: AbstractSet[str]) -> list[Path]:
     return [
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in _SUFFIXES
+        if path.suffix.lower() in suffixes
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and not path.is_dir()
     ]

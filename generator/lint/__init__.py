@@ -6,6 +6,10 @@ It has one or more of these functions, each of which yields findings: `check_slo
 `check_spec(subject)`, and with facts of a running Prometheus `check_live_slo(subject, facts)` and
 `check_live_query(subject, facts)`. `check_run(subject)` yields each finding with the index of its
 spec. `docs/checks/<id>.md` documents the check.
+
+Optional attributes: `ONE_PER_FILE` merges the findings of a file into one. `ABOUT_RUNBOOKS` omits
+findings where the build writes runbook pages. `DEPENDS_ON_OPTIONS` tells that findings depend on
+the options of the run, so that a silence without effect is kept.
 """
 
 from collections.abc import Iterator

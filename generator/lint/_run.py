@@ -2,7 +2,8 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import ModuleType
 
 from generator import lint
 from generator.lint._subject import (
@@ -14,14 +15,18 @@ from generator.lint._subject import (
     SloSubject,
     SpecSubject,
 )
-from generator.model import SLO
+from generator.model import SLO, MetricFacts
 from generator.settings import RunSettings
 from generator.slo.annotations import build_standalone_alert_meta
 from slos.schema.alerting import Silence
 from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.spec import LocatedSpec, Spec
+from slos.schema.units import format_count
 from slos.schema.yaml.document import Location
+from slos.schema.yaml.validation import format_location
 
+# A finding about a key below a section names it, as problems of validation do.
+_SECTION_DEPTH = 2
 UNUSED_SILENCE = "unused-silence"
 """Id of the check of unused silences."""
 
@@ -61,11 +66,17 @@ def lint_slo(
     located: LocatedSpec, index: int, slo: SLO, run_settings: RunSettings
 ) -> Iterator[Problem]:
     """Problems that checks find in an SLO, resolved and as written."""
-    slo_spec = located.spec.slos[index]
-    subject = SloSubject(slo, slo_spec, run_settings.retention, run_settings.recorded_metrics)
+    slo_spec, source = located.spec.slos[index], run_settings.metrics_source
+    facts = source.read_slo_facts(slo) if source else None
+    subject = SloSubject(
+        slo,
+        slo_spec,
+        run_settings.retention,
+        run_settings.recorded_metrics,
+        facts.types if facts else {},
+    )
     found = list(lint.run_slo_checks(subject, review=run_settings.review))
-    if run_settings.metrics_source:
-        found += lint.run_live_slo_checks(subject, run_settings.metrics_source.read_slo_facts(slo))
+    found += lint.run_live_slo_checks(subject, facts) if facts else []
     yield from _apply_silences(located, ("slos", index), slo_spec.silence, found, run_settings)
 
 
@@ -73,16 +84,24 @@ def lint_alerts(located: LocatedSpec, run_settings: RunSettings) -> Iterator[Pro
     """Problems that checks find in standalone alerts."""
     for index, alert in enumerate(located.spec.alerts):
         meta = build_standalone_alert_meta(located.spec, alert)
-        subject = AlertSubject(meta, alert.query, located.spec)
+        facts = _read_facts(alert.query, run_settings)
+        subject = AlertSubject(
+            meta,
+            alert.query,
+            located.spec,
+            alert,
+            facts.types if facts else {},
+        )
         found = list(lint.run_alert_checks(subject, review=run_settings.review))
-        found += _lint_query(located.spec, alert.query, run_settings)
+        found += _lint_query(located.spec, alert.query, facts, run_settings)
         yield from _apply_silences(located, ("alerts", index), alert.silence, found, run_settings)
 
 
 def lint_recordings(located: LocatedSpec, run_settings: RunSettings) -> Iterator[Problem]:
     """Problems that checks find in standalone recordings."""
     for index, recording in enumerate(located.spec.recordings):
-        found = _lint_query(located.spec, recording.query, run_settings)
+        facts = _read_facts(recording.query, run_settings)
+        found = _lint_query(located.spec, recording.query, facts, run_settings)
         yield from _apply_silences(located, ("recordings", index), (), found, run_settings)
 
 
@@ -112,15 +131,36 @@ def lint_run(specs: Sequence[SpecInRun], run_settings: RunSettings) -> Iterator[
         )
 
 
-def _lint_query(spec: Spec, query: str, run_settings: RunSettings) -> list[tuple[str, LintFinding]]:
+def merge_repeats(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Keep one problem for each file of the checks that report once; it counts the others."""
+    repeats: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        module = lint.load_checks().get(problem.check)
+        if module and getattr(module, "ONE_PER_FILE", False):
+            repeats.setdefault((problem.position.file, problem.check), []).append(problem)
+        else:
+            yield problem
+    for first, *others in repeats.values():
+        more = f"; the same holds for {format_count(len(others), 'other')}" if others else ""
+        yield replace(first, message=first.message + more)
+
+
+def _read_facts(query: str, run_settings: RunSettings) -> MetricFacts | None:
+    source = run_settings.metrics_source
+    return source.read_query_facts(query) if source else None
+
+
+def _lint_query(
+    spec: Spec, query: str, facts: MetricFacts | None, run_settings: RunSettings
+) -> list[tuple[str, LintFinding]]:
     subject = QuerySubject(
-        query, spec.scrape_interval or run_settings.scrape_interval, run_settings.recorded_metrics
+        query,
+        spec.scrape_interval or run_settings.scrape_interval,
+        run_settings.recorded_metrics,
+        facts.types if facts else {},
     )
     found = list(lint.run_query_checks(subject, review=run_settings.review))
-    if run_settings.metrics_source:
-        found += lint.run_live_query_checks(
-            subject, run_settings.metrics_source.read_query_facts(query)
-        )
+    found += lint.run_live_query_checks(subject, facts) if facts else []
     return found
 
 
@@ -153,12 +193,16 @@ def _apply_silences(
     silenced = {silence.check for silence in (*silences, *located.spec.silence)}
     used = set()
     for check, finding in findings:
-        # An error means wrong rules, so it cannot be silenced.
-        if check in silenced and finding.severity is ProblemSeverity.WARNING:
+        if check in silenced and finding.can_be_silenced:
             used.add(check)
-        else:
-            position = located.find_position((*path, *finding.path))
-            yield Problem(position, finding.message, finding.hint, finding.severity, check)
+        elif not (run_settings.writes_runbooks and _is_about_runbooks(check)):
+            location = (*path, *finding.path)
+            message = finding.message
+            if path and len(finding.path) > _SECTION_DEPTH:
+                written_location = located.origin.to_source_location(location)
+                message = f"{format_location(written_location)}: {message}"
+            position = located.find_position(location)
+            yield Problem(position, message, finding.hint, finding.severity, check)
     yield from _find_unknown_silences(located, path, silences)
     if run_settings.review:
         yield from _find_unused_silences(located, path, silences, used)
@@ -181,8 +225,7 @@ def _find_unused_silences(
 ) -> Iterator[Problem]:
     for index, silence in enumerate(silences):
         module = lint.load_checks().get(silence.check)
-        # A silence of a live check is used only in runs with a Prometheus.
-        if module and silence.check not in used and not hasattr(module, "check_live_slo"):
+        if module and silence.check not in used and not _depends_on_options(module):
             yield Problem(
                 located.find_position((*path, "silence", index, "check")),
                 f"unused silence: {silence.check!r} has no findings here",
@@ -190,3 +233,13 @@ def _find_unused_silences(
                 ProblemSeverity.WARNING,
                 UNUSED_SILENCE,
             )
+
+
+def _is_about_runbooks(check: str) -> bool:
+    """Tell whether a check finds alerts that have no page unless the build writes it."""
+    return getattr(lint.load_checks()[check], "ABOUT_RUNBOOKS", False)
+
+
+def _depends_on_options(module: ModuleType) -> bool:
+    """Tell whether other options of the run can make a silence used, such as a Prometheus."""
+    return hasattr(module, "check_live_slo") or getattr(module, "DEPENDS_ON_OPTIONS", False)

@@ -1,23 +1,38 @@
 """Subjects of checks, and their findings."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from generator.model import SLO, AlertMeta
 from slos.schema.problem import ProblemSeverity
 from slos.schema.spec import SloSpec, Spec
+from slos.schema.standalone import StandaloneAlert
 from slos.schema.units import Duration
 from slos.schema.yaml.document import Location
 
 
 @dataclass(frozen=True, slots=True)
 class LintFinding:
-    """Finding of a check; the path leads from the SLO, alert or spec to the key."""
+    """Finding of a check.
+
+    Attributes:
+        path: path from the SLO, alert or spec to the key.
+        message: fault.
+        hint: remedy.
+        severity: error or warning; warnings can be silenced.
+        may_be_meant: whether an error can be silenced too, as the value may be meant as written.
+    """
 
     path: Location
     message: str
     hint: str = ""
     severity: ProblemSeverity = ProblemSeverity.WARNING
+    may_be_meant: bool = False
+
+    @property
+    def can_be_silenced(self) -> bool:
+        """Tell whether a silence applies; other errors mean wrong rules."""
+        return self.severity is ProblemSeverity.WARNING or self.may_be_meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +44,25 @@ class SloSubject:
         slo_spec: SLO as written.
         retention: how long Prometheus keeps samples; None where unknown.
         recorded_metrics: metrics that this build records, which no exporter has.
+        types: type of each metric, where a Prometheus knows it.
     """
 
     slo: SLO
     slo_spec: SloSpec
     retention: Duration | None = None
     recorded_metrics: frozenset[str] = frozenset()
+    types: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def queries(self) -> tuple[str, ...]:
         """Queries of the SLO's rules that read raw series."""
         return (self.slo.signal.total, self.slo.signal.errors)
+
+    @property
+    def written_queries(self) -> dict[str, str]:
+        """Queries that the spec has, by their key in the SLI; none of a type that builds them."""
+        sli = self.slo_spec.sli.get_type()
+        return {key: getattr(sli, key) for key in type(sli).model_fields if key.endswith("query")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +73,15 @@ class AlertSubject:
         meta: name, labels and annotations of the alert.
         query: query whose value the alert compares.
         spec: spec of the alert.
+        alert: alert as written.
+        types: type of each metric, where a Prometheus knows it.
     """
 
     meta: AlertMeta
     query: str
     spec: Spec
+    alert: StandaloneAlert
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +92,13 @@ class QuerySubject:
         query: query as written.
         scrape: scrape interval.
         recorded_metrics: metrics that this build records, which no exporter has.
+        types: type of each metric, where a Prometheus knows it.
     """
 
     query: str
     scrape: Duration
     recorded_metrics: frozenset[str] = frozenset()
+    types: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def queries(self) -> tuple[str, ...]:

@@ -1,14 +1,16 @@
 """A metric or label name against the conventions of Prometheus."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import promql_parser as ast
 
 from generator.lint._subject import LintFinding, QuerySubject, SloSubject
 from slos.schema import promql
+from slos.schema.compatibility import is_classic_metric, read_metric_name
 
 ID = "metric-names"
 ALWAYS = False
+DEPENDS_ON_OPTIONS = True
 
 _COUNTER_FUNCTIONS = ("rate", "irate", "increase")
 _COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
@@ -16,35 +18,50 @@ _COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
 
 def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Rates in an SLI of metrics without a counter's suffix, and matchers on internal labels."""
-    yield from _find_odd_names(subject.queries, ("sli",))
+    yield from _find_odd_names(subject.queries, subject.types, ("sli",))
 
 
 def check_query(subject: QuerySubject) -> Iterator[LintFinding]:
     """Such rates and matchers in a standalone alert or recording."""
-    yield from _find_odd_names(subject.queries, ("query",))
+    yield from _find_odd_names(subject.queries, subject.types, ("query",))
 
 
-def _find_odd_names(queries: Sequence[str], path: tuple[str, ...]) -> Iterator[LintFinding]:
+def _find_odd_names(
+    queries: Sequence[str], types: Mapping[str, str], path: tuple[str, ...]
+) -> Iterator[LintFinding]:
     messages: dict[str, str] = {}
     for query in queries:
-        for node in promql.walk_nodes(promql.parse_template(query)):
-            if isinstance(node, ast.Call) and node.func.name in _COUNTER_FUNCTIONS:
-                messages |= _check_counter_names(node)
-            elif isinstance(node, ast.VectorSelector):
+        tree = promql.parse_template(query)
+        for call in _find_counter_calls(tree):
+            messages |= _check_counter_names(call, types)
+        for node in promql.walk_nodes(tree):
+            if isinstance(node, ast.VectorSelector):
                 messages |= _check_label_names(node)
     for message, hint in messages.items():
         yield LintFinding(path, message, hint)
 
 
-def _check_counter_names(call: ast.Call) -> dict[str, str]:
+def _find_counter_calls(node: ast.Expr) -> Iterator[ast.Call]:
+    """Find the calls that need a counter; a native histogram has no suffix."""
+    if isinstance(node, ast.Call) and node.func.name.startswith("histogram_"):
+        return
+    if isinstance(node, ast.Call) and node.func.name in _COUNTER_FUNCTIONS:
+        yield node
+    for child in promql.list_children(node):
+        yield from _find_counter_calls(child)
+
+
+def _check_counter_names(call: ast.Call, types: Mapping[str, str]) -> dict[str, str]:
     return {
-        f"{call.func.name}() of {node.name}, which does not have the name of a counter": "use a "
+        f"{call.func.name}() of {name}, which does not have the name of a counter": "use a "
         f"counter; its name ends in {', '.join(_COUNTER_SUFFIXES)}"
         for node in promql.walk_nodes(call)
         if isinstance(node, ast.VectorSelector)
-        and node.name
-        and ":" not in node.name
-        and not node.name.endswith(_COUNTER_SUFFIXES)
+        # A name that needs quotes is that of OpenTelemetry, which has no suffixes.
+        and is_classic_metric(name := read_metric_name(node))
+        and ":" not in name
+        and types.get(name, "unknown") == "unknown"  # others have a check of their own
+        and not name.endswith(_COUNTER_SUFFIXES)
     }
 
 

@@ -16,14 +16,11 @@ def check_live_slo(_: SloSubject, facts: MetricFacts) -> Iterator[LintFinding]:
         if (
             not count
             and promql.has_label_matcher(selector, "le")
-            and facts.types.get(_extract_metric(selector))
+            and facts.types.get(promql.read_selector_metric(selector))
         ):
             yield LintFinding(
                 ("sli",),
                 f"the histogram has no bucket {selector}",
-                "add this bucket to the histogram, or use the upper bound of an existing bucket",
+                "add this bucket, use the upper bound of an existing one, or set 'native: true' "
+                "if it is a native histogram",
             )
-
-
-def _extract_metric(selector: str) -> str:
-    return selector.partition("{")[0]

@@ -6,6 +6,8 @@ from generator.lint._subject import AlertSubject, LintFinding, SloSubject
 
 ID = "no-runbook"
 ALWAYS = False
+ONE_PER_FILE = True
+ABOUT_RUNBOOKS = True
 
 _RUNBOOK_ANNOTATION = "runbook_url"
 _HINT = "set runbook_url_prefix in the spec, or the annotation runbook_url"

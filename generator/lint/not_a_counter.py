@@ -7,6 +7,7 @@ import promql_parser as ast
 from generator.lint._subject import LintFinding, QuerySubject, SloSubject
 from generator.model import MetricFacts
 from slos.schema import promql
+from slos.schema.compatibility import read_metric_name
 
 ID = "not-a-counter"
 ALWAYS = False
@@ -29,12 +30,12 @@ def _find_wrong_types(
     queries: Sequence[str], facts: MetricFacts, path: tuple[str, ...]
 ) -> Iterator[LintFinding]:
     metrics = {
-        inner.name
+        read_metric_name(inner)
         for query in queries
         for node in promql.walk_nodes(promql.parse_template(query))
         if isinstance(node, ast.Call) and node.func.name in _COUNTER_FUNCTIONS
         for inner in promql.walk_nodes(node)
-        if isinstance(inner, ast.VectorSelector) and inner.name
+        if isinstance(inner, ast.VectorSelector)
     }
     for metric in sorted(metrics):
         if facts.types.get(metric, "unknown") not in _COUNTER_TYPES:

@@ -12,6 +12,8 @@ ALWAYS = True
 def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Burn-rate conditions whose threshold is 100 % errors or more."""
     slo = subject.slo
+    if slo.objective <= 1:  # `ratio-objective` reports it
+        return
     for alert in slo.burn_alerts:
         for condition in alert.conditions:
             if condition.factor != condition.configured_factor:

@@ -1,7 +1,8 @@
 """Registry and API of the output formats.
 
 Each file of this folder is one output format. Its module has a `NAME`, which is also its folder
-below `rules/`. `render_plan` renders the files of one plan, `render_run` those about all plans.
+below `rules/`. `render_plan` renders the files of one plan, `render_run` those about all plans. A
+kustomization lists those that are marked as Kubernetes objects.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,8 @@ _STACK_LABELS = {
     "release": "kube-prometheus-stack",
     "role": "alert-rules",
 }
+# Label of every object, for `kubectl apply --prune -l` and for finding what is no longer generated.
+_OWN_LABELS = {"app.kubernetes.io/managed-by": "slo-rules"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,8 @@ class OutputSettings:
 
     Attributes:
         namespace: of Kubernetes objects.
-        object_labels: labels of Kubernetes objects, by which an operator selects them; None for the
-            labels that are usual for the kind of object.
+        object_labels: labels of Kubernetes objects, instead of those by which
+            kube-prometheus-stack selects them.
         office_hours: hours in which tickets are notified; None for always.
     """
 
@@ -37,9 +40,14 @@ class OutputSettings:
     office_hours: OfficeHours | None = field(default_factory=OfficeHours)
 
     @property
+    def common_labels(self) -> Mapping[str, str]:
+        """Labels of every object."""
+        return {**_OWN_LABELS, **(self.object_labels or {})}
+
+    @property
     def stack_labels(self) -> Mapping[str, str]:
         """Labels of the objects that kube-prometheus-stack selects."""
-        return _STACK_LABELS if self.object_labels is None else self.object_labels
+        return self.common_labels if self.object_labels else {**_OWN_LABELS, **_STACK_LABELS}
 
 
 class OutputFormat(Protocol):

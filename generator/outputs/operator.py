@@ -12,13 +12,13 @@ ENGINE = Engine.PROMETHEUS
 
 
 def render_plan(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
-    """Render one PrometheusRule, and one more for each spec that is a Kubernetes object itself."""
+    """Render the PrometheusRules of a plan."""
     kind = _objects.ObjectKind(
         "monitoring.coreos.com/v1", "PrometheusRule", settings.namespace, settings.stack_labels
     )
     return _objects.render_objects(plan, kind)
 
 
-def render_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
-    """Render the kustomization that lists the objects."""
-    yield _objects.build_kustomization([plan.path for plan in plans])
+def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
+    """Render nothing: the kustomization lists the objects."""
+    yield from ()

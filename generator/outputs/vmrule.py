@@ -1,6 +1,7 @@
 """Output format `vmrule`: VMRule objects for the VictoriaMetrics Operator, evaluated by vmalert.
 
-A VMAlert selects every VMRule by default, so objects get no labels unless they are configured.
+A VMAlert selects every VMRule by default, so objects do not need the labels of
+kube-prometheus-stack.
 Counts and windows have expressions of their own, see docs/engines.md.
 """
 
@@ -16,16 +17,16 @@ ENGINE = Engine.VICTORIA_METRICS
 
 
 def render_plan(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
-    """Render one VMRule, and one more for each spec that is a Kubernetes object itself."""
+    """Render the VMRules of a plan."""
     kind = _objects.ObjectKind(
         "operator.victoriametrics.com/v1beta1",
         "VMRule",
         settings.namespace,
-        settings.object_labels or {},
+        settings.common_labels,
     )
     return _objects.render_objects(plan, kind)
 
 
-def render_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
-    """Render the kustomization that lists the objects."""
-    yield _objects.build_kustomization([plan.path for plan in plans])
+def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
+    """Render nothing: the kustomization lists the objects."""
+    yield from ()

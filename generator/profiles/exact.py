@@ -1,6 +1,7 @@
 """Profile `exact`: every event is counted once, in tiers, and budgets are sums of counts."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from generator.model import RuleObjectMeta, SpecPlan
 from generator.profiles import ProfileResult
@@ -19,7 +20,9 @@ CHECKED = True
 def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:
     """Plan the groups of each SLO, and the standalone groups."""
     slos, problems = resolve_slos(located, run_settings)
-    slo_groups = (module.build_group(slo) for slo in slos for module in load_groups())
+    slo_groups = (
+        replace(module.build_group(slo), slo=slo.id) for slo in slos for module in load_groups()
+    )
     spec = _add_run_labels(located.spec, run_settings)
     groups = (*slo_groups, *standalone.build_standalone_groups(spec))
     all_problems = (*problems, *_warn_of_ignored_plugins(run_settings))

@@ -8,6 +8,7 @@ from generator.model import SLO, AlertMeta, BurnAlert, BurnCondition, RuleGroup
 from generator.rules import alert_rules, cost
 from generator.rules.groups import load_groups
 from generator.slo import annotations, burn_rate
+from slos.schema.query_analysis import counts_native_histograms
 from slos.schema.sli_signal import Weight
 from slos.schema.units import Duration, format_decimal
 
@@ -148,6 +149,8 @@ def _explain_approximations(slo: SLO) -> Iterator[str]:
     if slo.signal.is_event_count:
         yield f"events are counted in the {fine} step of the next scrape, for long windows in the"
         gap = f"scrape gaps of {slo.steps.max_gap} lose none"
+        if counts_native_histograms(slo.signal.total):
+            gap = "a scrape gap between two steps loses its events"
         yield f"{coarse} step {slo.steps.coarse_delay} later; {gap}"
     elif slo.signal.weight is Weight.TIME:
         yield f"a time slice is {fine}; slices without a value are ignored"
@@ -155,6 +158,8 @@ def _explain_approximations(slo: SLO) -> Iterator[str]:
         yield f"samples are read {slo.steps.delay} late, so every alert is {slo.steps.delay} later"
     if slo.signal.histogram:
         yield "quantiles are interpolated within a bucket of the histogram"
+    if slo.signal.histogram and slo.signal.histogram.is_native:
+        yield "the share of errors is interpolated within the bucket of the threshold"
     slow_windows = [
         window for window in slo.windows if window not in alert_rules.list_quick_windows(slo)
     ]

@@ -31,7 +31,9 @@ def build_json_schema() -> Schema:
     for name, definition in schema["$defs"].items():
         _add_descriptions(definition, models.get(name))
     _add_descriptions(schema, Spec)
-    return {"$schema": _DRAFT, **schema, "title": "SLO spec"}
+    # Any dialect passes over such keys, see `slos.schema.dialects`.
+    extensions = {"^x-": {"description": "Place for YAML anchors; ignored."}}
+    return {"$schema": _DRAFT, **schema, "patternProperties": extensions, "title": "SLO spec"}
 
 
 def _add_descriptions(definition: Schema, model: type[SpecModel] | None) -> None:

@@ -6,7 +6,7 @@ Format: workflow commands of GitHub Actions, `::warning file=,line=,col=,title=:
 from collections.abc import Mapping
 
 from generator.reports import Report
-from slos.schema.problem import Problem
+from slos.schema.problem import Problem, ProblemSeverity
 
 NAME = "github"
 
@@ -29,7 +29,8 @@ def _render_annotation(problem: Problem) -> str:
         place |= {"line": str(problem.position.line), "col": str(problem.position.column)}
     title = {"title": problem.check} if problem.check else {}
     message = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
-    return _render_command(str(problem.severity), {**place, **title}, message)
+    kind = "notice" if problem.severity is ProblemSeverity.NOTE else str(problem.severity)
+    return _render_command(kind, {**place, **title}, message)
 
 
 def _render_command(kind: str, properties: Mapping[str, str], message: str) -> str:

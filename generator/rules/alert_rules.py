@@ -18,6 +18,7 @@ from generator.model import (
 )
 from generator.rules import tiers
 from slos.schema.golang import escape_template
+from slos.schema.promql import format_label_names
 from slos.schema.units import Duration, format_decimal
 
 # The value of an alert has this many digits more than the budget, at least hundredths.
@@ -138,7 +139,7 @@ def _render_missing_groups(slo: SLO, groups: MissingGroups) -> str:
         transient = f"{seen.removesuffix('}')},{groups.transient}}}"
         seen = f"({seen} unless {transient})"
     counted = names.select_series(names.name_total(slo.steps.fine), slo)
-    by = ", ".join(slo.signal.group_by)
+    by = format_label_names(slo.signal.group_by)
     # A ratio of zero is a group as well.
     return f"max by ({by}) ({seen} ^ 0) unless on ({by}) {counted}"
 

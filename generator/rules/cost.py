@@ -8,6 +8,7 @@ import promql_parser as ast
 from generator import names
 from generator.model import SLO, AlertingRule, RecordingRule, RuleGroup
 from slos.schema import promql
+from slos.schema.compatibility import read_metric_name
 from slos.schema.units import Duration
 
 _HOUR = Duration.from_parts(hours=1)
@@ -56,9 +57,9 @@ def compute_rule_cost(slo: SLO, rule: RecordingRule | AlertingRule) -> Cost:
 def _list_reads(node: ast.Expr) -> Iterator[tuple[str, int]]:
     """Metrics that an expression reads, each with its range in milliseconds, 0 for no range."""
     if isinstance(node, ast.MatrixSelector):
-        yield node.vector_selector.name or "", round(1000 * node.range.total_seconds())
+        yield read_metric_name(node.vector_selector), round(1000 * node.range.total_seconds())
     elif isinstance(node, ast.VectorSelector):
-        yield node.name or "", 0
+        yield read_metric_name(node), 0
     else:
         for child in promql.list_children(node):
             yield from _list_reads(child)

@@ -6,6 +6,7 @@ from generator import names
 from generator.model import AlertingRule, RecordingRule, RuleGroup
 from generator.rules import alert_rules
 from generator.slo.annotations import build_standalone_alert_meta
+from generator.slo.signals import match_bucket_spellings
 from slos.schema.golang import escape_template
 from slos.schema.promql import wrap_query
 from slos.schema.spec import Spec
@@ -27,13 +28,15 @@ def build_standalone_groups(spec: Spec) -> Iterator[RuleGroup]:
 
 
 def _build_recording_rule(recording: StandaloneRecording) -> RecordingRule:
-    return RecordingRule(recording.record, recording.query.strip(), recording.labels)
+    query = match_bucket_spellings(recording.query.strip())
+    return RecordingRule(recording.record, query, recording.labels)
 
 
 def _build_standalone_alert_rule(spec: Spec, alert: StandaloneAlert) -> AlertingRule:
     meta = build_standalone_alert_meta(spec, alert)
     comparison = ">" if alert.above is not None else "<"
-    condition = f"{wrap_query(alert.query)} {comparison} {format_decimal(alert.threshold)}"
+    query = wrap_query(match_bucket_spellings(alert.query))
+    condition = f"{query} {comparison} {format_decimal(alert.threshold)}"
     return AlertingRule(
         alert=meta.name,
         # People read the value, so it is rounded: not "9.000000000000002 failed".

@@ -1,6 +1,5 @@
 """Counting tiers: events of each step, and ratios over windows."""
 
-import re
 from collections.abc import Callable, Iterator
 
 from promql_parser import MatrixSelector, VectorSelector
@@ -8,10 +7,17 @@ from promql_parser import MatrixSelector, VectorSelector
 from generator import names
 from generator.model import SLO, Engine, RecordingRule, Steps
 from generator.names import MetricNamer
+from generator.rules.calls import Call, replace_calls
 from slos.schema import promql
+from slos.schema.compatibility import read_metric_name
 from slos.schema.promql import parse_query, render_template
 from slos.schema.promql_printer import delay_query
-from slos.schema.query_analysis import Counting, find_grouping
+from slos.schema.query_analysis import (
+    HISTOGRAM_COUNTS,
+    HISTOGRAM_FRACTION,
+    Counting,
+    find_grouping,
+)
 from slos.schema.units import Duration, format_decimal
 
 # `rate` needs two samples, and the newest one may not have arrived while its scrape runs.
@@ -28,16 +34,9 @@ _TARGET_LABELS = ("job", "instance")
 _MAX_FINE_STEPS = 360
 
 
-def _compile_call_pattern(*functions: str) -> re.Pattern[str]:
-    """Pattern of calls of functions and closing parentheses; it skips strings and comments."""
-    return re.compile(
-        r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`|\#[^\n]*'
-        rf"|(?<![\w:])(?P<call>(?P<name>{'|'.join(functions)})\s*\()|(?P<close>\))"
-    )
-
-
-_INCREMENT_CALLS = _compile_call_pattern("rate", "increase")
-_SAMPLE_CALLS = _compile_call_pattern("count_over_time", "sum_over_time")
+_INCREMENT_FUNCTIONS = ("rate", "increase")
+_SAMPLE_FUNCTIONS = ("count_over_time", "sum_over_time")
+_HISTOGRAM_FUNCTIONS = (*HISTOGRAM_COUNTS, HISTOGRAM_FRACTION)
 
 
 def compute_range(step: Duration, scrape: Duration) -> Duration:
@@ -64,12 +63,14 @@ def render_estimated_increase(template: str, steps: Steps) -> str:
     range_ = compute_range(steps.fine, steps.scrape)
     offset = f" offset {steps.delay}" if steps.delay.ms else ""
 
-    def render_greater(_: str, series: str) -> str:
+    def render_greater(series: str) -> str:
         selected = render_template(series, str(range_)) + offset
         delta = f"delta({selected}) / {format_decimal(range_.seconds)}"
         return f"(rate({selected}) > {delta} or {delta}) * {format_decimal(steps.fine.seconds)}"
 
-    return _replace_calls(template, _INCREMENT_CALLS, render_greater)
+    return _replace_increments(
+        template, render_greater, range_=range_, offset=offset, step=steps.fine
+    )
 
 
 def render_extended_increase(template: str, steps: Steps) -> str:
@@ -83,7 +84,7 @@ def render_extended_increase(template: str, steps: Steps) -> str:
     step, delay = steps.fine, steps.delay
     offset = f" offset {delay}" if delay.ms else ""
 
-    def render_increase(_: str, series: str) -> str:
+    def render_increase(series: str) -> str:
         now = render_template(series, str(step)) + offset
         earlier = f"{render_template(series, str(_SILENCE))} offset {step + delay}"
         return (
@@ -91,7 +92,13 @@ def render_extended_increase(template: str, steps: Steps) -> str:
             f" or last_over_time({now}) - min_over_time({now})"
         )
 
-    return _replace_calls(template, _INCREMENT_CALLS, render_increase)
+    return _replace_increments(
+        template,
+        render_increase,
+        range_=compute_range(step, steps.scrape),
+        offset=offset,
+        step=step,
+    )
 
 
 def render_delayed_increase(template: str, steps: Steps, engine: Engine = Engine.PROMETHEUS) -> str:
@@ -113,7 +120,7 @@ def render_delayed_increase(template: str, steps: Steps, engine: Engine = Engine
     step, scrape, delay = steps.coarse, steps.scrape, steps.coarse_delay
     reach = max(steps.max_gap, step) + scrape
 
-    def render_difference(_: str, series: str) -> str:
+    def render_difference(series: str) -> str:
         now = f"{render_template(series, str(step + scrape))} offset {delay}"
         within = f"{render_template(series, str(step))} offset {delay}"
         lowest = f"min_over_time({within})"
@@ -132,7 +139,9 @@ def render_delayed_increase(template: str, steps: Steps, engine: Engine = Engine
             f"\n  or {around_reset}\n"
         )
 
-    return _replace_calls(template, _INCREMENT_CALLS, render_difference)
+    return _replace_increments(
+        template, render_difference, range_=step + scrape, offset=f" offset {delay}", step=step
+    )
 
 
 def _render_first_value(series: str, steps: Steps, reach: Duration) -> str:
@@ -144,13 +153,17 @@ def _render_first_value(series: str, steps: Steps, reach: Duration) -> str:
     target are new, as after relabelling, or if no label names the target, nothing is known.
     """
     selector = parse_query(render_template(series, "1m"))
-    if not isinstance(selector, MatrixSelector) or not selector.vector_selector.name:
+    if not isinstance(selector, MatrixSelector):
+        return ""
+    name = read_metric_name(selector.vector_selector)
+    if not name:
         return ""
     step, delay = steps.coarse, steps.coarse_delay
     earlier = step * 2 + delay
-    target = _render_target_matchers(selector.vector_selector)
-    others = f"{selector.vector_selector.name}{target}"
-    started = f"process_start_time_seconds{target}[{step}] offset {delay}"
+    target = _list_target_matchers(selector.vector_selector)
+    others = promql.format_selector(name, *target)
+    process_start = promql.format_selector("process_start_time_seconds", *target)
+    started = f"{process_start}[{step}] offset {delay}"
     return (
         f"(min_over_time({render_template(series, str(step))} offset {step + delay})"
         f" unless last_over_time({render_template(series, str(reach))} offset {earlier}))"
@@ -160,14 +173,14 @@ def _render_first_value(series: str, steps: Steps, reach: Duration) -> str:
     )
 
 
-def _render_target_matchers(selector: VectorSelector) -> str:
-    """Matchers of any series of the targets of a selector, with a label that names the target."""
+def _list_target_matchers(selector: VectorSelector) -> list[str]:
+    """List matchers of any series of the targets of a selector; they have a label that names it."""
     matchers = [
         promql.format_matcher(each)
         for each in selector.matchers.matchers
         if each.name in _TARGET_LABELS
     ]
-    return "{" + ",".join([*matchers, 'instance!=""']) + "}"
+    return [*matchers, 'instance!=""']
 
 
 def render_sample_count(template: str, steps: Steps) -> str:
@@ -183,35 +196,48 @@ def render_sample_count(template: str, steps: Steps) -> str:
     within = str(Duration(steps.fine.ms - 1))
     delay = steps.delay + steps.scrape
 
-    def render_shifted(function: str, series: str) -> str:
-        return f"{function}({render_template(series, within)} offset {delay})"
+    def render_shifted(call: Call) -> str | None:
+        if call.function not in _SAMPLE_FUNCTIONS:
+            return None
+        return f"{call.function}({render_template(call.argument, within)} offset {delay})"
 
-    return _replace_calls(template, _SAMPLE_CALLS, render_shifted, is_operand=True)
+    return replace_calls(template, render_shifted)
 
 
-def _replace_calls(
+def _replace_increments(
     template: str,
-    calls: re.Pattern[str],
-    render_call: Callable[[str, str], str],
+    render_increase: Callable[[str], str],
     *,
-    is_operand: bool = False,
+    range_: Duration,
+    offset: str,
+    step: Duration,
 ) -> str:
-    """Replace each call in a query.
+    """Replace the rate and increase of each counter, and count each native histogram, in a query.
 
-    `render_call` gets the function and the range selector of a call. Its result is put in
-    parentheses, unless it `is_operand` or is the only argument of another call.
+    The count of a native histogram is its rate over the range, scaled to the step. Prometheus 2
+    can neither scale histograms nor subtract them, so the counter of observations is scaled.
+
+    Args:
+        template: the query.
+        render_increase: makes the expression of one step from the range selector of a counter.
+        range_: range of the rate of a native histogram.
+        offset: offset of that range, with the keyword.
+        step: step that the events are counted for.
     """
-    parts, copied, call = [], 0, None
-    for token in calls.finditer(template):
-        if token["call"]:
-            call = token
-        elif token["close"] and call:
-            rendered = render_call(call["name"], template[call.end() : token.start()])
-            before, after = template[copied : call.start()], template[token.end() :]
-            is_enclosed = before.rstrip().endswith("(") and after.lstrip().startswith(")")
-            parts += [before, rendered if is_enclosed or is_operand else f"({rendered})"]
-            copied, call = token.end(), None
-    return "".join([*parts, template[copied:]]).strip()
+
+    def render_call(call: Call) -> str | None:
+        is_increment = call.function in _INCREMENT_FUNCTIONS
+        if is_increment and set(_HISTOGRAM_FUNCTIONS).intersection(call.outer_functions):
+            return f"rate({render_template(call.argument, str(range_))}{offset})"
+        if is_increment:
+            rendered = render_increase(call.argument)
+        elif call.function in HISTOGRAM_COUNTS:
+            rendered = f"{call.function}({call.argument}) * {format_decimal(step.seconds)}"
+        else:
+            return None
+        return rendered if call.is_enclosed else f"({rendered})"
+
+    return replace_calls(template, render_call)
 
 
 def is_fine(slo: SLO, window: Duration) -> bool:
@@ -366,7 +392,7 @@ def _render_matching(slo: SLO) -> str:
     grouping = find_grouping(slo.signal.total)
     if grouping is None or grouping.without:
         return f"ignoring ({', '.join(names.build_identity_labels(slo))})"
-    return f"on ({', '.join(grouping.labels)})"
+    return f"on ({promql.format_label_names(grouping.labels)})"
 
 
 def build_error_ratio_rule(slo: SLO, window: Duration) -> RecordingRule:

@@ -17,7 +17,9 @@ from generator.slo.links import (
 )
 from slos.schema.alerting import Alerting, BurnAlertSpec, EventAlertOptions, ThresholdAlertSpec
 from slos.schema.alerting import AlertOptions as FiringSpec
+from slos.schema.compatibility import is_classic_label
 from slos.schema.golang import escape_template
+from slos.schema.promql import quote_string
 from slos.schema.runbook import Runbook
 from slos.schema.sli_signal import Weight
 from slos.schema.spec import Spec
@@ -107,7 +109,7 @@ class AlertMetaBuilder:
         self, alert: str, panel: PanelRef, group_by: Iterable[str] = ()
     ) -> dict[str, str]:
         """Links with the SLO selected, and its group as well on a generated dashboard."""
-        groups = {label: f"{{{{ $labels.{label} }}}}" for label in group_by}
+        groups = {label: f"{{{{ {_read_label(label)} }}}}" for label in group_by}
         labels = {name_variable(key): value for key, value in {**self.run_labels, **groups}.items()}
         return _build_alert_links(self.spec, alert, panel, {"slo": self.slo_id}, labels)
 
@@ -130,6 +132,15 @@ def build_standalone_alert_meta(spec: Spec, alert: StandaloneAlert) -> AlertMeta
         keep_firing_for=_omit_zero(alert.keep_firing_for),
         runbook=alert.runbook,
     )
+
+
+def _read_label(label: str) -> str:
+    """Template expression of a label's value; a name that needs quotes is no field."""
+    return f"$labels.{label}" if is_classic_label(label) else f"index $labels {quote_string(label)}"
+
+
+def _format_groups(group_by: Iterable[str]) -> str:
+    return ", ".join(f"{label} {{{{ {_read_label(label)} }}}}" for label in group_by)
 
 
 def _omit_zero(length: Duration | None) -> Duration | None:
@@ -184,7 +195,7 @@ class AnnotationContext:
     @property
     def subject(self) -> str:
         """Name of the SLO that an alert is about, with its group."""
-        groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in self.group_by)
+        groups = _format_groups(self.group_by)
         return f"{self.service} {self.slo}" + (f" ({groups})" if groups else "")
 
     @property
@@ -192,8 +203,8 @@ class AnnotationContext:
         """Template of the group in parentheses; empty for an alert without the group's labels."""
         if not self.group_by:
             return ""
-        groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in self.group_by)
-        return f"{{{{ if $labels.{self.group_by[0]} }}}} ({groups}){{{{ end }}}}"
+        first = _read_label(self.group_by[0])
+        return f"{{{{ if {first} }}}} ({_format_groups(self.group_by)}){{{{ end }}}}"
 
     def __str__(self) -> str:
         objective = format_decimal(self.objective)

@@ -84,7 +84,8 @@ _PANEL_BY_METRIC: Mapping[str, PanelRef] = {
     **RECORDED_METRIC_PANELS,
 }
 _OWN_DASHBOARD_URL = re.compile(rf"(.*/d/)(?:{'|'.join(Board)})(?:/[^?]*)?(\?.*)?")
-# Variables that every dashboard has; a label of the same name needs another one.
+# Variables that every dashboard has; a label of the same name needs another one. Those that begin
+# with `__` are Grafana's own.
 _RESERVED_VARIABLES = {"datasource", "service", "slo"}
 
 
@@ -99,7 +100,9 @@ def find_panel(query: str) -> PanelRef:
 
 def name_variable(label: str) -> str:
     """Dashboard variable that selects a value of a label."""
-    return f"label_{label}" if label in _RESERVED_VARIABLES else label
+    name = re.sub(r"\W", "_", label)
+    is_reserved = name in _RESERVED_VARIABLES or name.startswith("__")
+    return f"label_{name}" if is_reserved else name
 
 
 def _format_variables(labels: Mapping[str, str]) -> str:

@@ -3,7 +3,7 @@
 Defaults are merged here and nowhere else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from generator.model import (
@@ -20,6 +20,7 @@ from generator.model import (
 from generator.settings import RunSettings
 from generator.slo import annotations, burn_rate
 from generator.slo.annotations import AlertMetaBuilder
+from generator.slo.signals import adapt_signal
 from slos.schema.alerting import BurnAlertSpec
 from slos.schema.problem import Problem
 from slos.schema.query_analysis import NotSummableError
@@ -44,7 +45,9 @@ def resolve_slos(
             position = located.find_position(("slos", index, "sli", spec.sli.get_type().KEY))
             problems.append(Problem(position, message, hint, check="not-summable"))
         else:
-            slos.append(_SloResolver(located, spec, run_settings, signal).build_slo())
+            labels = {**located.spec.labels, **spec.labels, **run_settings.extra_labels}
+            signal = adapt_signal(signal, labels)
+            slos.append(_SloResolver(located, spec, run_settings, signal, labels).build_slo())
     return slos, problems
 
 
@@ -56,6 +59,7 @@ class _SloResolver:
     spec: SloSpec
     run_settings: RunSettings
     signal: SliSignal
+    labels: Mapping[str, str]
 
     def build_slo(self) -> SLO:
         spec, settings = self.located.spec, self.run_settings
@@ -74,11 +78,7 @@ class _SloResolver:
             period=self.period,
             steps=steps,
             windows=tuple(sorted(self._collect_window_lengths())),
-            labels={
-                **self.located.spec.labels,
-                **self.spec.labels,
-                **self.run_settings.extra_labels,
-            },
+            labels=self.labels,
             run_labels=self.run_settings.extra_labels,
             signal=self.signal,
             burn_alerts=tuple(self._build_burn_alerts()),

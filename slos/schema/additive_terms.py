@@ -1,14 +1,20 @@
 """Additive terms of a query: a term without series counts as zero.
 
 In PromQL `a + b` has no value where `a` or `b` has no series. A counter that never counted has
-often none, so a sum of counters would be missing, and be taken for no errors at all.
+often none, so a sum of counters would be missing, and be taken for no errors at all. A native
+histogram without observations has NaN as the share of any of them, and NaN spoils every sum.
 """
 
 from collections.abc import Iterator
 
 import promql_parser as ast
 
-from slos.schema.promql import parse_template, walk_nodes
+from slos.schema.promql import (
+    format_label_names,
+    parse_template,
+    strip_parentheses,
+    walk_nodes,
+)
 from slos.schema.promql_printer import (
     print_aggregation,
     print_binary,
@@ -20,7 +26,9 @@ from slos.schema.query_analysis import (
     LABEL_KEEPING_FUNCTIONS,
     SUM_KEEPING_FUNCTIONS,
     Grouping,
+    find_histogram_count,
     find_node_grouping,
+    is_one_to_one,
     is_scalar,
     reads_range,
 )
@@ -34,11 +42,11 @@ def fill_missing_terms(template: str) -> str:
 
     A sum `a + b` becomes `sum(a or b)`, in which a label tells the terms apart. A difference
     `a - b` becomes `a - b or a`; without `a` it has no value. Operators with `group_left`, and
-    sums of terms that are grouped differently, are left as they are. So is a query without a
-    sum or a difference of vectors.
+    sums of terms that are grouped differently, are left as they are. Shares of native histograms
+    without observations are dropped. A query with none of these is left as it is written.
     """
     tree = parse_template(template)
-    return _fill_node(tree) if has_additive_terms(template) else template
+    return _fill_node(tree) if any(map(_is_rewritten, walk_nodes(tree))) else template
 
 
 def has_additive_terms(template: str) -> bool:
@@ -50,7 +58,7 @@ def _fill_node(node: ast.Expr) -> str:
     match node:
         case ast.ParenExpr():
             inner = _fill_node(node.expr)
-            return inner if _is_fillable(node.expr) else f"({inner})"
+            return inner if _is_rewritten(node.expr) else f"({inner})"
         case ast.UnaryExpr():
             return f"-{_fill_node(node.expr)}"
         case ast.AggregateExpr():
@@ -65,6 +73,8 @@ def _fill_node(node: ast.Expr) -> str:
 
 def _fill_binary(node: ast.BinaryExpr) -> str:
     operator = str(node.op)
+    if _is_histogram_part(node):
+        return f"({print_template(node)} >= 0)"
     if not _is_fillable(node):
         # What only decides which series are counted is no term.
         right = print_template if operator in ("and", "unless") else _fill_node
@@ -76,16 +86,26 @@ def _fill_binary(node: ast.BinaryExpr) -> str:
     return f"({difference} or{print_matching(node.modifier)} {left})"
 
 
+def _is_rewritten(node: ast.Expr) -> bool:
+    """Return whether a node gets parentheses of its own when it is rewritten."""
+    return _is_fillable(node) or _is_histogram_part(node)
+
+
 def _is_fillable(node: ast.Expr) -> bool:
     """Return whether a node is a sum or a difference of counts that can be rewritten."""
     if not isinstance(node, ast.BinaryExpr) or str(node.op) not in ("+", "-"):
         return False
     if not (reads_range(node.lhs) and reads_range(node.rhs)):
         return False
-    if node.modifier is not None and "OneToOne" not in str(node.modifier.card):
+    if not is_one_to_one(node):
         return False
     has_matching = node.modifier is not None and node.modifier.matching is not None
     return has_matching or find_node_grouping(node.lhs) == find_node_grouping(node.rhs)
+
+
+def _is_histogram_part(node: ast.Expr) -> bool:
+    """Return whether a node is the number of some observations of a native histogram."""
+    return isinstance(node, ast.BinaryExpr) and find_histogram_count(node) is not None
 
 
 def _render_sum(node: ast.BinaryExpr) -> str:
@@ -96,16 +116,16 @@ def _render_sum(node: ast.BinaryExpr) -> str:
         for number, term in enumerate(terms, 1)
     ]
     if grouping.without:
-        by = f" without ({', '.join((*grouping.labels, TERM_LABEL))}) "
+        by = f" without ({format_label_names((*grouping.labels, TERM_LABEL))}) "
     else:
-        by = f" by ({', '.join(grouping.labels)}) " if grouping.labels else ""
+        by = f" by ({format_label_names(grouping.labels)}) " if grouping.labels else ""
     return f"sum{by}({' or '.join(labelled)})"
 
 
 def _list_terms(node: ast.BinaryExpr) -> Iterator[ast.Expr]:
     """List the terms of a sum; those of a sum within it, unless it matches other labels."""
     for side in (node.lhs, node.rhs):
-        inner = _strip_parentheses(side)
+        inner = strip_parentheses(side)
         if (
             isinstance(inner, ast.BinaryExpr)
             and str(inner.op) == "+"
@@ -133,9 +153,3 @@ def _drop_zero(term: ast.Expr, grouping: Grouping) -> ast.Expr:
     if isinstance(term, ast.BinaryExpr) and str(term.op) == "or" and is_scalar(term.rhs):
         return term.lhs
     return term
-
-
-def _strip_parentheses(node: ast.Expr) -> ast.Expr:
-    while isinstance(node, ast.ParenExpr):
-        node = node.expr
-    return node

@@ -12,6 +12,7 @@ PREFIX = "agent_sre_validation_"
 
 PROBE_RUNS = PREFIX + "probe_runs_total"
 STAGE_DURATION = PREFIX + "stage_duration_seconds"
+STAGE_INTERVALS = PREFIX + "stage_intervals_total"
 CHECKS = PREFIX + "checks_total"
 SCHEDULE_LAG = PREFIX + "schedule_lag_seconds"
 MISSED_RUNS = PREFIX + "missed_runs_total"
@@ -143,6 +144,20 @@ class CheckResult(StrEnum):
 
     PASS = "pass"  # noqa: S105 - a result, not a secret
     FAIL = "fail"
+
+
+class IntervalResult(StrEnum):
+    """The result of a stage time that is only known within bounds, compared with its target."""
+
+    PASS = "pass"  # noqa: S105 - a result, not a secret
+    FAIL = "fail"
+    UNDECIDED = "undecided"
+    """The bounds are on both sides of the target, or there is no target; it is not counted."""
+
+    @classmethod
+    def from_comparison(cls, is_in_time: bool | None) -> "IntervalResult":  # noqa: FBT001 - the one argument
+        """Return the result of a comparison with the target."""
+        return {True: cls.PASS, False: cls.FAIL, None: cls.UNDECIDED}[is_in_time]
 
 
 class Criterion(StrEnum):

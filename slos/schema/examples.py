@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 import promql_parser as ast
 from pydantic import AfterValidator, Field, model_validator
 
+from slos.schema.compatibility import read_metric_name
 from slos.schema.fields import DurationField, Labels, SpecModel
 from slos.schema.promql import parse_query
 from slos.schema.units import Duration
@@ -81,7 +82,7 @@ def _check_single_series(text: str) -> str:
     node = parse_query(text)
     if (
         isinstance(node, ast.VectorSelector)
-        and node.name
+        and read_metric_name(node)
         and all(str(matcher.op) == "MatchOp.Equal" for matcher in node.matchers.matchers)
         and (node.offset, node.at) == (None, None)
     ):

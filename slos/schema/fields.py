@@ -1,11 +1,26 @@
 """Base model and field types of all models of a spec."""
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
+from slos.schema.compatibility import (
+    OLDEST_VERSION,
+    UTF8_VERSION,
+    describe_classic_name,
+    is_classic_label,
+    is_classic_metric,
+)
 from slos.schema.golang import check_alert_text
 from slos.schema.promql import (
     check_selector,
@@ -17,11 +32,12 @@ from slos.schema.settings import check_setting_name
 from slos.schema.units import Duration, parse_ratio
 from slos.schema.yaml.scalars import WrittenMapping
 
+PROMETHEUS_VERSION = "prometheus_version"
+"""Key of the validation context: major version of the Prometheus that a document is for."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-# The classic rule, which Prometheus 2.x requires; only 3.x accepts any UTF-8.
-_LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Parts of a selector or of a call in place of a name.
+_SELECTOR_PARTS = re.compile(r"[{}()\[\]]")
 _ZERO_DURATION = re.compile(r"0(?:ms|[smhdwy])?")
-_METRIC_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 
 
 class SpecModel(BaseModel):
@@ -59,17 +75,60 @@ def _check_name(value: str) -> str:
     return value
 
 
-def _check_label_name(value: str) -> str:
-    if not _LABEL_NAME.fullmatch(value) or value.startswith("__"):
+def _check_annotation_name(value: str) -> str:
+    if not is_classic_label(value):
         raise ValueError(
-            f"{value!r} is not a label name; use letters, digits and '_', "
-            "not starting with a digit or '__'"
+            f"{value!r} is not a label name; use letters, digits and '_', not starting with a digit"
         )
     return value
 
 
+def _check_label_name(value: str) -> str:
+    if value == "__name__":
+        raise ValueError("'__name__' is the name of the metric; use another label")
+    return _check_annotation_name(value)
+
+
+def read_prometheus_version(info: ValidationInfo) -> int:
+    """Read the major version of Prometheus that a document is for."""
+    return int((info.context or {}).get(PROMETHEUS_VERSION, OLDEST_VERSION))
+
+
+def _validate_promql(check: Callable[[str, int], str]) -> AfterValidator:
+    """Build a validator of PromQL that a version of Prometheus parses."""
+
+    def validate(value: str, info: ValidationInfo) -> str:
+        return check(value, read_prometheus_version(info))
+
+    return AfterValidator(validate)
+
+
+def _check_source_name(value: str, info: ValidationInfo) -> str:
+    """Return the name of a metric that an SLI reads; Prometheus 3 has any text as name."""
+    if is_classic_metric(value) or not _is_quotable(value):
+        return _check_metric_name(value)
+    return _check_utf8_name(value, info)
+
+
+def _check_grouping_label(value: str, info: ValidationInfo) -> str:
+    """Return a label that an SLI is grouped by; Prometheus 3 has any text as name."""
+    if is_classic_label(value) or not _is_quotable(value):
+        return _check_label_name(value)
+    return _check_utf8_name(value, info)
+
+
+def _is_quotable(name: str) -> bool:
+    return name != "" and not _SELECTOR_PARTS.search(name)
+
+
+def _check_utf8_name(name: str, info: ValidationInfo) -> str:
+    if read_prometheus_version(info) < UTF8_VERSION:
+        raise ValueError(f"the name {name!r} needs Prometheus 3; {describe_classic_name(name)}")
+    return name
+
+
 def _check_metric_name(value: str) -> str:
-    if not _METRIC_NAME.fullmatch(value):
+    if not is_classic_metric(value):
         raise ValueError(
             f"{value!r} is not a metric name; use letters, digits, '_' and ':', "
             "and put labels into 'selector'"
@@ -120,6 +179,7 @@ _SHARE_SCHEMA = WithJsonSchema(
 
 Name = Annotated[str, AfterValidator(_check_name)]
 LabelName = Annotated[str, AfterValidator(_check_label_name)]
+AnnotationName = Annotated[str, AfterValidator(_check_annotation_name)]
 MetricName = Annotated[str, AfterValidator(_check_metric_name)]
 SettingName = Annotated[str, AfterValidator(check_setting_name)]
 Covers = list[Name]
@@ -129,13 +189,17 @@ AlertLabels = Annotated[
     dict[LabelName, AlertText], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA
 ]
 Annotations = Annotated[
-    dict[LabelName, AlertText], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA
+    dict[AnnotationName, AlertText], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA
 ]
 Options = Annotated[dict[str, str], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA]
 DurationField = Annotated[Duration, BeforeValidator(_parse_duration), _DURATION_SCHEMA]
 HoldField = Annotated[Duration, BeforeValidator(_parse_hold), _HOLD_SCHEMA]
 """The `for` or `keep_firing_for` of an alert; may be 0."""
 Ratio = Annotated[Decimal, BeforeValidator(_parse_share), _SHARE_SCHEMA]
-Selector = Annotated[str, AfterValidator(check_selector)]
-Query = Annotated[str, AfterValidator(check_template)]
-WindowedQuery = Annotated[str, AfterValidator(check_windowed_template)]
+SourceName = Annotated[str, AfterValidator(_check_source_name)]
+"""Name of a metric that an SLI reads."""
+GroupingLabel = Annotated[str, AfterValidator(_check_grouping_label)]
+"""Label that an SLI is grouped by."""
+Selector = Annotated[str, _validate_promql(check_selector)]
+Query = Annotated[str, _validate_promql(check_template)]
+WindowedQuery = Annotated[str, _validate_promql(check_windowed_template)]

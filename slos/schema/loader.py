@@ -1,41 +1,53 @@
 """Loader of spec files, AlertWindows files and latency targets; bytes in, no disk."""
 
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from slos.schema.alerting import AlertWindows
+from slos.schema.compatibility import OLDEST_VERSION
 from slos.schema.contract import Stage
 from slos.schema.dialects import read_spec
-from slos.schema.fields import DurationField, SpecModel
+from slos.schema.fields import PROMETHEUS_VERSION, DurationField, SpecModel
 from slos.schema.problem import Position, Problem
 from slos.schema.sli.probe import ProbeSli
 from slos.schema.spec import LocatedSpec
 from slos.schema.units import Duration
 from slos.schema.yaml.document import read_documents
+from slos.schema.yaml.parts import Place
 from slos.schema.yaml.validation import build_camel_model, validate_document
 
 
 def parse_specs(
-    data: bytes, file: str, *, lenient: bool = False
+    data: bytes,
+    file: str,
+    *,
+    lenient: bool | None = None,
+    prometheus_version: int = OLDEST_VERSION,
+    left_out: AbstractSet[Place] = frozenset(),
 ) -> tuple[list[LocatedSpec], list[Problem]]:
     """Parse every document of a spec file.
 
     Args:
         data: the file's content.
         file: the file name that problems show.
-        lenient: ignore unknown keys, as Sloth does.
+        lenient: ignore unknown keys, as Sloth does; None where no option does that.
+        prometheus_version: the oldest major version that runs the rules.
+        left_out: parts that are not read.
 
     Returns:
         The valid specs, and the problems of the others.
     """
-    documents, problems = read_documents(data, file)
+    documents, problems = read_documents(data, file, left_out=left_out)
     if not documents and not problems:
         hint = "write at least 'version', 'service' and 'slos'"
         problems = [Problem(Position(file), "no spec in the file", hint)]
     specs = []
+    context = {PROMETHEUS_VERSION: prometheus_version}
     for document in documents:
-        located, spec_problems = read_spec(document, lenient=lenient)
+        located, spec_problems = read_spec(replace(document, context=context), lenient=lenient)
         problems += spec_problems
         if located:
             specs.append(located)

@@ -1,8 +1,9 @@
 """Base models and mapping that both versions of OpenSLO share."""
 
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from slos.schema.problem import Problem
 from slos.schema.spec import LocatedSpec, Spec, SpecOrigin
@@ -42,6 +43,38 @@ class OpenSloEnvelope(OpenSloModel):
     metadata: OpenSloMetadata
 
 
+OTHER_KINDS = (
+    "AlertCondition",
+    "AlertNotificationTarget",
+    "AlertPolicy",
+    "DataSource",
+    "SLI",
+    "Service",
+)
+"""Kinds of OpenSLO without SLOs. An alert policy that an SLO refers to is warned of there."""
+
+
+KEY_SPELLINGS = {
+    "error_query": "bad",
+    "good_query": "good",
+    "total_query": "total",
+    "error_ratio_query": "raw",
+}
+
+
+def _check_target(target: Decimal) -> Decimal:
+    if not 0 < target < 1:
+        raise ValueError(
+            f"{target} is not a valid target; use a ratio above 0 and below 1, as 1 leaves no "
+            "error budget"
+        )
+    return target
+
+
+Target = Annotated[Decimal, AfterValidator(_check_target)]
+"""An objective as a ratio."""
+
+
 def check_single_window(windows: list[Window]) -> list[Window]:
     """Return the time windows when there is at most one; both versions have a list for it.
 
@@ -58,7 +91,7 @@ def build_located_spec(
 ) -> tuple[LocatedSpec | None, list[Problem]]:
     """Validate mapped content as a `Spec`; problems point at the keys of the document."""
     try:
-        spec = Spec.model_validate({"version": "prometheus/v1", **value})
+        spec = Spec.model_validate({"version": "prometheus/v1", **value}, context=document.context)
     except ValidationError as error:
         details = error.errors(include_url=False)
         return None, [

@@ -1,15 +1,17 @@
 """Problems of an input as data, with position and severity; they are reported, not raised."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
 class ProblemSeverity(StrEnum):
-    """The severity of a problem: an error stops the build, a warning does not."""
+    """The severity of a problem: an error stops the build; a note needs no change of the input."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Problem:
         position: its position in the file.
         message: what is wrong.
         hint: what to do about it.
-        severity: an error or a warning.
+        severity: an error, a warning or a note.
         check: the id of the check that found it, for those that can be silenced or looked up.
     """
 
@@ -53,6 +55,22 @@ class Problem:
     def __str__(self) -> str:
         text = f"{self.position}: {self.severity}: {self.message}"
         return f"{text}\n    hint: {self.hint}" if self.hint else text
+
+
+def respell_keys(problem: Problem, spellings: Mapping[str, str]) -> Problem:
+    """Replace keys in the texts of a problem by those of the dialect that its input is written in.
+
+    What is in quotes or part of a path is kept: it was written like that.
+    """
+
+    def respell_text(text: str) -> str:
+        return re.sub(
+            r"(?<![\w.'\"])\w+(?![\w'\"])", lambda word: spellings.get(word[0], word[0]), text
+        )
+
+    if not spellings:
+        return problem
+    return replace(problem, message=respell_text(problem.message), hint=respell_text(problem.hint))
 
 
 def filter_errors(problems: Iterable[Problem]) -> list[Problem]:

@@ -4,12 +4,19 @@ As with Sloth, a query is a Go template whose only variable is `{{.window}}`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 import promql_parser as ast
 
-from slos.schema.compatibility import check_compatibility
+from slos.schema.compatibility import (
+    OLDEST_VERSION,
+    check_compatibility,
+    is_classic_label,
+    is_classic_metric,
+    read_metric_name,
+)
+from slos.schema.golang import Re2Pattern
 
 _WINDOW_VARIABLE = re.compile(r"\{\{(- )?\s*\.window\s*( -)?\}\}")
 _ANY_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
@@ -32,12 +39,12 @@ def render_template(template: str, window: str) -> str:
     return re.sub(r"\s*\x00\s*", "", _WINDOW_VARIABLE.sub(fill_window, template))
 
 
-def check_template(template: str) -> str:
+def check_template(template: str, version: int = OLDEST_VERSION) -> str:
     """Return a template when it is an instant query once the window is filled in.
 
     Raises:
         ValueError: it is empty, has another template action than the window, is not PromQL, is
-            not a vector, or needs a newer Prometheus.
+            not a vector, or needs a Prometheus newer than the major `version`.
     """
     if not template.strip():
         raise ValueError("the query is empty; write a PromQL expression")
@@ -51,7 +58,7 @@ def check_template(template: str) -> str:
     tree = parse_template(template)
     if not isinstance(tree, ast.AggregateExpr):
         _check_vector_type(query)
-    check_compatibility(walk_nodes(tree), query)
+    check_compatibility(walk_nodes(tree), query, version)
     return template
 
 
@@ -66,7 +73,7 @@ def _check_vector_type(query: str) -> None:
         raise ValueError(f"{message}; write vector(...) around a query that is a scalar") from error
 
 
-def check_windowed_template(template: str) -> str:
+def check_windowed_template(template: str, version: int = OLDEST_VERSION) -> str:
     """Check a template as `check_template` does; it must also have the window.
 
     Raises:
@@ -76,10 +83,10 @@ def check_windowed_template(template: str) -> str:
         raise ValueError(
             "missing {{.window}} in the query; write the range like rate(m[{{.window}}])"
         )
-    return check_template(template)
+    return check_template(template, version)
 
 
-def check_selector(matchers: str) -> str:
+def check_selector(matchers: str, version: int = OLDEST_VERSION) -> str:
     """Return label matchers without braces; `{job="x"}` and `job="x"` are the same.
 
     Raises:
@@ -91,7 +98,7 @@ def check_selector(matchers: str) -> str:
         raise ValueError(  # noqa: TRY004 - pydantic takes ValueError for a finding
             f'{matchers!r} is not a selector; write matchers like job="api"'
         )
-    check_template(query)
+    check_template(query, version)
     return inner
 
 
@@ -134,9 +141,7 @@ def wrap_query(query: str) -> str:
 
 def is_filter_query(template: str) -> bool:
     """Return whether the outermost operator is a comparison that drops samples."""
-    tree = parse_template(template)
-    while isinstance(tree, ast.ParenExpr):
-        tree = tree.expr
+    tree = strip_parentheses(parse_template(template))
     if not isinstance(tree, ast.BinaryExpr) or str(tree.op) not in _COMPARISONS:
         return False
     return tree.modifier is None or not tree.modifier.return_bool
@@ -147,18 +152,29 @@ def list_selectors(template: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for node in walk_nodes(parse_template(template)):
         if isinstance(node, ast.VectorSelector):
-            found.setdefault(_format_selector(node))
+            found.setdefault(format_vector_selector(node))
     return tuple(found)
+
+
+def read_selector_metric(selector: str) -> str:
+    """Read the metric of a selector as text; empty if it may be any."""
+    node = parse_query(selector)
+    return read_metric_name(node) if isinstance(node, ast.VectorSelector) else ""
 
 
 def has_label_matcher(query: str, label: str) -> bool:
     """Return whether any selector of a query has a matcher for a label."""
-    return any(
-        matcher.name == label
+    return label in list_matched_labels(query)
+
+
+def list_matched_labels(query: str) -> set[str]:
+    """List the labels that the selectors of a query have matchers for."""
+    return {
+        matcher.name
         for node in walk_nodes(parse_query(query))
         if isinstance(node, ast.VectorSelector)
         for matcher in node.matchers.matchers
-    )
+    }
 
 
 def compute_lookback_ms(query: str) -> int:
@@ -195,15 +211,47 @@ def list_children(node: ast.Expr) -> list[ast.Expr]:
     return [] if inner is None else [inner]
 
 
+def strip_parentheses(node: ast.Expr) -> ast.Expr:
+    """Return the expression within the parentheses around a node."""
+    while isinstance(node, ast.ParenExpr):
+        node = node.expr
+    return node
+
+
 def quote_string(value: str) -> str:
     """Quote a text as a PromQL string literal."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
+def format_label_name(name: str) -> str:
+    """Format the name of a label; one that only Prometheus 3 knows is quoted."""
+    return name if is_classic_label(name) else quote_string(name)
+
+
+def format_label_names(labels: Iterable[str]) -> str:
+    """Format names of labels as the list of a grouping."""
+    return ", ".join(map(format_label_name, labels))
+
+
 def format_label_set(labels: Mapping[str, str]) -> str:
     """Format labels as `{a="1", b="2"}`, sorted by name."""
-    return "{" + ", ".join(f"{name}={quote_string(labels[name])}" for name in sorted(labels)) + "}"
+    matchers = (
+        f"{format_label_name(name)}={quote_string(labels[name])}" for name in sorted(labels)
+    )
+    return f"{{{', '.join(matchers)}}}"
+
+
+def format_selector(metric: str, *matchers: str) -> str:
+    """Format a selector of a metric and matchers, each as PromQL text; empty ones are left out.
+
+    A name that has to be quoted, or is a keyword, becomes a matcher of `__name__`, which every
+    version can parse.
+    """
+    written = [matcher for matcher in matchers if matcher]
+    if metric and not (is_classic_metric(metric) and is_metric_name(metric)):
+        metric, written = "", [f"__name__={quote_string(metric)}", *written]
+    return metric + (f"{{{', '.join(written)}}}" if written else "")
 
 
 def format_operator(matcher: ast.Matcher) -> str:
@@ -212,13 +260,29 @@ def format_operator(matcher: ast.Matcher) -> str:
 
 
 def format_matcher(matcher: ast.Matcher) -> str:
-    """Format a label matcher."""
-    return f"{matcher.name}{format_operator(matcher)}{quote_string(matcher.value)}"
+    """Format a matcher as PromQL text."""
+    name = format_label_name(matcher.name)
+    return f"{name}{format_operator(matcher)}{quote_string(matcher.value)}"
 
 
-def _format_selector(node: ast.VectorSelector) -> str:
-    matchers = ", ".join(map(format_matcher, node.matchers.matchers))
-    return (node.name or "") + (f"{{{matchers}}}" if matchers else "")
+def matches_value(matcher: ast.Matcher, value: str) -> bool:
+    """Return whether a matcher matches the value of a label; a missing label is empty."""
+    match format_operator(matcher):
+        case "=":
+            return value == matcher.value
+        case "!=":
+            return value != matcher.value
+        case "=~":
+            return _compile_pattern(matcher.value).matches_whole(value)
+    return not _compile_pattern(matcher.value).matches_whole(value)
+
+
+_compile_pattern = lru_cache(maxsize=256)(Re2Pattern)
+
+
+def format_vector_selector(node: ast.VectorSelector) -> str:
+    """Format a selector as PromQL text, without its range and offset."""
+    return format_selector(node.name or "", *map(format_matcher, node.matchers.matchers))
 
 
 def format_query(query: str) -> str:

@@ -3,7 +3,6 @@
 The text of `promql_parser` does not escape strings, so it cannot be parsed again.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -13,7 +12,8 @@ import promql_parser as ast
 
 from slos.schema.promql import (
     PLACEHOLDER_WINDOW_SECONDS,
-    format_operator,
+    format_label_names,
+    format_vector_selector,
     parse_template,
     quote_string,
 )
@@ -21,7 +21,6 @@ from slos.schema.units import Duration, format_decimal
 
 _NONE = Duration(0)
 _WINDOW = "{{.window}}"
-_PLAIN_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 
 
 def print_template(node: ast.Expr, delay: Duration = _NONE) -> str:
@@ -56,7 +55,7 @@ def print_aggregation(node: ast.AggregateExpr, inner: str, delay: Duration = _NO
     grouping = ""
     if node.modifier is not None:
         kind = "without" if node.modifier.type == ast.AggModifierType.Without else "by"
-        grouping = f" {kind} ({_print_names(node.modifier.labels)}) "
+        grouping = f" {kind} ({format_label_names(node.modifier.labels)}) "
     return f"{node.op}{grouping}({parameter}{inner})"
 
 
@@ -74,11 +73,11 @@ def print_matching(modifier: ast.BinModifier | None) -> str:
     text = ""
     if modifier.matching is not None:
         kind = "on" if modifier.matching.type == ast.LabelModifierType.Include else "ignoring"
-        text += f" {kind} ({_print_names(modifier.matching.labels)})"
+        text += f" {kind} ({format_label_names(modifier.matching.labels)})"
     card = str(modifier.card).rpartition(".")[2]
     if card in ("ManyToOne", "OneToMany"):
         side = "left" if card == "ManyToOne" else "right"
-        text += f" group_{side} ({_print_names(modifier.group_labels or [])})"
+        text += f" group_{side} ({format_label_names(modifier.group_labels or [])})"
     return text
 
 
@@ -88,16 +87,8 @@ def _print_subquery(node: ast.SubqueryExpr, delay: Duration) -> str:
 
 
 def _print_selector(node: ast.VectorSelector, delay: Duration, range_: str = "") -> str:
-    matchers = [
-        f"{_print_name(each.name)}{format_operator(each)}{quote_string(each.value)}"
-        for each in node.matchers.matchers
-    ]
-    name = node.name or ""
-    if name and not _PLAIN_NAME.fullmatch(name):
-        matchers.insert(0, quote_string(name))
-        name = ""
-    braces = f"{{{', '.join(matchers)}}}" if matchers else ""
-    return f"{name}{braces}{range_}{_print_modifiers(node, delay)}"
+    selector = format_vector_selector(node)
+    return f"{selector}{range_}{_print_modifiers(node, delay)}"
 
 
 def _print_modifiers(node: ast.VectorSelector | ast.SubqueryExpr, delay: Duration) -> str:
@@ -127,14 +118,6 @@ def _print_number(value: float) -> str:
     if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN
         return {"inf": "Inf", "-inf": "-Inf"}.get(str(value), "NaN")
     return format_decimal(Decimal(repr(value)))
-
-
-def _print_names(labels: Iterable[str]) -> str:
-    return ", ".join(map(_print_name, labels))
-
-
-def _print_name(label: str) -> str:
-    return label if _PLAIN_NAME.fullmatch(label) else quote_string(label)
 
 
 _PRINTERS: Mapping[type, Callable[[Any, Duration], str]] = {

@@ -5,12 +5,23 @@ from enum import Enum
 
 import promql_parser as ast
 
-from slos.schema.promql import PLACEHOLDER_WINDOW_SECONDS, format_query, parse_template, walk_nodes
+from slos.schema.promql import (
+    PLACEHOLDER_WINDOW_SECONDS,
+    format_label_names,
+    format_query,
+    parse_template,
+    strip_parentheses,
+    walk_nodes,
+)
 
 SUM_KEEPING_FUNCTIONS = {"label_replace", "label_join", "sort", "sort_desc"}
 """Functions that keep sums: they change labels or order only."""
 LABEL_KEEPING_FUNCTIONS = {"clamp_min", "clamp_max", "sort", "sort_desc", "round", "abs"}
 """Functions that keep the labels of their first argument."""
+HISTOGRAM_FRACTION = "histogram_fraction"
+"""Function that gives the share of a native histogram's observations between two bounds."""
+HISTOGRAM_COUNTS = ("histogram_count", "histogram_sum")
+"""Functions that make a counter of a native histogram."""
 
 
 class Counting(Enum):
@@ -31,6 +42,7 @@ _RANGE_FUNCTIONS = {
     "count_over_time": Counting.PER_SAMPLE,
     "sum_over_time": Counting.PER_SAMPLE,
 }
+_COUNTER_FUNCTIONS = ("rate", "increase")
 
 
 def detect_counting(template: str) -> Counting:
@@ -75,6 +87,8 @@ def _find_call_countings(node: ast.Call) -> set[Counting]:
         return _find_countings(node.args[0])
     if name == "vector" and _is_zero(node.args[0]):
         return set()
+    if name in HISTOGRAM_COUNTS:
+        return _find_histogram_countings(node.args[0])
     counting = _RANGE_FUNCTIONS.get(name)
     if counting is None:
         raise NotSummableError(
@@ -83,6 +97,64 @@ def _find_call_countings(node: ast.Call) -> set[Counting]:
         )
     _check_range(node.args[0], name)
     return {counting}
+
+
+def counts_native_histograms(template: str) -> bool:
+    """Return whether a query reads the number or sum of a native histogram's observations."""
+    return any(
+        isinstance(node, ast.Call) and node.func.name in HISTOGRAM_COUNTS
+        for node in walk_nodes(parse_template(template))
+    )
+
+
+def _find_histogram_countings(node: ast.Expr) -> set[Counting]:
+    """Find the unit of a native histogram; Prometheus 2 adds histograms with `sum` only."""
+    match node:
+        case ast.ParenExpr():
+            return _find_histogram_countings(node.expr)
+        case ast.AggregateExpr() if str(node.op) == "sum":
+            return _find_histogram_countings(node.expr)
+        case ast.Call() if node.func.name in _COUNTER_FUNCTIONS:
+            return _find_call_countings(node)
+    raise NotSummableError(
+        f"{_shorten_query(node)} is no rate of a native histogram; use rate(...[{{{{.window}}}}]) "
+        "or a sum of it, or a 'raw' SLI, which is weighted by time"
+    )
+
+
+def find_histogram_count(node: ast.BinaryExpr) -> ast.Call | None:
+    """Find the count of all observations in a product with the share of some of them.
+
+    The share is `histogram_fraction` of the same native histogram, or one minus it.
+    """
+    if str(node.op) != "*" or not is_one_to_one(node):
+        return None
+    sides = strip_parentheses(node.lhs), strip_parentheses(node.rhs)
+    for count, share in (sides, sides[::-1]):
+        if isinstance(count, ast.Call) and count.func.name == "histogram_count":
+            histogram = strip_parentheses(count.args[0])
+            if reads_range(share) and _is_share(share, histogram):
+                return count
+    return None
+
+
+def _is_share(node: ast.Expr, histogram: ast.Expr) -> bool:
+    """Return whether a node is a sum of shares of a histogram and numbers."""
+    match node:
+        case ast.NumberLiteral():
+            return True
+        case ast.ParenExpr() | ast.UnaryExpr():
+            return _is_share(node.expr, histogram)
+        case ast.Call() if node.func.name == HISTOGRAM_FRACTION:
+            return str(strip_parentheses(node.args[2])) == str(histogram)
+        case ast.BinaryExpr() if str(node.op) in ("+", "-"):
+            return _is_share(node.lhs, histogram) and _is_share(node.rhs, histogram)
+    return False
+
+
+def is_one_to_one(node: ast.BinaryExpr) -> bool:
+    """Return whether an operation has no `group_left` or `group_right`."""
+    return node.modifier is None or "OneToOne" in str(node.modifier.card)
 
 
 def _check_range(argument: ast.Expr, function_name: str) -> None:
@@ -116,6 +188,8 @@ def _find_binary_countings(node: ast.BinaryExpr) -> set[Counting]:
     operator = str(node.op)
     if operator in ("+", "-", "or"):
         return _find_countings(node.lhs) | _find_countings(node.rhs)
+    if histogram_count := find_histogram_count(node):
+        return _find_countings(histogram_count)
     if operator == "*" and not reads_range(node.lhs):
         return _find_countings(node.rhs)
     if operator in ("*", "/") and not reads_range(node.rhs):
@@ -124,7 +198,7 @@ def _find_binary_countings(node: ast.BinaryExpr) -> set[Counting]:
     if operator == "and" and reads_range(node.rhs):
         return _find_countings(node.lhs) | _find_countings(node.rhs)
     # `> 0` drops only minutes that add nothing; `> bool 0` turns counts into 0 and 1.
-    if operator in (">", "!=") and _is_zero(node.rhs) and not _returns_bool(node):
+    if operator in (">", ">=", "!=") and _is_zero(node.rhs) and not _returns_bool(node):
         return _find_countings(node.lhs)
     raise NotSummableError(
         f"'{operator}' between counts cannot be added up over time; "
@@ -167,7 +241,8 @@ class Grouping:
     def __str__(self) -> str:
         if not self.labels:
             return "sum(...)"
-        return f"sum {'without' if self.without else 'by'} ({', '.join(self.labels)}) (...)"
+        kind = "without" if self.without else "by"
+        return f"sum {kind} ({format_label_names(self.labels)}) (...)"
 
 
 def find_grouping(template: str) -> Grouping | None:

@@ -6,10 +6,10 @@ Texts are one paragraph of Markdown: `code`, *emphasis* and [links](https://...)
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from slos.schema.contract import Criterion, Stage, Verdict
-from slos.schema.fields import SpecModel
+from slos.schema.fields import SpecModel, read_prometheus_version
 from slos.schema.promql import check_template
 
 _URL = re.compile(r"https?://[^\s<>()\"'`]+")
@@ -27,7 +27,7 @@ def _normalize_paragraph(text: str) -> str:
     return line
 
 
-def _check_plain_query(query: str) -> str:
+def _check_plain_query(query: str, info: ValidationInfo) -> str:
     """Return a query that is PromQL without a template.
 
     Raises:
@@ -35,7 +35,7 @@ def _check_plain_query(query: str) -> str:
     """
     if "{{" in query:
         raise ValueError("queries of runbooks have no template variables; write a range like [5m]")
-    return check_template(query)
+    return check_template(query, read_prometheus_version(info))
 
 
 def _check_url(url: str) -> str:

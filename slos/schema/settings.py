@@ -5,7 +5,7 @@ They are filled in before the spec is validated, so that the checks see what is 
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -14,6 +14,7 @@ from typing import Any
 from slos.schema.problem import Problem
 from slos.schema.units import format_decimal
 from slos.schema.yaml.document import Document, Location
+from slos.schema.yaml.scalars import WrittenMapping
 
 _REFERENCE = re.compile(r"\{\{\s*\.([a-z][a-z0-9_]*)\s*\}\}")
 _WINDOW = "window"
@@ -94,7 +95,8 @@ def _iterate_texts(value: Any, location: Location) -> Iterator[tuple[Location, s
 def _fill_value(value: Any, *, numbers: Mapping[str, str]) -> Any:  # noqa: ANN401
     """Copy a value with settings filled in; an unknown one is 1, so that the rest is checked."""
     if isinstance(value, dict):
-        return {key: _fill_value(item, numbers=numbers) for key, item in value.items()}
+        filled = {key: _fill_value(item, numbers=numbers) for key, item in value.items()}
+        return _keep_texts(value, filled, numbers) if isinstance(value, WrittenMapping) else filled
     if isinstance(value, list):
         return [_fill_value(item, numbers=numbers) for item in value]
     if not isinstance(value, str):
@@ -104,6 +106,18 @@ def _fill_value(value: Any, *, numbers: Mapping[str, str]) -> Any:  # noqa: ANN4
         return use.group() if use[1] == _WINDOW else numbers.get(use[1], "1")
 
     return _REFERENCE.sub(replace_reference, value)
+
+
+def _keep_texts(
+    written: WrittenMapping, filled: dict[Hashable, Any], numbers: Mapping[str, str]
+) -> WrittenMapping:
+    """Keep the source texts of scalars with the settings filled in, as labels are text."""
+    mapping = WrittenMapping(filled)
+    mapping.texts = {
+        key: (key_text, _fill_value(text, numbers=numbers))
+        for key, (key_text, text) in written.texts.items()
+    }
+    return mapping
 
 
 def _describe_unknown_setting(name: str, numbers: Mapping[str, str]) -> tuple[str, str]:

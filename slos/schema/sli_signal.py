@@ -8,7 +8,12 @@ from enum import Enum
 from typing import ClassVar
 
 from slos.schema.fields import SpecModel
-from slos.schema.promql import list_selectors, quote_string
+from slos.schema.promql import (
+    format_label_names,
+    format_selector,
+    list_selectors,
+    quote_string,
+)
 from slos.schema.query_analysis import Counting, list_grouping_labels
 from slos.schema.units import format_decimal
 
@@ -25,17 +30,19 @@ class Weight(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """A classic histogram whose quantiles are recorded.
+    """A histogram whose quantiles are recorded.
 
     Attributes:
-        buckets: the selector of the `_bucket` series.
+        selector: the selector of its series: those with `_bucket` of a classic histogram.
         target: the threshold of the SLI, in the unit of the metric.
         group_by: the labels that are kept.
+        is_native: it is a native histogram, without the label `le`.
     """
 
-    buckets: str
+    selector: str
     target: Decimal
     group_by: tuple[str, ...] = ()
+    is_native: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,30 +133,54 @@ def build_le_pattern(threshold: Decimal) -> str:
 def build_threshold_signal(
     metric: str, selector: str, *, threshold: Decimal, group_by: Sequence[str] = ()
 ) -> SliSignal:
-    """Build a signal: errors are observations above `threshold` (in the metric's unit).
+    """Build a signal of a classic histogram: errors are observations above `threshold`.
 
     Only series that have the bucket of the threshold are counted, for errors and for the total.
     Where no series has it there is no data and the absent alert fires, instead of an SLO that
     looks perfect. Single instances without the bucket do not count as broken.
     """
     le = f"le=~{quote_string(build_le_pattern(threshold))}"
-    good_series = f"{metric}_bucket{{{_join_matchers(selector, le)}}}"
-    total_series = f"{metric}_count{{{selector}}}" if selector else f"{metric}_count"
-    buckets = f"{metric}_bucket{{{selector}}}" if selector else f"{metric}_bucket"
+    good_series = format_selector(f"{metric}_bucket", selector, le)
+    total_series = format_selector(f"{metric}_count", selector)
+    buckets = format_selector(f"{metric}_bucket", selector)
     good_rate, total_rate = (
         f"rate({good_series}[{{{{.window}}}}])",
         f"rate({total_series}[{{{{.window}}}}])",
     )
     return SliSignal(
         # rate() extrapolates each series by itself: a difference can be slightly below zero.
-        errors=f"{_format_sum(group_by)} (clamp_min({total_rate} - ignoring (le) {good_rate}, 0))",
-        total=f"{_format_sum(group_by)} ({total_rate} and ignoring (le) {good_rate})",
+        errors=f"{format_sum(group_by)} (clamp_min({total_rate} - ignoring (le) {good_rate}, 0))",
+        total=f"{format_sum(group_by)} ({total_rate} and ignoring (le) {good_rate})",
         counting=Counting.PER_SECOND,
         weight=Weight.EVENTS,
         errors_may_be_absent=False,
         group_by=tuple(group_by),
         sources=(good_series,),
-        histogram=Histogram(buckets=buckets, target=threshold, group_by=tuple(group_by)),
+        histogram=Histogram(selector=buckets, target=threshold, group_by=tuple(group_by)),
+    )
+
+
+def build_native_threshold_signal(
+    metric: str, selector: str, *, threshold: Decimal, group_by: Sequence[str] = ()
+) -> SliSignal:
+    """Build a signal of a native histogram: errors are observations above `threshold`.
+
+    Each series is counted by itself, so that series with other bucket layouts can be added.
+    """
+    series = format_selector(metric, selector)
+    rate = f"rate({series}[{{{{.window}}}}])"
+    above = f"histogram_fraction({format_decimal(threshold)}, +Inf, {rate})"
+    count = f"histogram_count({rate})"
+    return SliSignal(
+        # The comparison drops NaN, which a histogram without observations gives.
+        errors=f"{format_sum(group_by)} ({above} * {count} >= 0)",
+        total=f"{format_sum(group_by)} ({count})",
+        counting=Counting.PER_SECOND,
+        weight=Weight.EVENTS,
+        errors_may_be_absent=True,
+        group_by=tuple(group_by),
+        sources=(series,),
+        histogram=Histogram(series, threshold, tuple(group_by), is_native=True),
     )
 
 
@@ -160,12 +191,9 @@ def _format_with_exponent(number: Decimal) -> str:
     return f"{digits}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
 
-def _format_sum(group_by: Sequence[str]) -> str:
-    return f"sum by ({', '.join(group_by)})" if group_by else "sum"
-
-
-def _join_matchers(*matchers: str) -> str:
-    return ", ".join(matcher for matcher in matchers if matcher)
+def format_sum(group_by: Sequence[str]) -> str:
+    """Format the aggregation of a sum by labels."""
+    return f"sum by ({format_label_names(group_by)})" if group_by else "sum"
 
 
 def build_ratio_signal(ratio: str, *, query: str, reason: str = "") -> SliSignal:

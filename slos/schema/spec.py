@@ -1,6 +1,6 @@
 """Models of a spec, and of a spec with the place it was read from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -25,7 +25,7 @@ from slos.schema.fields import (
     SettingName,
     SpecModel,
 )
-from slos.schema.problem import Position
+from slos.schema.problem import Position, Problem, respell_keys
 from slos.schema.runbook import ServiceRunbook
 from slos.schema.sli import load_sli_types
 from slos.schema.sli_signal import SliType
@@ -215,6 +215,7 @@ class SpecOrigin:
         to_source_location: converts the location of a key in our spec to its location in the
             document.
         has_ratio_objective: the objective was written as a ratio, not as a percentage.
+        key_spellings: the keys of the dialect for those of our spec that have other names there.
     """
 
     dialect: str = "prometheus/v1"
@@ -222,6 +223,7 @@ class SpecOrigin:
     meta: ObjectMeta | None = None
     to_source_location: Callable[[Location], Location] = _keep_location
     has_ratio_objective: bool = False
+    key_spellings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,3 +237,7 @@ class LocatedSpec:
     def find_position(self, location: Location) -> Position:
         """Find the position in the file of a key of our spec."""
         return self.document.find_position(self.origin.to_source_location(location))
+
+    def respell_keys(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Write the keys in problems as the dialect has them."""
+        return [respell_keys(problem, self.origin.key_spellings) for problem in problems]

@@ -21,6 +21,17 @@ _UNITS_MS = {
     "ms": 1,
 }
 _DURATION = re.compile("".join(f"(?:([0-9]+){unit}(?![a-z]))?" for unit in _UNITS_MS))
+# Units of time that names of metrics end in, in seconds.
+_METRIC_UNITS = {
+    Decimal("1e-9"): ("nanoseconds", "nanos", "ns"),
+    Decimal("1e-6"): ("microseconds", "micros", "us"),
+    Decimal("1e-3"): ("milliseconds", "millis", "msec", "ms"),
+    Decimal(1): ("seconds", "sec", "s"),
+    Decimal(60): ("minutes",),
+    Decimal(3600): ("hours",),
+    Decimal(86400): ("days",),
+}
+_UNIT_BY_SUFFIX = {suffix: unit for unit, suffixes in _METRIC_UNITS.items() for suffix in suffixes}
 _WIDE_CONTEXT = Context(prec=60)
 # Years and weeks are written only when nothing remains: 90d reads better than 12w6d.
 _EXACT_ONLY_UNITS = ("y", "w")
@@ -131,6 +142,13 @@ def format_decimal(number: Decimal, digits: int | None = None) -> str:
         number = _WIDE_CONTEXT.quantize(number, Decimal(1).scaleb(-digits))
     text = format(number, "f")
     return (text.rstrip("0").rstrip(".") if "." in text else text) if number else "0"
+
+
+def find_time_unit(metric: str) -> Decimal | None:
+    """Find the unit of time that the name of a histogram ends in, in seconds; None without one."""
+    name = metric.removesuffix("_bucket").removesuffix("_count")
+    _, separator, suffix = name.rpartition("_")
+    return _UNIT_BY_SUFFIX.get(suffix.lower()) if separator else None
 
 
 def format_count(number: int, noun: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from exporter.app.generation import list_criteria, list_label_sets
 from exporter.config.loader import LoadedConfig, load_config
 from exporter.metrics.exposition import render_exposition
+from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.schedule.clock import SystemClock
@@ -134,7 +135,10 @@ def test_with_everything_on_the_series_are_bounded_and_runs_add_none(
     before = series(shown)
     assert before <= scrape.SERIES_AT_MOST
     for line in list_label_sets(everything):
-        seen = {stage: dict.fromkeys(who, 1.0) for stage, who in line.sources_by_stage.items()}
+        seen = {
+            stage: dict.fromkeys(who, Bounds.exactly(1.0))
+            for stage, who in line.sources_by_stage.items()
+        }
         for verdict in Verdict:
             run = Run(line.probe, line.path, "id", verdict, Reason.EXECUTED_ONCE, seen)
             shown.metrics.count_judged(run)

@@ -76,18 +76,43 @@ def test_good_specs_have_no_findings(tmp_path: Path, prometheus: str, one: dict[
 
 
 @pytest.mark.parametrize(
-    ("one", "check"),
+    ("one", "checks"),
     [
-        (build_rate_slo("nobody_exports_this_total"), "no-such-metric"),
-        (build_latency_slo("700ms"), "missing-bucket"),
-        (build_rate_slo("queue_total"), "not-a-counter"),
-        (build_error_slo("http_request_total"), "no-such-metric"),
+        (build_rate_slo("nobody_exports_this_total"), {"no-such-metric"}),
+        (build_latency_slo("700ms"), {"missing-bucket"}),
+        (build_rate_slo("queue_total"), {"not-a-counter", "no-such-label"}),
+        (build_error_slo("http_request_total"), {"no-such-metric"}),
     ],
 )
-def test_live_findings(tmp_path: Path, prometheus: str, one: dict[str, Any], check: str) -> None:
+def test_live_findings(
+    tmp_path: Path, prometheus: str, one: dict[str, Any], checks: set[str]
+) -> None:
     told = check_document(tmp_path, prometheus, build_spec(one, **GOOD))
     found = {line.rpartition("[")[2] for line in told.splitlines() if ": warning: " in line}
-    assert found == {f"{check}]"}
+    assert found == {f"{check}]" for check in checks}
+
+
+def test_a_label_that_no_series_has_is_named_with_those_that_exist(
+    tmp_path: Path, prometheus: str
+) -> None:
+    one = build_rate_slo("http_requests_total")
+    events = one["sli"]["events"]
+    events["error_query"] = events["error_query"].replace("code=", "status=")
+    told = check_document(tmp_path, prometheus, build_spec(one, **GOOD))
+    assert "no series of http_requests_total has the label 'status' [no-such-label]" in told
+    assert "hint: labels: code, instance, job" in told
+    events["error_query"] = events["error_query"].replace('status="500"', 'code="5xx"')
+    told = check_document(tmp_path, prometheus, build_spec(one, **GOOD))
+    assert 'no series of http_requests_total has code="5xx" [no-such-label]' in told
+    assert "hint: values of 'code': 200, 404, 500" in told
+
+
+def test_a_classic_histogram_read_as_a_native_one_is_told(tmp_path: Path, prometheus: str) -> None:
+    slo = build_latency_slo("500ms")
+    slo["sli"]["latency"]["native"] = True
+    told = check_document(tmp_path, prometheus, build_spec(slo, **GOOD))
+    assert "Prometheus has no series wait_seconds [no-such-metric]" in told
+    assert "remove 'native' if the histogram is classic" in told
 
 
 def test_the_retention_is_read_from_prometheus(tmp_path: Path, prometheus: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import settings
 from prometheus_client import CollectorRegistry
 
 from exporter.fields import Address
-from exporter.listener import bind_socket, format_url, serve_app
+from exporter.listener.server import bind_socket, format_url, serve_app
 from tests.exporter.environment import ProberEnvironment, run_environment
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock

@@ -24,6 +24,10 @@ class FakeAgent:
     """Parameters to overwrite on the way."""
     event_id: str | None = None
     """The ce-id to send instead of the event's own."""
+    reply_overrides: dict[str, object] = field(default_factory=dict)
+    """Fields of the reply to overwrite."""
+    extra_bytes: bytes = b""
+    """Bytes after the end of the reply."""
     omits_probe_id: bool = False
     checks_health: bool = True
     call_delay: float = 0.0
@@ -58,7 +62,18 @@ class FakeAgent:
             request.transport.abort()
         if not self.replies:
             await self.shutdown.wait()
-        return web.json_response({"status": "processed"}, status=self.status)
+        reply = {"status": "processed", "event_id": event["id"], "correlation_id": event["id"]}
+        body = {**reply, **self.reply_overrides}
+        if self.extra_bytes:
+            self._write_with_extra_bytes(request, json.dumps(body).encode())
+        return web.json_response(body, status=self.status)
+
+    def _write_with_extra_bytes(self, request: web.Request, body: bytes) -> None:
+        """Write the reply and bytes after its end, as one packet."""
+        assert request.transport is not None
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        request.transport.write(head + body + self.extra_bytes)
+        request.transport.close()
 
     async def _call_canary(self, event: dict[str, object]) -> None:
         data = event["data"]
@@ -92,6 +107,7 @@ def build_call_headers(run_id: str) -> dict[str, str]:
         "ce-correlationid": run_id,
         "x-correlation-id": run_id,
         "ce-time": "2026-11-23T00:00:00Z",
+        "traceparent": f"00-{run_id.encode().hex():0<32.32}-00f067aa0ba902b7-01",
     }
 
 
@@ -135,7 +151,9 @@ class StrictAgent:
         if kind.endswith("fired"):
             self.issues.append(run_id)
             await self._call(run_id, event["data"]["annotations"]["lambda_parameters"])
-        return web.json_response({"status": "processed"})
+        return web.json_response(
+            {"status": "processed", "event_id": run_id, "correlation_id": run_id}
+        )
 
     async def _call(self, run_id: str, parameters: str) -> None:
         async with (

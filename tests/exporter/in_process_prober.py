@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from exporter.app.components import Components, ComponentSettings, open_components
 from exporter.app.generation import build_probe_context
 from exporter.fields import Address
-from exporter.listener import bind_socket, format_url
+from exporter.listener.server import bind_socket, format_url
 from exporter.metrics.runs import LabelSet
 from exporter.model.alert import CanaryIdentity
 from exporter.model.run import Run
@@ -17,7 +17,7 @@ from exporter.paths import Path, PathContext, direct
 from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob
 from exporter.probes.remediation import Settings
-from exporter.schedule.clock import SystemClock
+from exporter.schedule.clock import Clock, SystemClock
 from exporter.schedule.open_loop import Slot
 from exporter.status import Status, create_status
 from slos.schema.contract import DeliveryPath, Stage
@@ -85,11 +85,18 @@ class InProcessProber:
 
 @contextlib.asynccontextmanager
 async def run_prober(
-    journal_path: pathlib.Path, target: str, settings: Settings = PATIENT_SETTINGS
+    journal_path: pathlib.Path,
+    target: str,
+    settings: Settings = PATIENT_SETTINGS,
+    clock: Clock | None = None,
 ) -> AsyncIterator[InProcessProber]:
     """Run all components but the scheduler and the pages; runs of the journal are counted."""
     status = create_status(
-        SystemClock(), heartbeat_interval=60.0, label_sets=LABEL_SETS, targets=TARGETS, criteria=()
+        clock or SystemClock(),
+        heartbeat_interval=60.0,
+        label_sets=LABEL_SETS,
+        targets=TARGETS,
+        criteria=(),
     )
     canary_socket = bind_socket("canary", Address("127.0.0.1", 0))
     canary_url = format_url(canary_socket)

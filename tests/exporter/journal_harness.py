@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from exporter.journal.journal import Journal, create_open_run
+from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from slos.schema.contract import JournalOperation, Stage, StageSource, Verdict
@@ -31,7 +32,7 @@ def build_judged_run(run_id: str, verdict: Verdict = Verdict.OK) -> Run:
         build_open_run(run_id),
         verdict=verdict,
         reason=Reason.EXECUTED_ONCE,
-        stage_times={Stage.END_TO_END: {StageSource.CANARY: 0.125}},
+        stage_times={Stage.END_TO_END: {StageSource.CANARY: Bounds.exactly(0.125)}},
     )
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from exporter.app.components import Components, ComponentSettings, open_components
 from exporter.fields import Address
 from exporter.journal.journal import create_open_run
-from exporter.listener import bind_socket
+from exporter.listener.server import bind_socket
 from exporter.metrics.runs import LabelSet
 from exporter.model.alert import CanaryIdentity, create_run_id
+from exporter.model.bounds import Bounds
 from exporter.model.evidence import Evidence
 from exporter.model.run import Leftover, Run
 from exporter.model.verdict import Reason
@@ -75,9 +76,9 @@ def build_judged_run(
     run = create_open_run(
         "remediation", DeliveryPath.DIRECT, run_id or create_run_id(), intended_at, leftovers
     )
-    stage_durations: dict[Stage, dict[str, float]] = {
-        Stage.END_TO_END: {StageSource.CANARY: 0.5},
-        Stage.REMEDIATION_SELECTION: {StageSource.CANARY: 2.0},
+    stage_durations: dict[Stage, dict[str, Bounds]] = {
+        Stage.END_TO_END: {StageSource.CANARY: Bounds.exactly(0.5)},
+        Stage.REMEDIATION_SELECTION: {StageSource.CANARY: Bounds.exactly(2.0)},
     }
     return dataclasses.replace(
         run, verdict=Verdict.OK, reason=Reason.EXECUTED_ONCE, stage_times=stage_durations

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model.alert import create_run_id
+from exporter.model.bounds import Bounds
 from exporter.model.evidence import Call
 from exporter.prober.canary import Canary
+from exporter.prober.contacts import ContactLog
 from exporter.prober.inflight import InflightRun, InflightRuns
 from slos.schema.contract import CanaryOutcome
 from tests.exporter.conftest import Serve
@@ -31,7 +33,7 @@ class CanaryHarness:
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
-        self.ledger = InflightRuns()
+        self.ledger = InflightRuns(now=0.0)
         self.outcomes: list[CanaryOutcome] = []
         self.journalled: set[str] = set()
         self.url = ""
@@ -105,7 +107,7 @@ async def test_a_call_of_a_run_that_is_not_open(
         harness.journalled.add(RUN_1)
     if run == "closed":
         ticket = harness.issue()
-        harness.ledger.close_run(ticket)
+        harness.ledger.close_run(ticket, now=harness.clock.now())
     answered, body, _ = await post_call(client, harness, SENT)
     assert (answered, harness.outcomes, other.calls) == (status, [outcome], ())
     assert (body["status"] == "success") <= (status == 200)
@@ -138,6 +140,17 @@ async def test_the_body_joins_a_call_to_its_run_and_then_the_headers(
     assert seen == [first, second]
 
 
+@pytest.mark.parametrize("is_journalled", [True, False])
+async def test_the_id_of_a_run_from_before_a_restart_is_foreign(
+    harness: CanaryHarness, client: aiohttp.ClientSession, *, is_journalled: bool
+) -> None:
+    ticket = harness.issue()
+    if is_journalled:
+        harness.journalled.add(RUN_2)
+    await post_call(client, harness, SENT, headers=build_call_headers(RUN_2))
+    assert [seen.foreign_id for seen in ticket.calls] == [is_journalled]
+
+
 @pytest.mark.parametrize(
     ("body", "headers"),
     [
@@ -166,41 +179,63 @@ async def test_an_id_of_another_shape_is_never_looked_up(
     assert (status, harness.outcomes) == (404, [CanaryOutcome.UNKNOWN_ID])
 
 
-async def test_last_health_check_counts_once(
+async def check_health(
+    client: aiohttp.ClientSession, harness: CanaryHarness, **headers: str
+) -> None:
+    await harness.clock.advance(1)
+    async with client.get(f"{harness.url}/health", headers=headers) as reply:
+        await reply.read()
+
+
+@pytest.mark.parametrize(
+    ("checks", "contact"),
+    [
+        ([{}], Bounds(1001.0, 1001.0)),
+        ([{}, {}], Bounds(1001.0, 1001.0)),
+        ([{}, {"x-correlation-id": RUN_1}], Bounds(1002.0, 1002.0)),
+        ([{"User-Agent": "kube-probe/1.32"}, {}], Bounds(1002.0, 1002.0)),
+        ([], Bounds(1000.0, 1000.0)),
+    ],
+)
+async def test_the_health_check_before_a_call_is_the_first_contact(
+    harness: CanaryHarness,
+    client: aiohttp.ClientSession,
+    checks: list[dict[str, str]],
+    contact: Bounds,
+) -> None:
+    """The connection says nothing: a pool shares its connections in any order."""
+    ticket = harness.issue()
+    for headers in checks:
+        async with aiohttp.ClientSession() as other:
+            await check_health(other, harness, **headers)
+    await post_call(client, harness, SENT)
+    assert [seen.contact for seen in ticket.calls] == [contact]
+
+
+async def test_a_second_call_may_share_the_health_check_of_the_first(
     harness: CanaryHarness, client: aiohttp.ClientSession
 ) -> None:
-    ticket = harness.issue()
-    for _ in range(2):
-        await harness.clock.advance(1)
-        async with client.get(f"{harness.url}/health") as reply:
-            await reply.read()
-    await harness.clock.advance(1)
+    ticket, other = harness.issue(), harness.issue(RUN_2)
+    await check_health(client, harness)
     await post_call(client, harness, SENT)
+    await check_health(client, harness)
     await post_call(client, harness, SENT)
-    assert [seen.health_at for seen in ticket.calls] == [1002.0, None]
-    assert [seen.arrived_at for seen in ticket.calls] == [1003.0, 1003.0]
+    await post_call(client, harness, SENT | {"probe_id": RUN_2}, headers=build_call_headers(RUN_2))
+    assert [seen.contact for seen in other.calls] == [Bounds(1002.0, 1002.0)]
+    assert [seen.contact for seen in ticket.calls] == [
+        Bounds(1001.0, 1001.0),
+        Bounds(1002.0, 1002.0),
+    ]
 
 
 async def test_an_early_health_check_is_ignored(
     harness: CanaryHarness, client: aiohttp.ClientSession
 ) -> None:
-    async with client.get(f"{harness.url}/health") as reply:
-        await reply.read()
+    await check_health(client, harness)
     await harness.clock.advance(1)
     ticket = harness.issue()
     await post_call(client, harness, SENT)
-    assert [seen.health_at for seen in ticket.calls] == [None]
-
-
-async def test_health_on_other_connection(
-    harness: CanaryHarness, client: aiohttp.ClientSession
-) -> None:
-    ticket = harness.issue()
-    async with aiohttp.ClientSession() as other:
-        async with other.get(f"{harness.url}/health") as reply:
-            await reply.read()
-        await post_call(client, harness, SENT)
-    assert [seen.health_at for seen in ticket.calls] == [None]
+    assert [seen.contact for seen in ticket.calls] == [Bounds(1002.0, 1002.0)]
 
 
 async def test_bytes_that_are_no_text_in_a_header_are_unknown(harness: CanaryHarness) -> None:
@@ -220,7 +255,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.li
 
 @given(extra=st.dictionaries(st.text(), JSON), changed=st.sampled_from(sorted(SENT)), value=JSON)
 def test_parameters_match_exactly(extra: dict[str, object], changed: str, value: object) -> None:
-    ticket = InflightRun(RUN_1, SENT, opened_at=0.0)
+    ticket = InflightRun(RUN_1, SENT, contacts=ContactLog(0.0))
     assert ticket.has_parameters(extra | SENT)
     assert ticket.has_parameters(SENT | {changed: value}) == (value == SENT[changed])
     assert not ticket.has_parameters({key: SENT[key] for key in SENT if key != changed})
@@ -228,10 +263,10 @@ def test_parameters_match_exactly(extra: dict[str, object], changed: str, value:
 
 def test_the_ledger_forgets_the_oldest_closed_runs_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.prober.inflight._MAX_CLOSED", 2)
-    ledger = InflightRuns()
+    ledger = InflightRuns(now=0.0)
     ledger.open_run("open", SENT, now=0.0)
     for run_id in ("a", "b", "c"):
-        ledger.close_run(ledger.open_run(run_id, SENT, now=0.0))
+        ledger.close_run(ledger.open_run(run_id, SENT, now=0.0), now=1.0)
     kept = [run_id for run_id in ("open", "a", "b", "c") if ledger.find_run(run_id)]
     assert kept == ["open", "b", "c"]
 
@@ -286,7 +321,7 @@ async def test_resolved_or_closed_is_ignored(
         == 200
     )
     assert ticket.notified_at is None
-    prober.components.inflight_runs.close_run(ticket)
+    prober.components.inflight_runs.close_run(ticket, now=2.0)
     assert await post_notification(prober, client, build_notification(ticket.id)) == 200
     assert ticket.notified_at is None
 
@@ -317,11 +352,14 @@ async def test_strange_bodies(
 
 
 async def test_the_clock_never_starts_after_the_function_was_reached() -> None:
-    ticket = InflightRun("a", {}, opened_at=1.0)
+    ledger = InflightRuns(now=0.0)
+    ticket = ledger.open_run("a", {}, now=1.0)
     assert ticket.left_alertmanager_at is None
     ticket.notified_at = 5.0
     assert ticket.left_alertmanager_at == 5.0
-    ticket.add_call(Call(health_at=4.0, arrived_at=6.0, finished_at=None))
+    ledger.contacts.add_check(4.0)
+    call = Call(contact=Bounds.exactly(6.0), arrived_at=6.0, finished_at=None)
+    ticket.add_call(call, ledger.contacts.add_call("a", 6.0))
     assert ticket.left_alertmanager_at == 4.0
 
 
@@ -356,7 +394,7 @@ async def test_a_call_at_another_place_is_a_wrong_one_of_the_run_it_names(
     run_id = create_run_id()
     ticket = prober.components.inflight_runs.open_run(run_id, {"probe_id": run_id}, now=0.0)
     if method == "after the verdict":
-        prober.components.inflight_runs.close_run(ticket)
+        prober.components.inflight_runs.close_run(ticket, now=2.0)
         method = "GET"
     async with client.request(method, prober.canary_url + place.format(run_id)) as reply:
         assert reply.status == 404

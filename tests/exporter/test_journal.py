@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.journal.sqlite import JournalError, Row, RunState
+from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover
 from exporter.model.verdict import Reason
-from slos.schema.contract import JournalOperation, LeftoverKind, Verdict
+from slos.schema.contract import JournalOperation, LeftoverKind, Stage, Verdict
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.journal_harness import (
     JournalHarness,
@@ -187,6 +188,13 @@ async def test_a_row_with_values_of_a_later_version_is_ignored(
     await harness.journal.write_run(RunState.CLEANED, build_judged_run("b"))
     execute_sql(path, "UPDATE runs SET reason = 'of the future' WHERE id = 'b'")
     assert await harness.journal.list_recent(10) == [build_judged_run("a")]
+
+
+async def test_a_time_within_bounds_is_kept(harness: JournalHarness) -> None:
+    times = {Stage.LAMBDA_EXECUTION: {"canary": Bounds(0.5, 2.5), "tempo": Bounds.exactly(1.0)}}
+    run = dataclasses.replace(build_judged_run("a"), stage_times=times)
+    await harness.journal.write_run(RunState.CLEANED, run)
+    assert await harness.journal.list_recent(1) == [run]
 
 
 FULL_DISK = """

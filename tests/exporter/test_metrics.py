@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -11,12 +11,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.metrics.exposition import render_exposition
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import STAGE_BUCKETS, LabelSet, RunMetrics
+from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.observers import list_expected_stages, list_visible_stages
 from slos.schema import contract
 from slos.schema.contract import DeliveryPath, Stage, StageSource, Verdict
 from slos.schema.units import Duration
+
+if TYPE_CHECKING:
+    from exporter.model.stages import StageTimes
 
 TARGETS = {
     Stage.CLOUDEVENT_PROCESSING: Duration(5_000),
@@ -30,8 +34,8 @@ RESULT = Run(
     Verdict.OK,
     Reason.EXECUTED_ONCE,
     {
-        Stage.CLOUDEVENT_PROCESSING: {StageSource.REPLY: 0.5},
-        Stage.END_TO_END: {StageSource.CANARY: 61.5},
+        Stage.CLOUDEVENT_PROCESSING: {StageSource.REPLY: Bounds.exactly(0.5)},
+        Stage.END_TO_END: {StageSource.CANARY: Bounds.exactly(61.5)},
     },
 )
 
@@ -89,7 +93,7 @@ def read_checks(registry: CollectorRegistry) -> dict[str, str]:
     }
 
 
-SLOW = {Stage.CLOUDEVENT_PROCESSING: {StageSource.REPLY: 5.001}}
+SLOW = {Stage.CLOUDEVENT_PROCESSING: {StageSource.REPLY: Bounds.exactly(5.001)}}
 
 
 @pytest.mark.parametrize(
@@ -118,6 +122,48 @@ def test_a_run_is_checked_against_its_targets(
         len(results) == 3 and not changes.get("stage_times"),
     )
     assert registry.get_sample_value(name, {**stage, "le": "61.5"}) == at_target
+
+
+@pytest.mark.parametrize(
+    ("bounds", "result", "observed"),
+    [
+        (Bounds(0.2, 4.9), "pass", 4.9),
+        (Bounds(0.2, 5.0), "pass", 5.0),
+        (Bounds(5.1, 70.0), "fail", 5.1),
+        (Bounds(4.0, 6.0), "undecided", None),
+    ],
+)
+def test_a_time_within_bounds_counts_only_if_they_decide(
+    metrics: RunMetrics,
+    registry: CollectorRegistry,
+    bounds: Bounds,
+    result: str,
+    observed: float | None,
+) -> None:
+    stage = Stage.CLOUDEVENT_PROCESSING
+    times: StageTimes = {**RESULT.stage_times, stage: {StageSource.REPLY: bounds}}
+    metrics.count_judged(dataclasses.replace(RESULT, stage_times=times))
+    assert read_checks(registry).get("AC1.cloudevent_processing", "undecided") == result
+    labels = {"probe": "remediation", "path": "direct", "stage": stage}
+    counted = {
+        each: registry.get_sample_value(contract.STAGE_INTERVALS, {**labels, "result": each})
+        for each in contract.IntervalResult
+    }
+    assert counted == {each: float(each == result) for each in contract.IntervalResult}
+    name, source = contract.STAGE_DURATION, {**labels, "source": "reply"}
+    assert registry.get_sample_value(f"{name}_count", source) == (observed is not None)
+    assert registry.get_sample_value(f"{name}_sum", source) == (observed or 0)
+
+
+def test_a_stage_without_a_target_counts_only_if_it_is_certain(
+    metrics: RunMetrics, registry: CollectorRegistry
+) -> None:
+    stage = Stage.LAMBDA_EXECUTION
+    for bounds in (Bounds(0.2, 0.3), Bounds(0.2, 0.204)):
+        times: StageTimes = {**RESULT.stage_times, stage: {StageSource.CANARY: bounds}}
+        metrics.count_judged(dataclasses.replace(RESULT, stage_times=times))
+    labels = {"probe": "remediation", "path": "direct", "stage": stage, "source": "canary"}
+    assert registry.get_sample_value(f"{contract.STAGE_DURATION}_count", labels) == 1
 
 
 def test_two_registries_share_nothing(metrics: RunMetrics, registry: CollectorRegistry) -> None:

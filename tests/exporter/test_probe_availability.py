@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from exporter.fields import Address
 from exporter.httpclient.auth import CredentialsError
-from exporter.listener import bind_socket, format_url
+from exporter.listener.server import bind_socket, format_url
 from exporter.model.error_kind import ErrorKind
 from exporter.model.run import Run
 from exporter.model.verdict import Reason

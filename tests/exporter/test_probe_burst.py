@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.journal.journal import create_open_run
+from exporter.model.bounds import Bounds
 from exporter.probes import ProbeOutcome, burst
 from exporter.schedule.clock import SystemClock
 from exporter.schedule.open_loop import Slot
@@ -60,8 +61,11 @@ async def test_a_whole_burst_is_executed_once(prober: InProcessProber, agent: Fa
 
 def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
     run = create_open_run("burst_100", DeliveryPath.DIRECT, "run", 0.0)
-    seen: list[dict[Stage, dict[str, float]]]
-    seen = [{Stage.END_TO_END: {StageSource.CANARY: (number + 1) / 100}} for number in range(100)]
+    seen: list[dict[Stage, dict[str, Bounds]]]
+    seen = [
+        {Stage.END_TO_END: {StageSource.CANARY: Bounds.exactly((number + 1) / 100)}}
+        for number in range(100)
+    ]
     results = [replace(run, verdict=Verdict.OK, stage_times=each) for each in seen]
     lost = replace(run, verdict=Verdict.LOST)
     line = "100 of 101 ok, end to end p50 0.505s, p95 0.951s, p99 0.990s"
@@ -78,8 +82,9 @@ def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
         ({"executions": 0, "status": 500}, Verdict.REJECTED, {DEADLOCK: True}),
         ({"executions": 0, "replies": False}, Verdict.TIMEOUT, {DEADLOCK: False}),
         ({"executions": 0, "aborts_connection": True}, Verdict.UNREACHABLE, {}),
+        ({"aborts_connection": True}, Verdict.TIMEOUT, {DEADLOCK: True}),
     ],
-    ids=["twice", "altered", "lost", "refused", "hangs", "cut_off"],
+    ids=["twice", "altered", "lost", "refused", "hangs", "cut_off", "reply_lost"],
 )
 async def test_only_what_was_shown_is_a_check(
     prober: InProcessProber,

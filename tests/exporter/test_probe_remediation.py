@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from exporter.fields import Address
-from exporter.listener import bind_socket, format_url
+from exporter.listener.server import bind_socket, format_url
 from exporter.model.verdict import Reason
 from slos.schema.contract import Stage, Verdict
 from tests.exporter.conftest import Serve
@@ -20,6 +20,7 @@ from tests.exporter.in_process_prober import (
     run_prober,
 )
 
+OTHER_RUN = f"slo-probe-{7:032x}"
 SETTINGS = {
     Verdict.LATE: STRICT_SETTINGS,
     Verdict.LOST: SHORT_SETTINGS,
@@ -37,7 +38,8 @@ async def test_a_working_agent_is_ok_with_every_visible_stage(prober: InProcessP
         Stage.LAMBDA_EXECUTION,
         Stage.END_TO_END,
     ]
-    assert 0 < result.stages[Stage.END_TO_END] < 15
+    assert all(bounds.is_certain for bounds in result.stages.values())
+    assert 0 < result.stages[Stage.END_TO_END].high < 15
     assert prober.read_sample("checks_total", criterion="success.availability", result="pass") == 1
 
 
@@ -58,7 +60,25 @@ async def test_a_working_agent_is_ok_with_every_visible_stage(prober: InProcessP
         ({"status": 302, "executions": 0}, Verdict.REJECTED, Reason.REDIRECTED),
         ({"replies": False, "executions": 0}, Verdict.TIMEOUT, Reason.NO_REPLY),
         ({"replies": False}, Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
-        ({"aborts_connection": True}, Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
+        ({"aborts_connection": True}, Verdict.TIMEOUT, Reason.REPLY_LOST_BUT_EXECUTED),
+        (
+            {"reply_overrides": {"event_id": OTHER_RUN}},
+            Verdict.CORRUPTED,
+            Reason.FOREIGN_REPLY,
+        ),
+        (
+            {"reply_overrides": {"correlation_id": OTHER_RUN}, "executions": 0},
+            Verdict.CORRUPTED,
+            Reason.FOREIGN_REPLY,
+        ),
+        ({"extra_bytes": b"extra"}, Verdict.REJECTED, Reason.UNEXPECTED_REPLY),
+        ({"reply_overrides": {"status": "queued"}}, Verdict.REJECTED, Reason.UNEXPECTED_REPLY),
+        ({"reply_overrides": {"event_id": None}}, Verdict.REJECTED, Reason.UNEXPECTED_REPLY),
+        (
+            {"reply_overrides": {"status": "queued"}, "executions": 0},
+            Verdict.LOST,
+            Reason.NEVER_EXECUTED,
+        ),
         (
             {"aborts_connection": True, "executions": 0},
             Verdict.UNREACHABLE,
@@ -146,7 +166,7 @@ async def test_an_event_is_never_sent_before_its_time(
 ) -> None:
     result = await prober.run_alert(late_by=-0.3)
     assert result.verdict is Verdict.OK
-    assert 0 < result.stages[Stage.REMEDIATION_SELECTION] < 15
+    assert 0 < result.stages[Stage.REMEDIATION_SELECTION].high < 15
     lag = prober.read_sample("schedule_lag_seconds_sum", probe="remediation")
     assert lag is not None
     assert 0 <= lag < 5

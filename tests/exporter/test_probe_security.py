@@ -17,7 +17,7 @@ from yarl import URL
 from exporter.fields import Address
 from exporter.httpclient.client import Reply
 from exporter.journal.sqlite import RunState
-from exporter.listener import bind_socket
+from exporter.listener.server import bind_socket
 from exporter.model.alert import (
     Alert,
     CanaryIdentity,

@@ -173,7 +173,16 @@ async def test_once_prints_json(tmp_path: Path, agent: FakeAgent) -> None:
     told = json.loads(done.out)
     (result,) = told["runs"]
     assert told["checks"] == []
-    assert list(result) == ["probe", "path", "id", "verdict", "reason", "stages", "sources"]
+    assert list(result) == [
+        "probe",
+        "path",
+        "id",
+        "verdict",
+        "reason",
+        "stages",
+        "sources",
+        "bounds",
+    ]
     assert (result["probe"], result["path"]) == ("remediation", "direct")
     assert (result["verdict"], result["reason"]) == ("ok", "executed_once")
     stages = "cloudevent_processing remediation_selection lambda_execution end_to_end"

@@ -8,6 +8,7 @@ import pytest
 
 from exporter.journal.journal import create_open_run
 from exporter.journal.sqlite import RunState
+from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover, Run
 from exporter.observers import Observation
 from slos.schema.contract import (
@@ -49,12 +50,20 @@ async def test_stage_times_of_two_observers_are_merged(
     assert harness.read_stage_durations(Stage.END_TO_END, StageSource.CANARY) == (1, 0.5)
     assert harness.read_stage_durations(Stage.REMEDIATION_SELECTION, StageSource.CANARY) == (0, 0)
     linear.observations["a"] = Observation(
-        "a", {Stage.LINEAR_ISSUE_CREATION: 3.0}, (build_issue_leftover("1"),), IssueCount.ONE
+        "a",
+        {Stage.LINEAR_ISSUE_CREATION: Bounds.exactly(3.0)},
+        (build_issue_leftover("1"),),
+        IssueCount.ONE,
     )
     await harness.advance(30)
     assert read_rows(path) == [("a", "judged", "ok")]
-    times = {Stage.LINEAR_ISSUE_CREATION: 1.0, Stage.REMEDIATION_SELECTION: 0.1}
-    tempo.observations["a"] = Observation("a", times)
+    tempo.observations["a"] = Observation(
+        "a",
+        {
+            Stage.LINEAR_ISSUE_CREATION: Bounds.exactly(1.0),
+            Stage.REMEDIATION_SELECTION: Bounds.exactly(0.1),
+        },
+    )
     await harness.advance(120)
     assert harness.read_stage_durations(Stage.END_TO_END, StageSource.CANARY) == (1, 0.5)
     assert harness.read_stage_durations(Stage.LINEAR_ISSUE_CREATION, StageSource.LINEAR) == (1, 3.0)
@@ -67,7 +76,35 @@ async def test_stage_times_of_two_observers_are_merged(
     assert harness.read_sample("linear_issues_total", count="one") == 1
     assert read_rows(path) == [("a", "cleaned", "ok")]
     assert linear.cleanup_attempts == [(build_issue_leftover("1"),)]
-    assert next(iter(harness.history)).stages[Stage.LINEAR_ISSUE_CREATION] == 3.0
+    assert next(iter(harness.history)).stages[Stage.LINEAR_ISSUE_CREATION].high == 3.0
+
+
+async def test_disagreement_is_counted_for_every_stage_whoever_told_first(
+    harness: ReconcilerHarness,
+) -> None:
+    """The canary and the reply told first, and their times count; Tempo differs all the same."""
+    linear, tempo = ScriptedObserver(), ScriptedObserver(leftover_kind=None, interval=15.0)
+    harness.use_observers(linear=linear, tempo=tempo)
+    run = build_judged_run("a")
+    times: dict[Stage, dict[str, Bounds]] = {
+        Stage.CLOUDEVENT_PROCESSING: {StageSource.REPLY: Bounds.exactly(0.5)},
+        Stage.LAMBDA_EXECUTION: {StageSource.CANARY: Bounds.exactly(3.0)},
+    }
+    await harness.finish_run(dataclasses.replace(run, stage_times={**run.stage_times, **times}))
+    tempo.observations["a"] = Observation(
+        "a",
+        {
+            Stage.CLOUDEVENT_PROCESSING: Bounds(1.6, 1.7),
+            Stage.LAMBDA_EXECUTION: Bounds(0.1, 1.9),
+        },
+    )
+    linear.observations["a"] = Observation("a", issues=IssueCount.ONE)
+    await harness.advance(120)
+    counted = {
+        stage: harness.read_sample("source_disagreements_total", stage=stage)
+        for stage in (Stage.CLOUDEVENT_PROCESSING, Stage.LAMBDA_EXECUTION)
+    }
+    assert counted == dict.fromkeys(counted, 1)
 
 
 @pytest.mark.parametrize("count", list(IssueCount))
@@ -185,7 +222,7 @@ async def test_a_restart_counts_no_run_twice(path: Path, clock: FakeClock) -> No
         )
     async with run_harness(path, clock) as restarted:
         linear = ScriptedObserver()
-        took = {Stage.LINEAR_ISSUE_CREATION: 1.0}
+        took = {Stage.LINEAR_ISSUE_CREATION: Bounds.exactly(1.0)}
         linear.observations["a"] = Observation(
             "a", took, (build_issue_leftover("1"),), IssueCount.ONE
         )
@@ -280,13 +317,16 @@ def build_load_run(run_id: str) -> Run:
 async def test_only_linear_is_asked_about_load_runs(harness: ReconcilerHarness, path: Path) -> None:
     linear, tempo = ScriptedObserver(), ScriptedObserver(leftover_kind=None)
     linear.observations["a"] = Observation(
-        "a", {Stage.LINEAR_ISSUE_CREATION: 3.0}, (build_issue_leftover("1"),), IssueCount.ONE
+        "a",
+        {Stage.LINEAR_ISSUE_CREATION: Bounds.exactly(3.0)},
+        (build_issue_leftover("1"),),
+        IssueCount.ONE,
     )
     harness.use_observers(linear=linear)
     reported: list[tuple[float, IssueCount | None]] = []
 
     def record_run(run: Run, issues: IssueCount | None) -> None:
-        reported.append((run.stages[Stage.LINEAR_ISSUE_CREATION], issues))
+        reported.append((run.stages[Stage.LINEAR_ISSUE_CREATION].high, issues))
 
     with harness.reconciler.listen(record_run):
         await harness.finish_run(build_load_run("a"))

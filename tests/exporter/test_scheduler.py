@@ -211,6 +211,17 @@ def test_a_standstill_of_the_loop_is_seen_while_it_lasts_and_afterwards() -> Non
     assert pulse.measure_stall(6.5, 7.5) == 0.0
 
 
+def test_short_stalls_add_up() -> None:
+    """A second in all, although none of them is as long as that; a late wake-up is none."""
+    pulse = Heartbeat(0.0, period=1.0)
+    for _ in range(6):
+        pulse.beat(pulse.last_beat + 1.2)
+    for _ in range(50):
+        pulse.beat(pulse.last_beat + 1.05)
+    assert pulse.measure_stall(0.0, pulse.last_beat) == pytest.approx(1.2)
+    assert pulse.measure_stall(3.0, 4.0) == pytest.approx(0.4)
+
+
 async def test_a_load_is_sent_at_its_times_however_long_its_runs_take(clock: FakeClock) -> None:
     started: list[float] = []
     left = itertools.count()

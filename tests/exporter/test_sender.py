@@ -14,7 +14,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from exporter.fields import Address
 from exporter.httpclient.client import Reply, Sender, create_session
 from exporter.httpclient.errors import classify_error
-from exporter.listener import bind_socket, format_url
+from exporter.listener.server import bind_socket, format_url
 from exporter.model.error_kind import CONNECTION_ERRORS, ErrorKind
 from exporter.model.verdict import Reason
 from exporter.schedule.clock import SystemClock

@@ -7,6 +7,7 @@ import logging
 import aiohttp
 import bcrypt
 import pytest
+import yarl
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,9 +139,40 @@ async def test_a_guesser_cannot_pile_up_checks(bcrypt_calls: list[bytes]) -> Non
     ]
     known = passwords.check_password(ALICE)
     *outcomes, still = await asyncio.gather(*guesses, known, return_exceptions=True)
-    assert sum(isinstance(outcome, TooManyLoginsError) for outcome in outcomes) == 84
-    assert len(bcrypt_calls) == 17
+    assert sum(isinstance(outcome, TooManyLoginsError) for outcome in outcomes) == 95
+    assert len(bcrypt_calls) == 6, "one that runs and four that wait"
     assert still is True
+
+
+async def test_many_guessers_cannot_keep_another_peer_out(bcrypt_calls: list[bytes]) -> None:
+    passwords = BasicAuth(USERS)
+    peers = [f"10.0.0.{number}" for number in range(50)]
+    guess = BasicCredentials(b"alice", b"guess")
+    for peer in peers:
+        assert not await passwords.check_password(guess, peer)
+    bcrypt_calls.clear()
+    flood = [
+        asyncio.create_task(passwords.check_password(guess, peer)) for peer in peers for _ in "abc"
+    ]
+    await asyncio.sleep(0)
+    assert await passwords.check_password(ALICE, "10.0.1.1")
+    assert len(bcrypt_calls) <= 2, "it is the next one"
+    outcomes = await asyncio.gather(*flood, return_exceptions=True)
+    assert sum(isinstance(outcome, TooManyLoginsError) for outcome in outcomes) == 134
+
+
+async def test_a_check_that_is_given_up_leaves_its_turn(bcrypt_calls: list[bytes]) -> None:
+    passwords = BasicAuth(USERS)
+    checks = [
+        asyncio.create_task(passwords.check_password(ALICE, f"10.0.0.{number}"))
+        for number in range(10)
+    ]
+    await asyncio.sleep(0)
+    for check in checks[1:9]:
+        check.cancel()
+    outcomes = await asyncio.gather(*checks, return_exceptions=True)
+    assert [outcomes[0], outcomes[9]] == [True, True]
+    assert len(bcrypt_calls) == 2
 
 
 def build_login(user: str, password: str) -> str:
@@ -215,12 +247,75 @@ async def test_guesses_are_turned_away(
     protected: ProtectedApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (await protected.ask("/", LOGIN)).status == 200
-    monkeypatch.setattr(auth, "_MAX_WAITING", 0)
-    turned_away, came_in = await asyncio.gather(
-        protected.ask("/", build_login("alice", "guess")), protected.ask("/", LOGIN)
+    monkeypatch.setattr(auth, "_MAX_WAITING_PER_PEER", 0)
+    guess = build_login("alice", "guess")
+    *guesses, came_in = await asyncio.gather(
+        *(protected.ask("/", guess) for _ in range(9)), protected.ask("/", LOGIN)
     )
-    assert (turned_away.status, turned_away.headers["Retry-After"]) == (503, "1")
+    turned_away = [reply for reply in guesses if reply.status == 503]
+    assert {reply.headers["Retry-After"] for reply in turned_away} == {"1"}
     assert came_in.status == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://evil"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://probe.example:9108", "Host": "probe.example:9108"}, 200),
+        ({"Origin": "http://probe.example:9109", "Host": "probe.example:9108"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://[", "Host": "probe.example"}, 403),
+    ],
+)
+async def test_a_post_from_another_origin_is_refused(
+    protected: ProtectedApp, client: aiohttp.ClientSession, sent: dict[str, str], status: int
+) -> None:
+    headers = {"Authorization": LOGIN, **sent}
+    async with client.post(f"{protected.url}/-/reload", headers=headers) as reply:
+        assert reply.status == status
+    async with client.get(f"{protected.url}/", headers=headers) as reply:
+        assert reply.status == 200, "reading is left to the browser"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("probe.example", 200),
+        ("Probe.Example.:9108", 200),
+        ("10.0.0.7:9108", 200),
+        ("[fd00::7]:9108", 200),
+        ("localhost:8080", 200),
+        ("probe.example.evil", 421),
+        ("10.0.0.7.evil", 421),
+        ("[", 421),
+        ("probe.example:x", 421),
+    ],
+)
+async def test_only_named_hosts_are_served(
+    protected: ProtectedApp, client: aiohttp.ClientSession, host: str, status: int
+) -> None:
+    protected.gate.update_config(WebConfig(hosts=("probe.EXAMPLE",)))
+    async with client.get(f"{protected.url}/", headers={"Host": host}) as reply:
+        assert reply.status == status
+    protected.gate.update_config(WebConfig())
+    async with client.get(f"{protected.url}/", headers={"Host": host}) as reply:
+        assert reply.status == 200
+
+
+async def test_health_needs_no_login_if_so_configured(
+    protected: ProtectedApp, client: aiohttp.ClientSession
+) -> None:
+    for is_open, expected in ((False, 401), (True, 404)):  # 404: this app has no such page
+        protected.gate.update_config(WebConfig(users=USERS, health_without_login=is_open))
+        for page in ("/-/healthy", "/-/ready"):
+            assert (await protected.ask(page)).status == expected
+        for page in ("/", "/-/healthy/", "//-/healthy", "/-/reload", "/-/%68ealthyx"):
+            async with client.get(yarl.URL(protected.url + page, encoded=True)) as reply:
+                assert reply.status == 401
 
 
 async def test_without_users_every_request_is_allowed(protected: ProtectedApp) -> None:

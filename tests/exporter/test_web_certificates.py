@@ -12,7 +12,8 @@ import trustme
 from aiohttp import web
 
 from exporter.fields import Address
-from exporter.listener import ListenerTls, ServerTlsContext, bind_socket
+from exporter.listener.server import bind_socket, serve_app
+from exporter.listener.tls import ListenerTls, ServerTlsContext
 from tests.exporter.tls_files import TlsFiles
 
 _TLS_12, _TLS_13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -62,11 +63,9 @@ async def server(tmp_path: Path) -> AsyncIterator[TlsServer]:
     app.add_routes([web.get("/", page)])
     listener = bind_socket("test", Address("127.0.0.1", 0))
     made.port = listener.getsockname()[1]
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.SockSite(runner, listener, ssl_context=made.server.context).start()
+    served = await serve_app(app, listener, tls=made.server)
     yield made
-    await runner.cleanup()
+    await served.cleanup()
 
 
 def require_client_certificate(server: TlsServer) -> ListenerTls:

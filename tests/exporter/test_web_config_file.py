@@ -7,10 +7,16 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from exporter.config.web import WebConfig, WebConfigFile, read_web_config
-from exporter.listener import ListenerTls
+from exporter.listener.tls import ListenerTls
 from tests.exporter.tls_files import TlsFiles
 
 HASH = "$2y$10$mDwo.lAisC94iLAyP81MCesa29IzH37oigHC/42V2pdJlUprsJPze"
+DEFAULT_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "deny",
+    "X-Content-Type-Options": "nosniff",
+}
 TLS = "tls_server_config:\n  cert_file: tls.crt\n  key_file: tls.key\n"
 
 
@@ -48,7 +54,7 @@ tls_server_config:
 http_server_config:
   http2: true
   headers:
-    X-Frame-Options: deny
+    X-Frame-Options: sameorigin
     X-Content-Type-Options: nosniff
     Strict-Transport-Security: ""
 basic_auth_users:
@@ -63,7 +69,7 @@ basic_auth_users:
         ciphers=("ECDHE-ECDSA-AES256-GCM-SHA384",),
         prefer_server_ciphers=False,
     )
-    assert config.headers == {"X-Frame-Options": "deny", "X-Content-Type-Options": "nosniff"}
+    assert config.headers == DEFAULT_HEADERS | {"X-Frame-Options": "sameorigin"}
     assert config.users == {"alice": HASH}
     assert config.files == (files.folder / "web.yml", files.cert, files.key, files.client_ca)
 
@@ -71,7 +77,7 @@ basic_auth_users:
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}\n", "basic_auth_users: {}\n"])
 def test_a_file_that_sets_nothing_protects_nothing(tmp_path: Path, text: str) -> None:
     config = read_valid(tmp_path, text)
-    assert (config.tls, config.headers, config.users) == (None, {}, {})
+    assert (config.tls, config.headers, config.users) == (None, DEFAULT_HEADERS, {})
     assert config.files == (tmp_path / "web.yml",)
 
 
@@ -87,6 +93,11 @@ def test_a_file_that_sets_nothing_protects_nothing(tmp_path: Path, text: str) ->
 )
 def test_an_unusable_file_is_reported(files: TlsFiles, text: str, told: str) -> None:
     assert told in read(files.folder, text)[1]
+
+
+def test_an_empty_header_is_not_sent(tmp_path: Path) -> None:
+    text = "http_server_config: {headers: {Content-Security-Policy: '', X-Frame-Options: ' '}}\n"
+    assert read_valid(tmp_path, text).headers == {"X-Content-Type-Options": "nosniff"}
 
 
 def test_all_broken_files_come_at_once(files: TlsFiles) -> None:

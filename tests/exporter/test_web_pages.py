@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 
 from exporter.config.web import WebConfig
+from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.status import create_status
@@ -16,13 +18,16 @@ from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.in_process_prober import LABEL_SETS
 
+if TYPE_CHECKING:
+    from exporter.model.stages import StageTimes
+
 RESULT = Run(
     "remediation",
     "direct",
     "slo-probe-1",
     Verdict.OK,
     Reason.EXECUTED_ONCE,
-    {Stage.END_TO_END: {StageSource.CANARY: 0.25}},
+    {Stage.END_TO_END: {StageSource.CANARY: Bounds.exactly(0.25)}},
     1_700_000_000.0,
 )
 
@@ -93,6 +98,7 @@ async def test_runs_are_listed_as_json(pages: ServedPages, client: aiohttp.Clien
                 "reason": "executed_once",
                 "stages": {"end_to_end": 0.25},
                 "sources": {"end_to_end": "canary"},
+                "bounds": {},
                 "intended_at": "2023-11-14T22:13:20.000Z",
             }
         ]
@@ -125,8 +131,15 @@ def test_the_page_shows_the_state_and_the_last_runs() -> None:
     times = re.findall(r'<td class="n">([^<\n]*)', html)
     assert len(times) == len(Stage)
     assert [each for each in times if each] == ["0.250 s"], "what nobody saw is empty, not zero"
-    slow = replace(RESULT, stage_times={Stage.VERIFICATION: {StageSource.TEMPO: 299.5}})
+    slow = replace(
+        RESULT, stage_times={Stage.VERIFICATION: {StageSource.TEMPO: Bounds.exactly(299.5)}}
+    )
     assert "299.500 s" in render_page("sending", [slow])
+    bounded: StageTimes = {Stage.LAMBDA_EXECUTION: {StageSource.CANARY: Bounds(0.1, 2.25)}}
+    shared = replace(RESULT, stage_times=bounded)
+    assert "0.100 to 2.250 s" in render_page("sending", [shared])
+    assert shared.to_json()["bounds"] == {"lambda_execution": [0.1, 2.25]}
+    assert shared.to_json()["stages"] == {}
 
 
 def test_verdicts_are_counted_the_good_ones_first() -> None:

@@ -58,7 +58,7 @@ def test_the_commands_do_what_they_say(merged: Path) -> None:
     (command,) = re.findall(r"^    amtool (.+)$", PAGE, re.MULTILINE)
     arguments = [each.replace("alertmanager.yml", str(merged)) for each in shlex.split(command)]
     assert run_amtool(*arguments).stdout.strip() == "slo-page"
-    (folder,) = re.findall(r"^    kubectl apply -k (.+)$", PAGE, re.MULTILINE)
+    (folder,) = re.findall(r"^    kubectl apply --server-side -k (.+)$", PAGE, re.MULTILINE)
     assert (ROOT / folder / "kustomization.yaml").exists()
 
 

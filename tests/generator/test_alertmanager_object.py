@@ -61,7 +61,8 @@ def test_the_committed_object_lies_where_the_operator_looks() -> None:
 
 def test_namespace_and_labels_are_settings() -> None:
     metadata = build_object(SPEC, namespace="monitoring", object_labels={"team": "sre"})["metadata"]
-    assert metadata == {"name": "slo-routing", "namespace": "monitoring", "labels": {"team": "sre"}}
+    labels = {"app.kubernetes.io/managed-by": "slo-rules", "team": "sre"}
+    assert metadata == {"name": "slo-routing", "namespace": "monitoring", "labels": labels}
 
 
 def remove_prefix(value: Any) -> Any:  # noqa: ANN401 - any part of a configuration

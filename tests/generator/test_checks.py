@@ -1,6 +1,7 @@
 """Checks of `slo-rules check` that query Prometheus, and the page of each check."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,27 @@ def test_every_check_has_a_page_and_every_page_a_check() -> None:
     for name in named:
         assert (PAGES / f"{name}.md").read_text().startswith(f"# {name}\n")
         assert f"[{name}]({name}.md)" in (PAGES / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("metric", "threshold", "meant"),
+    [
+        ("request_duration_seconds", 300, "300ms"),
+        ("request_duration_milliseconds", Decimal("0.3"), "300ms"),
+        ("request_duration_ms", 250_000, "250ms"),
+        ("request_duration_seconds", Decimal("0.3"), None),
+        ("request_duration_seconds", 60, None),
+        ("request_duration_seconds", "5m", None),
+        ("request_duration_ms", 5, None),
+        ("request_duration_ms", "300s", None),
+        ("request_duration", 300, None),
+    ],
+)
+def test_a_number_far_from_usual_latencies_is_asked_about(
+    metric: str, threshold: object, meant: str | None
+) -> None:
+    written = float(threshold) if isinstance(threshold, Decimal) else threshold
+    sli = {"latency": {"metric": metric, "threshold": written}}
+    problems = build_plans(build_spec(build_slo(sli=sli))).problems
+    hints = [each.hint for each in problems if each.check == "odd-threshold"]
+    assert [f"did you mean {meant}?" in hint for hint in hints] == ([True] if meant else [])

@@ -42,14 +42,15 @@ def test_vmrules_hold_the_rules_for_victoria_metrics(specs: Path) -> None:
         assert theirs[name]["spec"] == {"groups": build_groups(specs)[name]}
 
 
-def test_vmrules_carry_labels_only_if_asked_to(specs: Path) -> None:
+def test_vmrules_carry_no_labels_of_a_stack_but_those_asked_for(specs: Path) -> None:
+    own = {"app.kubernetes.io/managed-by": "slo-rules"}
     bare = build_format(specs, "vmrule")["shop.yaml"]["metadata"]
-    assert bare == {"name": "slo-shop", "namespace": "prometheus"}
+    assert bare == {"name": "slo-shop", "namespace": "prometheus", "labels": own}
     told = build_format(specs, "vmrule", "--object-label", "team=shop", "--namespace", "vm")
     assert told["shop.yaml"]["metadata"] == {
         "name": "slo-shop",
         "namespace": "vm",
-        "labels": {"team": "shop"},
+        "labels": {**own, "team": "shop"},
     }
 
 

@@ -11,7 +11,8 @@ import yaml
 from generator.files.output import MANIFEST, write_folder
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
-from generator.outputs import OutputSettings, load_formats
+from generator.outputs import OutputSettings
+from generator.pipeline import BuildSettings, render_folder
 from generator.text.yaml_writer import GENERATED_MARK, render_json_document
 from tests.generator import dashboards
 from tests.generator.spec_pipeline import build_plans
@@ -23,7 +24,8 @@ _APPLIED_AT_MOST = 262_144
 
 
 def render_dashboards(settings: OutputSettings | None = None) -> dict[str, str]:
-    made = load_formats()["grafana"].render_run(PLANS, settings or OutputSettings())
+    build_settings = BuildSettings(output=settings or OutputSettings())
+    made = render_folder(PLANS, "grafana", build_settings)
     return {str(artifact.path): artifact.text for artifact in made}
 
 
@@ -54,16 +56,23 @@ def test_a_config_map_is_what_a_cluster_and_the_sidecar_take(name: str) -> None:
     assert found["metadata"] == {
         "name": f"grafana-dashboard-{name}",
         "namespace": "prometheus",
-        "labels": {"grafana_dashboard": "1"},
+        "labels": {"app.kubernetes.io/managed-by": "slo-rules", "grafana_dashboard": "1"},
         "annotations": {"k8s-sidecar-target-directory": "Agents"},
     }
     assert len(json.dumps(found)) < _APPLIED_AT_MOST
 
 
-def test_the_namespace_is_a_setting() -> None:
-    for path, text in render_dashboards(OutputSettings(namespace="watch")).items():
+def test_the_namespace_and_labels_are_settings() -> None:
+    settings = OutputSettings(namespace="watch", object_labels={"team": "sre"})
+    for path, text in render_dashboards(settings).items():
         if path.endswith(".configmap.yaml"):
-            assert yaml.safe_load(text)["metadata"]["namespace"] == "watch"
+            metadata = yaml.safe_load(text)["metadata"]
+            assert metadata["namespace"] == "watch"
+            assert metadata["labels"] == {
+                "app.kubernetes.io/managed-by": "slo-rules",
+                "grafana_dashboard": "1",
+                "team": "sre",
+            }
 
 
 def test_a_dashboard_says_whose_it_is_where_nobody_keeps_a_list(tmp_path: Path) -> None:

@@ -48,6 +48,20 @@ def test_beside_other_operands_it_is_put_in_parentheses() -> None:
     assert render_estimated_increase(query, _STEPS) == f"2 * ({_GREATER}) - ({_GREATER})"
 
 
+def test_the_count_of_a_native_histogram_is_scaled_and_not_the_histogram() -> None:
+    query = (
+        "sum(histogram_count(sum by (a) (increase(m[{{.window}}])))) or sum(rate(m[{{.window}}]))"
+    )
+    assert render_estimated_increase(query, _STEPS) == (
+        f"sum(histogram_count(sum by (a) (rate(m[1m15s]))) * 60) or sum({_GREATER})"
+    )
+    share = "histogram_fraction(0, 1, rate(m[{{.window}}])) * histogram_count(rate(m[{{.window}}]))"
+    assert render_delayed_increase(share, _STEPS) == (
+        "histogram_fraction(0, 1, rate(m[10m15s] offset 3m15s))"
+        " * (histogram_count(rate(m[10m15s] offset 3m15s)) * 600)"
+    )
+
+
 def test_a_delay_moves_every_read() -> None:
     late = replace(_STEPS, delay=Duration.parse("2m"), coarse_delay=Duration.parse("5m15s"))
     assert render_estimated_increase("rate(m[{{.window}}])", late) == (

@@ -48,6 +48,8 @@ def test_a_text_of_a_spec_is_only_text(text: str, expected: str) -> None:
 def test_a_template_of_an_alert_is_read_as_the_names_of_its_values() -> None:
     said = markdown.render_alert_text('{{ $value }} % of {{$labels.job}} {{ "{{" }} bad')
     assert said == "*value* % of *job* {{ bad"
+    quoted = markdown.render_alert_text('down: {{ index $labels "http.route" }}, {{ $labels.job }}')
+    assert quoted == "down: *http.route*, *job*"
 
 
 @pytest.mark.parametrize("text", ["", "`", "``a```b", "a\n```\nb", "``````"])

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from exporter.devstack.stack import find_binary
 from generator.model import AlertMeta
-from generator.outputs.tests import evaluator, promtool_file
+from generator.outputs.tests import promtool_file
 from generator.outputs.tests.alert_timing import Condition, compute_timeline
-from generator.outputs.tests.evaluator import Evaluator, SteadySeries, UnsupportedQueryError
+from generator.outputs.tests.error_course import build_course
+from generator.outputs.tests.evaluator import Evaluator, SteadySeries
+from generator.outputs.tests.numbers import UnsupportedQueryError
 from slos.schema.promql import parse_query
 from slos.schema.units import Duration
 from tests.generator.command_line import run_slo_rules
@@ -39,7 +41,7 @@ def test_the_rules_of_every_golden_spec_pass_their_tests(case: str, tmp_path: Pa
 def test_a_window_that_fills_up_has_the_mean_of_before_and_since(
     quiet: Decimal, much: Decimal, after: int
 ) -> None:
-    run = evaluator.build_course(MINUTE, Decimal(10), [(quiet, 61), (much, after)])
+    run = build_course(MINUTE, Decimal(10), [(quiet, 61), (much, after)])
     expected = (quiet * (60 - after) + much * after) / 60
     assert run.compute_ratio(HOUR, run.last_step) == pytest.approx(expected)
     assert run.compute_ratio(MINUTE, run.last_step) == much
@@ -47,17 +49,16 @@ def test_a_window_that_fills_up_has_the_mean_of_before_and_since(
 
 
 def test_a_window_counts_what_there_is_before_it_is_full() -> None:
-    run = evaluator.build_course(MINUTE, Decimal(10), [(Decimal(1), 5)])
+    run = build_course(MINUTE, Decimal(10), [(Decimal(1), 5)])
     assert run.count_events(HOUR, run.last_step) == 50
     assert run.compute_ratio(HOUR, run.last_step) == 1
 
 
 def test_a_condition_holds_when_both_windows_are_above_and_events_enough() -> None:
-    run = evaluator.build_course(MINUTE, Decimal(1), [(Decimal(0), 61), (Decimal(1), 10)])
+    run = build_course(MINUTE, Decimal(1), [(Decimal(0), 61), (Decimal(1), 10)])
     five = Duration.from_parts(minutes=5)
     above = Condition(Decimal("0.1"), five, HOUR, None)
-    assert [above.holds(run, run.last_step - n) for n in (0, 3, 4)] == [True, True, False]
-    assert above.is_near(run, run.last_step - 4)
+    assert [above.holds(run, run.last_step - n) for n in (0, 3, 4)] == [True, True, None]
     assert not Condition(Decimal("0.1"), five, HOUR, 61).holds(run, run.last_step)
     assert Condition(Decimal("0.1"), five, HOUR, 60).holds(run, run.last_step)
 
@@ -77,7 +78,7 @@ def build_alert_meta(for_: int = 0, keep: int = 0) -> AlertMeta:
 )
 def test_an_alert_waits_and_stays_as_told(for_: int, keep: int, expected: str) -> None:
     holds = "..###...#."
-    run = evaluator.build_course(MINUTE, Decimal(1), [(Decimal(0), len(holds))])
+    run = build_course(MINUTE, Decimal(1), [(Decimal(0), len(holds))])
     alert = AlertMeta("A", {}, {}, MINUTE * for_ if for_ else None, MINUTE * keep if keep else None)
     fires = compute_timeline(alert, run, lambda step: holds[step] == "#")
     assert "".join(".#"[each] for each in fires) == expected
@@ -98,9 +99,10 @@ def test_texts_are_filled_in_as_prometheus_does(text: str, expected: str | None)
 
 
 SERIES = [
-    SteadySeries("hits", {"code": "500", "pod": "a"}, Decimal(1)),
-    SteadySeries("hits", {"code": "200", "pod": "a"}, Decimal(2)),
-    SteadySeries("hits", {"code": "200", "pod": "b"}, Decimal(4)),
+    SteadySeries("hits", {"code": "500", "pod": "a"}, Decimal(1), is_counter=True),
+    SteadySeries("hits", {"code": "200", "pod": "a"}, Decimal(2), is_counter=True),
+    SteadySeries("hits", {"code": "200", "pod": "b"}, Decimal(4), is_counter=True),
+    SteadySeries("limit", {}, Decimal("0.8")),
     SteadySeries("up", {"pod": "a"}, Decimal(0)),
     SteadySeries("up", {"pod": "b"}, Decimal(1)),
 ]
@@ -117,8 +119,10 @@ SERIES = [
         ("clamp_max(up * 5, 3) > 0", {"b": 3}),
         ("up == bool 1", {"a": 0, "b": 1}),
         ("(up >= -Inf) ^ 0", {"a": 1, "b": 1}),
-        ("up and ignoring (code) hits{code='500'}", {"a": 0}),
-        ("up unless on (pod) hits{code='500'}", {"b": 1}),
+        ("up and ignoring (code) rate(hits{code='500'}[1m])", {"a": 0}),
+        ("up unless on (pod) rate(hits{code='500'}[1m])", {"b": 1}),
+        ("limit / 1 >= bool 0.8", {"": 1}),
+        ("sum(limit) * 2 < bool 1.6", {"": 0}),
         ("up{pod='a'} or up", {"a": 0, "b": 1}),
         ("max(up) - min(up)", {"": 1}),
         ("rate(nothing[1m])", {}),
@@ -127,15 +131,26 @@ SERIES = [
 def test_a_query_over_steady_series_has_this_value(query: str, expected: dict[str, int]) -> None:
     run = Evaluator(SERIES, MINUTE, Duration.from_parts(seconds=30))
     found = {
-        dict(labels).get("pod", ""): value
-        for labels, value in run.evaluate(parse_query(query)).items()
+        dict(labels).get("pod", ""): number.value
+        for labels, number in run.evaluate(parse_query(query)).items()
     }
     assert found == expected
 
 
 @pytest.mark.parametrize(
     "query",
-    ["deriv(hits[1m])", "up offset 5m", "topk(1, up)", "up * on (pod) group_right hits", "up % 2"],
+    [
+        *("time()", "hour()", "time() - up", "clamp_min(up, scalar(nothing))", "rate(hits[1m:])"),
+        # Rounding decides, or an order of adding does.
+        *("limit * 1001 / 1001 < 0.8", "limit / 3 * 3 == 0.8", "sum(rate(hits[1m])) > 7"),
+        # A counter has no constant value.
+        *("hits", "sum_over_time(hits[1m])", "up / 0", "limit ^ 1e300", "1e30 * up"),
+        "deriv(hits[1m])",
+        "up offset 5m",
+        "topk(1, up)",
+        "up * on (pod) group_right hits",
+        "up % 2",
+    ],
 )
 def test_what_is_not_understood_is_said(query: str) -> None:
     with pytest.raises(UnsupportedQueryError):

@@ -24,6 +24,13 @@ SERIES = {
 X, Y = '{g="x"}', '{g="y"}'
 
 
+def test_the_share_of_an_idle_native_histogram_is_dropped() -> None:
+    rate = "rate(m[{{.window}}])"
+    part = f"histogram_fraction(0, 1, {rate}) * histogram_count({rate})"
+    assert fill_missing_terms(f"sum({part})") == f"sum(({part} >= 0))"
+    assert fill_missing_terms(f"sum(({part}))") == f"sum(({part} >= 0))"
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -6,6 +6,7 @@ from slos.schema.query_analysis import Counting, NotSummableError, detect_counti
 
 W = "[{{.window}}]"
 RATE = f"rate(m{W})"
+HISTOGRAM_COUNT, FRACTION = f"histogram_count({RATE})", f"histogram_fraction(0, 0.5, {RATE})"
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,17 @@ RATE = f"rate(m{W})"
         (f"{RATE} * on (pod) group_left (node) kube_pod_info", Counting.PER_SECOND),
         (f"kube_pod_info * on (pod) group_right () {RATE}", Counting.PER_SECOND),
         (f"sum(  # all of them\n{RATE})", Counting.PER_SECOND),
+        (f"sum({HISTOGRAM_COUNT})", Counting.PER_SECOND),
+        (f"histogram_count(sum by (a) ({RATE}))", Counting.PER_SECOND),
+        (f"histogram_sum((increase(m{W})))", Counting.PER_RANGE),
+        (f"sum({FRACTION} * {HISTOGRAM_COUNT})", Counting.PER_SECOND),
+        (f"sum({HISTOGRAM_COUNT} * ({FRACTION}))", Counting.PER_SECOND),
+        (f"sum((1 - {FRACTION}) * histogram_count(({RATE})))", Counting.PER_SECOND),
+        (
+            f"sum({HISTOGRAM_COUNT}) - sum({FRACTION} * on (a) {HISTOGRAM_COUNT})",
+            Counting.PER_SECOND,
+        ),
+        (f"sum({HISTOGRAM_COUNT}) or sum(rate(m_count{W}))", Counting.PER_SECOND),
     ],
 )
 def test_a_query_linear_in_counters_can_be_added_up(query: str, counting: Counting) -> None:
@@ -82,6 +94,18 @@ def test_a_query_linear_in_counters_can_be_added_up(query: str, counting: Counti
         (f"clamp_min(sum({RATE}), 5)", "clamp_min()", "raw"),
         (f"sum({RATE}) or vector(1)", "vector()", "rate"),
         (f"100 - sum(increase(m{W}))", "without a range function", "rate"),
+        (f"sum({FRACTION})", "histogram_fraction()", "raw"),
+        (f"histogram_avg({RATE})", "histogram_avg()", "raw"),
+        (f"histogram_count(avg({RATE}))", "no rate of a native histogram", "rate"),
+        (f"histogram_count({RATE} * 2)", "no rate of a native histogram", "rate"),
+        ("histogram_count(m)", "no rate of a native histogram", "rate"),
+        ("histogram_count(rate(m[5m]))", "fixed range", "[{{.window}}]"),
+        (f"{FRACTION} * histogram_count(rate(n{W}))", "'*'", "raw"),
+        (f"{FRACTION} * histogram_count(sum({RATE}))", "'*'", "raw"),
+        (f"{FRACTION} * histogram_sum({RATE})", "'*'", "raw"),
+        (f"({FRACTION} / 2) * {HISTOGRAM_COUNT}", "'*'", "raw"),
+        (f"{FRACTION} * {FRACTION} * {HISTOGRAM_COUNT}", "'*'", "raw"),
+        (f"{FRACTION} * on (a) group_left () {HISTOGRAM_COUNT}", "'*'", "raw"),
     ],
 )
 def test_any_other_query_is_refused_with_reason_and_hint(

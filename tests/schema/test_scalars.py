@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
+from slos.schema.loader import parse_specs
 from slos.schema.yaml.scalars import WrittenMapping
-from tests.schema.specs import parse_value
+from tests.schema.specs import build_slo, build_spec, dump_yaml, parse_value
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,11 @@ def test_merged_labels_are_as_they_were_written_and_the_nearer_wins() -> None:
     use = found["use"]
     assert isinstance(use, WrittenMapping)
     assert dict(use.texts.values()) == {"x": "1.10", "y": "3.0"}
+
+
+def test_labels_are_as_they_were_written_in_a_spec_with_settings() -> None:
+    document = build_spec(build_slo(labels={"version": "@"}), settings={"limit": 5})
+    data = dump_yaml(document).replace(b"'@'", b"1.10\n    limit: a-{{.limit}}")
+    (located,), problems = parse_specs(data, "shop.yaml")
+    assert not problems
+    assert located.spec.slos[0].labels == {"version": "1.10", "limit": "a-5"}

@@ -10,6 +10,7 @@ from exporter.fields import DurationField
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.errors import RequestError
 from exporter.metrics.gauges import Gauges
+from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover
 from exporter.model.stages import Accuracy
 from exporter.observers import Observation, RunQuery
@@ -107,7 +108,7 @@ class LinearObserver:
         self._record_skew(finding.issues)
         stages = {}
         if finding.seconds is not None and finding.uncertainty <= _MAX_UNCERTAINTY:
-            stages = {Stage.LINEAR_ISSUE_CREATION: finding.seconds}
+            stages = {Stage.LINEAR_ISSUE_CREATION: Bounds.exactly(finding.seconds)}
         count = IssueCount.SEVERAL if finding.duplicates else IssueCount.ONE
         return Observation(finding.run_id, stages, tuple(_list_leftovers(finding.issues)), count)
 

@@ -8,12 +8,14 @@ from exporter.fields import DurationField
 from exporter.httpclient import auth as of_files
 from exporter.httpclient.client import HttpClient
 from exporter.metrics.gauges import Gauges
+from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover
 from exporter.model.stages import Accuracy
 from exporter.observers import Observation, RunQuery
 from exporter.observers.tempo.client import TempoClient
 from exporter.observers.tempo.settings import TempoSettings
-from exporter.observers.tempo.stages import SpanRole, TraceTimes, compute_stage_times
+from exporter.observers.tempo.spans import SpanRole
+from exporter.observers.tempo.stages import TraceTimes, compute_stage_times
 from exporter.observers.tempo.trace import Trace
 from exporter.schedule.clock import Clock
 from slos.schema.contract import LeftoverKind, Stage
@@ -99,7 +101,12 @@ class TempoObserver:
 
     def _to_observation(self, query: RunQuery, traces: dict[str, Trace]) -> Observation | None:
         times = [
-            compute_stage_times(traces[name], correlation_id=name, rules=self._rules)
+            compute_stage_times(
+                traces[name],
+                correlation_id=name,
+                rules=self._rules,
+                end_to_end=query.end_to_end,
+            )
             for name in query.names
             if name in traces
         ]
@@ -114,9 +121,9 @@ class TempoObserver:
         return Observation(query.id, _merge_stages(times), is_final=is_complete)
 
 
-def _merge_stages(times: Sequence[TraceTimes]) -> dict[Stage, float]:
+def _merge_stages(times: Sequence[TraceTimes]) -> dict[Stage, Bounds]:
     """Merge the stages of several traces; those of the event come before those of its end."""
-    found: dict[Stage, float] = {}
+    found: dict[Stage, Bounds] = {}
     for trace_times in times:
         found = {**trace_times.stages, **found}
     return found

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from exporter.httpclient.settings import HttpClientSettings
-from exporter.observers.tempo.stages import SpanRules
+from exporter.observers.tempo.spans import SpanRules
 
 _VERIFICATION = ["verification", "remediation.verify", "alert.verify"]
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from exporter.fields import Address, AddressField, DurationField
 from exporter.httpclient.settings import HeaderName
-from exporter.listener import ListenError, bind_socket, serve_app
+from exporter.listener.server import ListenError, bind_socket, serve_app
 from exporter.model.alert import create_run_id
 from exporter.model.deadlines import Deadlines
 from exporter.prober.context import ProbeContext

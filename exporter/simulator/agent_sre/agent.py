@@ -52,6 +52,10 @@ class Agent:
         )
         self._leaked: list[bytes] = []
 
+    async def close(self) -> None:
+        """Close the connections to functions."""
+        await self._caller.close()
+
     async def process_event(self, headers: Mapping[str, str], body: bytes) -> AgentReply:
         """Process one event to its end; reply 200 for any event, 500 if the request is no event."""
         faults = self.faults.active

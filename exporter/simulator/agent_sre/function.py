@@ -87,11 +87,27 @@ class FunctionResult:
 
 
 class FunctionCaller:
-    """Caller of functions, as agent-sre does it: one connection per event, no retry."""
+    """Caller of functions, as agent-sre does it: one pool of connections, no retry.
+
+    Any request of any event may use any kept connection.
+    """
 
     def __init__(self, settings: Settings, counters: AgentCounters) -> None:
         self._settings = settings
         self._counters = counters
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the pool."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _get_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # The service sends no content-type; aiohttp adds one unless told not to.
+            self._session = aiohttp.ClientSession(skip_auto_headers=["Content-Type"])
+        return self._session
 
     async def call(
         self,
@@ -104,17 +120,16 @@ class FunctionCaller:
         """Check the function's health, then call it; never raises for a failing function."""
         headers = build_function_headers(event_id or str(uuid.uuid4()))
         body = json.dumps(remediation.parameters).encode()
-        # The service sends no content-type; aiohttp adds one unless told not to.
-        async with aiohttp.ClientSession(skip_auto_headers=["Content-Type"]) as session:
-            try:
-                base_url = self._settings.build_function_url(remediation.function)
-                await self._check_health(session, base_url, work=work)
-            except FAILURES as error:
-                self._counters.unhealthy += 1
-                return FunctionResult("error", f"health check failed: {error!r}")
-            await asyncio.sleep(faults.get_delay(Stage.LAMBDA_EXECUTION))
-            for _ in range(2 if AgentFaultFlag.DUPLICATED in faults.flags else 1):
-                result = await self._post(session, f"{base_url}/", headers, body=body, work=work)
+        session = self._get_session()
+        try:
+            base_url = self._settings.build_function_url(remediation.function)
+            await self._check_health(session, base_url, work=work)
+        except FAILURES as error:
+            self._counters.unhealthy += 1
+            return FunctionResult("error", f"health check failed: {error!r}")
+        await asyncio.sleep(faults.get_delay(Stage.LAMBDA_EXECUTION))
+        for _ in range(2 if AgentFaultFlag.DUPLICATED in faults.flags else 1):
+            result = await self._post(session, f"{base_url}/", headers, body=body, work=work)
         return result
 
     async def _check_health(

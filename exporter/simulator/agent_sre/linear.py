@@ -17,11 +17,12 @@ FAILURES = (aiohttp.ClientError, OSError, ValueError, KeyError, IndexError, Type
 """All exceptions of a call and of the parsing of its response."""
 
 TEAMS_QUERY = (
-    "query Teams($key: String!) { teams(filter: {key: {eq: $key}}) { nodes { id key name } } }"
+    "query($key: String!) { teams(filter: {key: {eq: $key}}) "
+    "{ nodes { id name key description } } }"
 )
 ISSUE_CREATE_MUTATION = (
-    "mutation IssueCreate($input: IssueCreateInput!) { issueCreate(input: $input) "
-    "{ success issue { id identifier url } } }"
+    "mutation($input: IssueCreateInput!) { issueCreate(input: $input) { success "
+    "issue { id identifier title description url state { name } team { name } } } }"
 )
 
 

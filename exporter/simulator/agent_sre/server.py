@@ -75,6 +75,7 @@ class AgentHandlers:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        await self._agent.close()
 
 
 async def _serve_health(_request: web.Request) -> web.Response:

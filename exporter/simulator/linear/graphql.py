@@ -41,7 +41,8 @@ type PageInfo {
   endCursor: String
 }
 
-type Team { id: ID! key: String! name: String! }
+type Team { id: ID! key: String! name: String! description: String }
+type WorkflowState { id: ID! name: String! type: String! }
 type TeamConnection { nodes: [Team!]! pageInfo: PageInfo! }
 
 type Issue {
@@ -54,6 +55,7 @@ type Issue {
   createdAt: DateTime!
   updatedAt: DateTime!
   archivedAt: DateTime
+  state: WorkflowState!
   team: Team!
 }
 type IssueConnection { nodes: [Issue!]! pageInfo: PageInfo! }

@@ -100,7 +100,7 @@ class LinearHandlers:
             return self._build_rate_limited(faults, points=graphql_request.points)
         status, content = execute_request(graphql_request, self.workspace, faults)
         if "errors" in content:
-            self.counters.rejected += 1
+            self._count_rejection(content)
         headers = self._build_headers(faults, points=graphql_request.points)
         return web.json_response(content, status=status, headers=headers)
 
@@ -119,9 +119,13 @@ class LinearHandlers:
     def _build_rejected(
         self, content: ErrorBody, faults: LinearFaultSet, *, points: int
     ) -> web.Response:
-        self.counters.rejected += 1
+        self._count_rejection(content)
         headers = self._build_headers(faults, points=points)
         return web.json_response(content, status=_HTTP_BAD, headers=headers)
+
+    def _count_rejection(self, content: ErrorBody) -> None:
+        self.counters.rejected += 1
+        self.counters.last_rejection = str(content["errors"][0]["message"])
 
     def _build_headers(self, faults: LinearFaultSet, *, points: int) -> dict[str, str]:
         now, wall = self._clock.now(), self.workspace.now(faults)

@@ -73,6 +73,9 @@ class LinearCounters:
     rejected: int = 0
     """Queries that Linear would not accept, or arguments that it would refuse."""
 
+    last_rejection: str = ""
+    """Message of the first error of the last of these."""
+
     searches: int = 0
     """Pages of issues returned."""
 

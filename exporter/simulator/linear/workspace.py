@@ -35,6 +35,11 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 MAX_PAGE = 250
 _DEFAULT_PAGE = 50
 _MAX_TEXT = 65_536
+_FIRST_STATE = {
+    "id": str(uuid.uuid5(uuid.NAMESPACE_DNS, "backlog")),
+    "name": "Backlog",
+    "type": "backlog",
+}
 
 
 def build_predicate(issue_filter: Fields | None) -> Predicate:
@@ -111,7 +116,12 @@ class Workspace:
         self._counters = counters
         self._clock = clock
         team_id = str(uuid.uuid5(uuid.NAMESPACE_DNS, settings.team))
-        self.team = {"id": team_id, "key": settings.team, "name": settings.team}
+        self.team = {
+            "id": team_id,
+            "key": settings.team,
+            "name": settings.team,
+            "description": None,
+        }
         self._issues: OrderedDict[str, _StoredIssue] = OrderedDict()
         self._numbers = 0
 
@@ -153,6 +163,7 @@ class Workspace:
             "createdAt": created_at,
             "updatedAt": created_at,
             "archivedAt": None,
+            "state": _FIRST_STATE,
             "team": self.team,
         }
         self._issues[issue_id] = _StoredIssue(self._numbers, self._clock.now(), fields)

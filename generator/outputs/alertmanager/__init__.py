@@ -37,16 +37,20 @@ def render_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Arti
         routing_tree, settings.namespace, settings.stack_labels
     )
     yield _build_file(_OBJECT_FILE, config)
-    yield _build_file("kustomization.yaml", _render_kustomization(settings.namespace))
+    yield _build_file("kustomization.yaml", _render_kustomization(settings))
 
 
-def _render_kustomization(namespace: str) -> list[str]:
+def _render_kustomization(settings: OutputSettings) -> list[str]:
     config_map: dict[str, yaml_writer.YamlValue] = {
         "name": yaml_writer.Raw(_TEMPLATES_CONFIG_MAP),
-        "namespace": namespace,
+        "namespace": settings.namespace,
         "files": [TEMPLATE_PATH],
-        # The configuration of Alertmanager names the ConfigMap, so it has no hash of its content.
-        "options": yaml_writer.Raw("{disableNameSuffixHash: true}"),
+        "options": {
+            # The configuration of Alertmanager names the ConfigMap, so it has no hash of its
+            # content.
+            "disableNameSuffixHash": yaml_writer.Raw("true"),
+            "labels": yaml_writer.TextMapping(settings.common_labels),
+        },
     }
     kustomization = yaml_writer.build_kustomization([PurePosixPath(_OBJECT_FILE)])
     return yaml_writer.render_mapping({**kustomization, "configMapGenerator": [config_map]})

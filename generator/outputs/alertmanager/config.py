@@ -12,9 +12,9 @@ TEMPLATE_PATH = "templates/slo.tmpl"
 
 def render_config(routing: Routing) -> Iterator[str]:
     """Render a complete configuration whose parts can be copied into another one."""
-    yield "# A complete configuration. To merge parts of it into your own, see docs/alertmanager.md."
+    yield "# A complete configuration; docs/alertmanager.md says how to merge it into yours."
     yield from yaml_writer.render_mapping({"templates": [TEMPLATE_PATH]})
-    yield "# Insert all of `routes` before your own, in this order. An alert that one of them matches"
+    yield "# Insert all of `routes` before yours, in this order. An alert that one matches"
     yield "# is not sent to receivers that act on alerts, such as prometheus-events."
     routes = [_map_route(route) for route in (routing.own_route, *routing.other_routes)]
     yield from yaml_writer.render_mapping(

@@ -22,30 +22,24 @@ def render_plan(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
 
 
 def render_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact]:
-    """Render each dashboard as JSON and as a ConfigMap, and the kustomization of the ConfigMaps."""
+    """Render each dashboard as JSON and as a ConfigMap."""
     from generator.outputs.grafana.boards import (  # noqa: PLC0415 - imports the Grafana SDK
         build_dashboards,
     )
 
-    manifests = []
     for board, content in build_dashboards(plans):
         document = yaml_writer.render_json_document(_SOURCES, content)
         yield Artifact(PurePosixPath(f"{board}.json"), document)
         manifest = PurePosixPath(f"{board}.configmap.yaml")
-        lines = _render_config_map(board, document, settings.namespace)
-        yield Artifact(manifest, yaml_writer.render_document(_SOURCES, lines))
-        manifests.append(manifest)
-    lines = yaml_writer.render_mapping(yaml_writer.build_kustomization(manifests))
-    yield Artifact(
-        PurePosixPath("kustomization.yaml"), yaml_writer.render_document(_SOURCES, lines)
-    )
+        lines = _render_config_map(board, document, settings)
+        yield Artifact(manifest, yaml_writer.render_document(_SOURCES, lines), is_object=True)
 
 
-def _render_config_map(name: str, document: str, namespace: str) -> list[str]:
+def _render_config_map(name: str, document: str, settings: OutputSettings) -> list[str]:
     metadata: dict[str, yaml_writer.YamlValue] = {
         "name": f"grafana-dashboard-{name}",
-        "namespace": namespace,
-        "labels": _LABELS,
+        "namespace": settings.namespace,
+        "labels": yaml_writer.TextMapping({**_LABELS, **settings.common_labels}),
         "annotations": _ANNOTATIONS,
     }
     return yaml_writer.render_mapping(

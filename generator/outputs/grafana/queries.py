@@ -9,6 +9,7 @@ from generator import names
 from generator.alerting.model import match_none
 from generator.model import Plan, RecordingRule
 from generator.slo import links
+from slos.schema import promql
 from slos.schema.contract import PREFIX
 from slos.schema.standalone import StandaloneAlert
 from slos.schema.units import Duration
@@ -90,7 +91,7 @@ def collect_inventory(plans: Sequence[Plan]) -> RunInventory:
         steps=tuple(sorted({slo.steps.fine for slo in slos})),
         has_latency=any(slo.signal.histogram for slo in slos),
         latency_in_seconds=not any(
-            _NOT_SECONDS.search(slo.signal.histogram.buckets)
+            _NOT_SECONDS.search(slo.signal.histogram.selector)
             for slo in slos
             if slo.signal.histogram
         ),
@@ -196,7 +197,9 @@ def select_services(inventory: RunInventory) -> SeriesSelection:
 
 
 def _match_variables(labels: tuple[str, ...]) -> list[str]:
-    return [f'{label}=~"${links.name_variable(label)}"' for label in labels]
+    return [
+        f'{promql.format_label_name(label)}=~"${links.name_variable(label)}"' for label in labels
+    ]
 
 
 def _render_selector(metric: str, *matchers: str) -> str:

@@ -98,14 +98,16 @@ VERDICT_TEXTS: Mapping[Verdict, str] = {
     ),
     Verdict.CORRUPTED: (
         "the function was called with other parameters (`wrong_parameters`) or with the id of "
-        "another event (`foreign_id`). Real remediations may hit a wrong target. Stop them "
+        "another event (`foreign_id`), or the response named another event (`foreign_reply`). Real "
+        "remediations may hit a wrong target. Stop them "
         "first."
     ),
     Verdict.REJECTED: (
         "answered with a status other than 2xx. `client_error`: the event or its credentials were "
         "rejected. `server_error`: an internal error, see its log. `redirected`: the URL is wrong. "
         "`rejected_but_executed`: the event was executed and answered with an error. "
-        "`end_rejected`: the resolved event was rejected."
+        "`end_rejected`: the resolved event was rejected. `unexpected_reply`: executed, but the "
+        "response is not the one that agent-sre documents; a proxy or another version answers."
     ),
     Verdict.UNREACHABLE: (
         "no HTTP response. `connection_refused`: no process behind the Service. "
@@ -115,7 +117,8 @@ VERDICT_TEXTS: Mapping[Verdict, str] = {
     ),
     Verdict.TIMEOUT: (
         "no response by the deadline. `no_reply`: the service hangs before the call. "
-        "`no_reply_but_executed`: it hangs after the call."
+        "`no_reply_but_executed`: it hangs after the call. `reply_lost_but_executed`: the "
+        "connection broke after the call; the process or a proxy in front of it ended."
     ),
     Verdict.LATE: (
         "executed once with the right parameters, but too late (`executed_late`), or started and "
@@ -123,7 +126,8 @@ VERDICT_TEXTS: Mapping[Verdict, str] = {
     ),
     Verdict.UNKNOWN: (
         "the prober was at fault, so the run says nothing about the service: `prober_restarted`, "
-        "`shutdown`, `internal_error`, `canary_down`, `prober_stalled` (no CPU), `sent_late`, "
-        "`lease_lost` (another replica sends)."
+        "`shutdown`, `internal_error`, `canary_down`, `resource_exhausted` (no files, memory or "
+        "places for connections), `prober_stalled` (no CPU), `sent_late`, `lease_lost` (another "
+        "replica sends)."
     ),
 }

@@ -11,12 +11,10 @@ from generator.outputs.runbooks import catalogue
 from generator.outputs.runbooks.alerts import AlertKind, AlertPage
 from slos.schema import contract, promql
 from slos.schema.contract import CanaryOutcome, Criterion, Stage, Verdict
-from slos.schema.golang import Re2Pattern
 from slos.schema.runbook import RunbookStep
 from slos.schema.units import Duration
 
 EnumValue = TypeVar("EnumValue", bound=StrEnum)
-_OPERATORS = {"Equal": "=", "Re": "=~"}
 _HALF_AN_HOUR = Duration.from_parts(minutes=30)
 
 
@@ -124,29 +122,11 @@ class _QuerySelectors:
             value
             for value in all_values
             if any(
-                all(_accepts_value(each, value) for each in matchers) for matchers in matcher_lists
+                all(promql.matches_value(each, value) for each in matchers)
+                for matchers in matcher_lists
             )
             is not self.inverse
         ]
-
-
-def _read_operator(matcher: ast.Matcher) -> str:
-    return str(matcher.op).removeprefix("MatchOp.")
-
-
-def _accepts_value(matcher: ast.Matcher, value: str) -> bool:
-    match _read_operator(matcher):
-        case "Equal":
-            return value == str(matcher.value)
-        case "NotEqual":
-            return value != str(matcher.value)
-        case "Re":
-            return _compile_anchored(matcher).matches(value)
-    return not _compile_anchored(matcher).matches(value)
-
-
-def _compile_anchored(matcher: ast.Matcher) -> Re2Pattern:
-    return Re2Pattern(f"^(?:{matcher.value})$")
 
 
 def _diagnose_verdicts(
@@ -168,11 +148,11 @@ def _diagnose_verdicts(
 def _narrow_selector(selectors: _QuerySelectors, metric: str, matcher: str) -> str:
     """Render a selector with the matcher of the alert's probe or kind of probes, if it has one."""
     probes = {
-        f"probe{_OPERATORS[_read_operator(each)]}{promql.quote_string(each.value)}"
+        f"probe{promql.format_operator(each)}{promql.quote_string(each.value)}"
         for selector in selectors.selectors
         if selector.name == metric
         for each in selector.matchers.matchers
-        if each.name == "probe" and _read_operator(each) in _OPERATORS
+        if each.name == "probe" and promql.format_operator(each) in ("=", "=~")
     }
     matchers = [*probes, matcher] if len(probes) == 1 else [matcher]
     return f"{metric}{{{','.join(matchers)}}}"

@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9:]*[A-Za-z0-9:]_[A-Za-z0-9_:]*[A-Za-z0-9]")
 # Starts of a list, a heading, a quotation, a table, a rule or a block of code.
 _AT_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+=#>|]|[*_](?:\s|$)|[*_]{3}|`{3}|~{3})")
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
-_VALUE = re.compile(r"\{\{-?\s*\$(?:labels\.)?(\w+)\s*-?\}\}")
+_VALUE = re.compile(r"\{\{-?\s*(?:\$labels\.|\$|index \$labels \")([^\s\"}]+)\"?\s*-?\}\}")
 _BRACES = '{{ "{{" }}'
 
 _LONG_SILENCE = Duration.from_parts(days=1)

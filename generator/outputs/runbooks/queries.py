@@ -11,6 +11,7 @@ from generator.model import SLO
 from generator.outputs.runbooks.alerts import AlertKind, AlertPage
 from generator.rules import tiers
 from slos.schema import promql
+from slos.schema.compatibility import list_label_matchers, read_metric_name
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
 from slos.schema.units import Duration, format_decimal
 
@@ -115,7 +116,9 @@ def _query_sources(slo: SLO) -> Iterator[RunbookQuery]:
     day = Duration.from_parts(days=1)
     for selector in list_source_selectors(slo)[:_MAX_SELECTORS]:
         yield RunbookQuery(
-            f"Current number of series of {read_metric_name(selector)}", f"count({selector})", day
+            f"Current number of series of {promql.read_selector_metric(selector)}",
+            f"count({selector})",
+            day,
         )
     counted = names.select_series(names.name_total(slo.steps.fine), slo)
     yield RunbookQuery(f"Events counted per {slo.steps.fine}", counted, day)
@@ -136,7 +139,7 @@ def _query_standalone_alert(
 def _query_selector(
     selector: str, recordings: Mapping[str, StandaloneRecording], span: Duration
 ) -> RunbookQuery:
-    name = read_metric_name(selector)
+    name = promql.read_selector_metric(selector)
     if name in recordings:
         return RunbookQuery(f"{name}: {recordings[name].description}", selector, span)
     if name.endswith(_COUNTER_SUFFIXES):
@@ -144,19 +147,16 @@ def _query_selector(
     return RunbookQuery(name or "Series read by the alert", selector, span)
 
 
-def read_metric_name(selector: str) -> str:
-    """Read the metric name of a selector; empty if it has none."""
-    node = promql.parse_query(selector)
-    return (node.name or "") if isinstance(node, ast.VectorSelector) else ""
-
-
 def render_label_counts(selector: str) -> str:
     """Render the counts of a metric by the labels of a selector; empty if it has no labels."""
     node = promql.parse_query(selector)
-    if not isinstance(node, ast.VectorSelector) or not node.name:
+    if not isinstance(node, ast.VectorSelector):
         return ""
-    labels = dict.fromkeys(matcher.name for matcher in node.matchers.matchers)
-    return f"count by ({', '.join(labels)}) ({node.name})" if labels else ""
+    metric = read_metric_name(node)
+    labels = dict.fromkeys(matcher.name for matcher in list_label_matchers(node))
+    if not metric or not labels:
+        return ""
+    return f"count by ({promql.format_label_names(labels)}) ({promql.format_selector(metric)})"
 
 
 def _widen_span(length: Duration) -> Duration:

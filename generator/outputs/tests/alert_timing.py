@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from generator.model import SLO, AlertMeta, BurnAlert, ThresholdAlert
-from generator.outputs.tests.evaluator import ErrorCourse
+from generator.outputs.tests.error_course import ErrorCourse
 from slos.schema.units import Duration
 
 # Sums of floating-point numbers are wrong in the last digits. A ratio this close to its threshold
@@ -36,19 +36,19 @@ class Condition:
     long: Duration
     guard: int | None
 
-    def holds(self, course: ErrorCourse, step: int) -> bool:
-        """Check whether the condition is true at a step."""
-        has_enough_events = self.guard is None or course.count_events(
-            self.long, step
-        ) >= self.guard - Decimal("0.5")
-        return has_enough_events and all(
-            course.compute_ratio(window, step) > self.limit for window in (self.short, self.long)
-        )
-
-    def is_near(self, course: ErrorCourse, step: int) -> bool:
-        """Check whether rounding could decide the condition at a step."""
-        ratios = (course.compute_ratio(window, step) for window in (self.short, self.long))
-        return any(abs(ratio - self.limit) <= _TOO_NEAR * self.limit for ratio in ratios)
+    def holds(self, course: ErrorCourse, step: int) -> bool | None:
+        """Check whether the condition is true at a step; None if rounding could decide it."""
+        if self.guard is not None:
+            events = course.count_events(self.long, step)
+            if events < self.guard - Decimal("0.5"):
+                return False
+        excesses = [
+            course.compute_ratio(window, step) - self.limit for window in (self.short, self.long)
+        ]
+        margin = _TOO_NEAR * self.limit
+        if all(each > margin for each in excesses):
+            return True
+        return False if any(each < -margin for each in excesses) else None
 
 
 def list_conditions(slo: SLO, alert: BurnAlert | ThresholdAlert) -> list[Condition]:
@@ -87,6 +87,24 @@ def compute_timeline(
         since = since if is_kept else None
         fires.append(is_kept)
     return fires
+
+
+def compute_sure_timeline(
+    meta: AlertMeta, course: ErrorCourse, conditions: Sequence[Condition]
+) -> list[bool | None]:
+    """Compute for each step whether the alert fires; None if rounding could decide it.
+
+    What it decides at a step can show much later, with `for` and `keep_firing_for`.
+    """
+    states = [
+        [each.holds(course, step) for each in conditions] for step in range(course.last_step + 1)
+    ]
+    least = compute_timeline(meta, course, lambda step: True in states[step])
+    most = compute_timeline(meta, course, lambda step: {*states[step]} != {False})
+    return [
+        low if low is high and None not in state else None
+        for low, high, state in zip(least, most, states, strict=True)
+    ]
 
 
 def _to_ms(length: Duration | None) -> int:

@@ -13,6 +13,7 @@ import promql_parser as ast
 from generator import names
 from generator.outputs.tests.promtool_file import InputSeries, RisingSeries
 from slos.schema import promql
+from slos.schema.compatibility import list_label_matchers, read_metric_name
 from slos.schema.examples import ExampleSeries
 from slos.schema.units import Duration
 
@@ -34,8 +35,9 @@ def build_decoys(
     for selector in selectors:
         for example in _choose_examples(selector, examples):
             for labels, large in _list_decoy_labels(selector, example):
-                if not any(selects_series(each, selector.name or "", labels) for each in selectors):
-                    name = names.format_series(selector.name or "", labels)
+                metric = read_metric_name(selector)
+                if not any(selects_series(each, metric, labels) for each in selectors):
+                    name = names.format_series(metric, labels)
                     for decoy in _build_decoy_series(
                         name, example, scrape, samples, is_large=large
                     ):
@@ -45,22 +47,10 @@ def build_decoys(
 
 def selects_series(selector: ast.VectorSelector, metric: str, labels: Labels) -> bool:
     """Check whether a selector selects a series."""
-    return selector.name == metric and all(
-        matches_value(matcher, labels.get(matcher.name, ""))
-        for matcher in selector.matchers.matchers
+    return read_metric_name(selector) == metric and all(
+        promql.matches_value(matcher, labels.get(matcher.name, ""))
+        for matcher in list_label_matchers(selector)
     )
-
-
-def matches_value(matcher: ast.Matcher, value: str) -> bool:
-    """Check whether a matcher matches a value."""
-    match str(matcher.op).removeprefix("MatchOp."):
-        case "Equal":
-            return value == matcher.value
-        case "NotEqual":
-            return value != matcher.value
-        case "Re":
-            return re.fullmatch(matcher.value, value) is not None
-    return re.fullmatch(matcher.value, value) is None
 
 
 def find_matching_text(pattern: str) -> str:
@@ -100,7 +90,7 @@ def _list_decoy_labels(
     selector: ast.VectorSelector, example: ExampleSeries
 ) -> Iterator[tuple[Labels, bool]]:
     labels = parse_series(example.series)[1]
-    for matcher in selector.matchers.matchers:
+    for matcher in list_label_matchers(selector):
         if matcher.name != _BUCKET_LABEL:
             for value, large in _list_rejected_values(matcher):
                 yield {**labels, matcher.name: value}, large
@@ -113,7 +103,7 @@ def _list_rejected_values(matcher: ast.Matcher) -> Iterator[tuple[str, bool]]:
         yield (matcher.value if is_exact else find_matching_text(matcher.value.split("|")[0])), True
         return
     for value, large in zip(_OTHER_VALUES, (True, False), strict=True):
-        if not matches_value(matcher, value):
+        if not promql.matches_value(matcher, value):
             yield value, large
 
 
@@ -133,4 +123,4 @@ def parse_series(series: str) -> tuple[str, dict[str, str]]:
     node = promql.parse_query(series)
     if not isinstance(node, ast.VectorSelector):
         raise TypeError(f"{series} was read as one series before")
-    return node.name or "", {each.name: each.value for each in node.matchers.matchers}
+    return read_metric_name(node), {each.name: each.value for each in list_label_matchers(node)}

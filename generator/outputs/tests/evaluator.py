@@ -1,18 +1,20 @@
-"""Evaluator of a small part of PromQL, and the error course of a test."""
+"""Evaluator of a small part of PromQL on series with constant rates and values."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from itertools import accumulate
 
 import promql_parser as ast
 
-from generator.outputs.tests import decoys
+from generator.outputs.tests import decoys, numbers
+from generator.outputs.tests.numbers import Number, UnsupportedQueryError
+from generator.outputs.tests.promtool_file import round_sample
 from slos.schema import promql
 from slos.schema.units import Duration
 
 LabelSet = frozenset[tuple[str, str]]
-Vector = dict[LabelSet, Decimal]
+Vector = dict[LabelSet, Number]
+_Aggregation = Callable[[Sequence[Number]], Number]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +25,33 @@ class SteadySeries:
         metric: its name.
         labels: all other labels.
         rate: of a counter, per second; the value of a gauge.
+        is_counter: True if it rises.
     """
 
     metric: str
     labels: Mapping[str, str]
     rate: Decimal
+    is_counter: bool = False
 
+    def read_gauge(self) -> Number:
+        """Read the value as a test file has it.
 
-class UnsupportedQueryError(Exception):
-    """The query uses a part of PromQL that is not evaluated here."""
+        Raises:
+            UnsupportedQueryError: it is a counter, which has no constant value.
+        """
+        if self.is_counter:
+            raise UnsupportedQueryError("a counter without rate()")
+        return Number.from_text(str(round_sample(self.rate)))
+
+    def read_rate(self, scrape: Duration) -> Number:
+        """Read the rate as the samples of a test file have it.
+
+        Raises:
+            UnsupportedQueryError: it is a gauge, whose values do not rise.
+        """
+        if not self.is_counter:
+            raise UnsupportedQueryError("rate() of a gauge")
+        return Number(round_sample(self.rate * scrape.seconds) / scrape.seconds).add_roundings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +86,11 @@ class Evaluator:
             case ast.ParenExpr():
                 return self.evaluate(node.expr)
             case ast.NumberLiteral():
-                return {frozenset(): Decimal(str(node.val))}
+                return {frozenset(): Number(Decimal(node.val))}
             case ast.VectorSelector():
-                return {_freeze_labels(each): each.rate for each in self._select_series(node)}
+                return {
+                    _freeze_labels(each): each.read_gauge() for each in self._select_series(node)
+                }
             case ast.Call():
                 return self._evaluate_call(node)
             case ast.AggregateExpr():
@@ -83,44 +105,53 @@ class Evaluator:
         return [
             each
             for each in self.series
-            if each.metric == selector.name
-            and all(
-                decoys.matches_value(matcher, each.labels.get(matcher.name, ""))
-                for matcher in selector.matchers.matchers
-            )
+            if decoys.selects_series(selector, each.metric, each.labels)
         ]
 
     def _evaluate_call(self, node: ast.Call) -> Vector:
-        name, argument = node.func.name, node.args[0]
-        if name in ("clamp_min", "clamp_max", "clamp"):
-            return self._evaluate_clamp(name, node)
-        if name == "label_replace":
-            return self._evaluate_label_replace(node)
+        match node.func.name:
+            case "clamp_min" | "clamp_max" | "clamp":
+                return self._evaluate_clamp(node)
+            case "label_replace":
+                return self._evaluate_label_replace(node)
+            case "rate" | "increase" | "count_over_time" | "sum_over_time" as name:
+                return self._evaluate_range_function(name, node.args[0])
+        raise UnsupportedQueryError(f"{node.func.name}()")
+
+    def _evaluate_range_function(self, name: str, argument: ast.Expr) -> Vector:
         if not isinstance(argument, ast.MatrixSelector):
-            raise UnsupportedQueryError(f"{name}()")
+            raise UnsupportedQueryError(f"{name}() of a subquery")
         length = Decimal(str(argument.range.total_seconds()))
-        samples = length / self.scrape.seconds
-        functions: Mapping[str, Callable[[Decimal], Decimal]] = {
-            "rate": lambda rate: rate,
-            "increase": lambda rate: rate * length,
+        samples = Number(length / self.scrape.seconds)
+        if samples.value % 1 and name.endswith("_over_time"):
+            raise UnsupportedQueryError("a range that is no multiple of the scrape interval")
+        functions: Mapping[str, Callable[[SteadySeries], Number]] = {
+            "rate": lambda each: each.read_rate(self.scrape),
+            "increase": lambda each: numbers.compute(
+                each.read_rate(self.scrape), "*", Number(length)
+            ),
             "count_over_time": lambda _: samples,
-            "sum_over_time": lambda value: value * samples,
+            "sum_over_time": lambda each: numbers.compute(each.read_gauge(), "*", samples),
         }
-        if name not in functions:
-            raise UnsupportedQueryError(f"{name}()")
         selected = self._select_series(argument.vector_selector)
-        return {_freeze_labels(each): functions[name](each.rate) for each in selected}
+        return {_freeze_labels(each): functions[name](each) for each in selected}
 
-    def _evaluate_clamp(self, name: str, node: ast.Call) -> Vector:
-        limits = [next(iter(self.evaluate(limit).values())) for limit in node.args[1:]]
-        least = limits[0] if name != "clamp_max" else None
-        most = limits[-1] if name != "clamp_min" else None
+    def _evaluate_clamp(self, node: ast.Call) -> Vector:
+        limits = [self._evaluate_scalar(limit) for limit in node.args[1:]]
+        least = limits[0] if node.func.name != "clamp_max" else None
+        most = limits[-1] if node.func.name != "clamp_min" else None
 
-        def clamp(value: Decimal) -> Decimal:
-            value = value if least is None else max(value, least)
-            return value if most is None else min(value, most)
+        def clamp(number: Number) -> Number:
+            value = number.value if least is None else max(number.value, least)
+            return Number(value if most is None else min(value, most), number.error)
 
         return {labels: clamp(value) for labels, value in self.evaluate(node.args[0]).items()}
+
+    def _evaluate_scalar(self, node: ast.Expr) -> Decimal:
+        number = self.evaluate(node).get(frozenset())
+        if number is None or number.error or number.value.is_nan():
+            raise UnsupportedQueryError("a limit that is no number")
+        return number.value
 
     def _evaluate_label_replace(self, node: ast.Call) -> Vector:
         """Set a label to a constant, as the terms of a sum have it."""
@@ -136,17 +167,10 @@ class Evaluator:
         }
 
     def _evaluate_aggregation(self, node: ast.AggregateExpr) -> Vector:
-        functions: dict[str, Callable[[Sequence[Decimal]], Decimal]] = {
-            "sum": lambda values: sum(values, Decimal(0)),
-            "max": max,
-            "min": min,
-            "count": lambda values: Decimal(len(values)),
-            "avg": lambda values: sum(values, Decimal(0)) / len(values),
-        }
-        function = functions.get(str(node.op))
+        function = _AGGREGATIONS.get(str(node.op))
         if function is None:
             raise UnsupportedQueryError(f"{node.op}()")
-        parts: dict[LabelSet, list[Decimal]] = {}
+        parts: dict[LabelSet, list[Number]] = {}
         for labels, value in self.evaluate(node.expr).items():
             parts.setdefault(_keep_labels(labels, node.modifier), []).append(value)
         return {labels: function(values) for labels, values in parts.items()}
@@ -170,37 +194,43 @@ class Evaluator:
         return _apply_operator(operator, pairs, gives_flags=gives_flags)
 
 
+def _find_extreme(choose: Callable[[Iterable[Decimal]], Decimal]) -> _Aggregation:
+    return lambda values: Number(
+        choose(each.value for each in values), max(each.error for each in values)
+    )
+
+
+_AGGREGATIONS: Mapping[str, _Aggregation] = {
+    "sum": numbers.sum_numbers,
+    "max": _find_extreme(max),
+    "min": _find_extreme(min),
+    "count": lambda values: Number(Decimal(len(values))),
+    "avg": numbers.average_numbers,
+}
+_COMPARISONS: Mapping[str, Callable[[Number, Number], bool]] = {
+    ">": lambda a, b: b.is_below(a),
+    ">=": lambda a, b: not a.is_below(b),
+    "<": lambda a, b: a.is_below(b),
+    "<=": lambda a, b: not b.is_below(a),
+    "==": lambda a, b: not (a.is_below(b) or b.is_below(a)),
+    "!=": lambda a, b: a.is_below(b) or b.is_below(a),
+}
+
+
 def _apply_operator(
-    operator: str, pairs: Sequence[tuple[LabelSet, Decimal, Decimal]], *, gives_flags: bool
+    operator: str, pairs: Sequence[tuple[LabelSet, Number, Number]], *, gives_flags: bool
 ) -> Vector:
-    arithmetic: Mapping[str, Callable[[Decimal, Decimal], Decimal]] = {
-        "+": lambda a, b: a + b,
-        "-": lambda a, b: a - b,
-        "*": lambda a, b: a * b,
-        "/": lambda a, b: a / b,
-        "^": lambda a, b: a**b if b else Decimal(1),
-    }
-    comparisons: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
-        ">": lambda a, b: a > b,
-        ">=": lambda a, b: a >= b,
-        "<": lambda a, b: a < b,
-        "<=": lambda a, b: a <= b,
-        "==": lambda a, b: a == b,
-        "!=": lambda a, b: a != b,
-    }
-    if operator in arithmetic:
-        return {labels: arithmetic[operator](a, b) for labels, a, b in pairs}
-    if operator not in comparisons:
-        raise UnsupportedQueryError(f"the operator {operator}")
-    holds = comparisons[operator]
+    holds = _COMPARISONS.get(operator)
+    if holds is None:
+        return {labels: numbers.compute(a, operator, b) for labels, a, b in pairs}
     if gives_flags:
-        return {labels: Decimal(holds(a, b)) for labels, a, b in pairs}
+        return {labels: Number(Decimal(holds(a, b))) for labels, a, b in pairs}
     return {labels: a for labels, a, b in pairs if holds(a, b)}
 
 
 def _match_pairs(
     left: Vector, right: Vector, key: Callable[[LabelSet], LabelSet]
-) -> list[tuple[LabelSet, Decimal, Decimal]]:
+) -> list[tuple[LabelSet, Number, Number]]:
     others = {key(labels): value for labels, value in right.items()}
     if len(others) != len(right) or len({key(labels) for labels in left}) != len(left):
         raise UnsupportedQueryError("many series on one side")
@@ -240,58 +270,3 @@ def _keep_labels(labels: LabelSet, modifier: ast.AggModifier | None) -> LabelSet
 
 def _freeze_labels(series: SteadySeries) -> LabelSet:
     return frozenset(series.labels.items())
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorCourse:
-    """Error ratio of each step; every step has the same number of events.
-
-    Attributes:
-        step: interval between two values and two evaluations.
-        shares: 0 to 1, one for each step from time 0.
-        events: number of events of each step.
-    """
-
-    step: Duration
-    shares: tuple[Decimal, ...]
-    events: Decimal
-    _sums: tuple[Decimal, ...] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_sums", tuple(accumulate(self.shares, initial=Decimal(0))))
-
-    def extend(self, share: Decimal, steps: int) -> "ErrorCourse":
-        """Return the course with more steps of one share."""
-        return ErrorCourse(self.step, (*self.shares, *[share] * steps), self.events)
-
-    @property
-    def last_step(self) -> int:
-        """Number of the last step."""
-        return len(self.shares) - 1
-
-    def compute_time(self, step: int) -> Duration:
-        """Compute the time of a step."""
-        return self.step * step
-
-    def count_steps(self, window: Duration) -> int:
-        """Count the steps in a window that ends on a step and excludes its start."""
-        return -(-window.ms // self.step.ms)
-
-    def count_events(self, window: Duration, step: int) -> Decimal:
-        """Count the events in a window that ends at a step."""
-        return self.events * min(self.count_steps(window), step + 1)
-
-    def compute_ratio(self, window: Duration, step: int) -> Decimal:
-        """Compute the error ratio of a window that ends at a step.
-
-        It is the mean of the shares, as all steps have the same number of events.
-        """
-        first = max(0, step + 1 - self.count_steps(window))
-        return (self._sums[step + 1] - self._sums[first]) / (step + 1 - first)
-
-
-def build_course(
-    step: Duration, events: Decimal, parts: Iterable[tuple[Decimal, int]]
-) -> ErrorCourse:
-    """Build a course of parts, each a share and a number of steps."""
-    return ErrorCourse(step, tuple(share for share, steps in parts for _ in range(steps)), events)

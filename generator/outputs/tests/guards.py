@@ -11,7 +11,8 @@ from decimal import Decimal
 import promql_parser as ast
 
 from generator.outputs.tests import decoys
-from generator.outputs.tests.evaluator import Evaluator, SteadySeries, UnsupportedQueryError
+from generator.outputs.tests.evaluator import Evaluator, SteadySeries
+from generator.outputs.tests.numbers import UnsupportedQueryError
 from slos.schema import promql
 from slos.schema.examples import ExampleSeries
 from slos.schema.units import Duration
@@ -108,7 +109,7 @@ def _scale_to_target(
             found = Evaluator(steady, scrape, scrape).evaluate(node)
         except (UnsupportedQueryError, ArithmeticError):
             return None
-        return next(iter(found.values())) if len(found) == 1 else None
+        return next(iter(found.values())).value if len(found) == 1 else None
 
     at_zero, at_one = evaluate(Decimal(0)), evaluate(Decimal(1))
     if at_zero is None or at_one is None or at_zero == at_one:
@@ -152,9 +153,8 @@ def _build_steady_series(example: ExampleSeries, value: Decimal) -> SteadySeries
     if example.while_ or example.ago is not None or example.climbs is not None:
         raise UnsupportedQueryError(example.series)
     if example.rate is not None or example.rises is not None:
-        return SteadySeries(
-            metric, labels, (example.rate or Decimal(0)) * value + (example.rises or Decimal(0))
-        )
+        rate = (example.rate or Decimal(0)) * value + (example.rises or Decimal(0))
+        return SteadySeries(metric, labels, rate, is_counter=True)
     return SteadySeries(
         metric, labels, example.is_ if example.is_ is not None else value * (example.times or 0)
     )

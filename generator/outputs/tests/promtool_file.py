@@ -1,17 +1,20 @@
 """Model of a promtool unit test file, and its text."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 
+from generator.outputs.tests.numbers import Number
 from generator.text import go, yaml_writer
 from generator.text.yaml_writer import BlockList, Name, Raw, TextMapping, YamlValue
 from slos.schema.units import Duration, format_decimal
 
-# Decimal places of numbers in series: far finer than any difference that a test checks.
-_DIGITS = 9
+# Decimal places of numbers in series, and digits of small ones: far finer than any difference that
+# a test checks.
+_PLACES, _DIGITS = 9, 12
+_SMALL = -2
 
 _VALUE_TEMPLATE = re.compile(r"\{\{\s*\$value\s*\}\}")
 _LABEL_TEMPLATE = re.compile(r"\{\{\s*\$labels\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
@@ -19,6 +22,8 @@ _LITERAL_TEMPLATE = re.compile(r"\{\{\s*`([^`]*)`\s*\}\}|\{\{\s*\"((?:[^\"\\]|\\
 _CONDITIONAL_TEMPLATE = re.compile(
     r"\{\{ if \$labels\.([A-Za-z_][A-Za-z0-9_]*) \}\}(.*?)\{\{ end \}\}"
 )
+_ROUNDED_PLACES = range(6, -10, -1)
+_HALF = Decimal("0.5")
 _EMPTY_LIST = Raw("[]")
 
 
@@ -141,8 +146,15 @@ def _render_repeated(value: Decimal | None, times: int) -> str:
     return f"{_render_number(value)}x{times - 1}" if times > 1 else _render_number(value)
 
 
+def round_sample(value: Decimal) -> Decimal:
+    """Round a value as it is written into a series."""
+    exponent = value.adjusted() if value else 0
+    places = _PLACES if exponent >= _SMALL else _DIGITS - exponent
+    return Decimal(format_decimal(value, places))
+
+
 def _render_number(value: Decimal) -> str:
-    return format_decimal(value, _DIGITS)
+    return format_decimal(round_sample(value))
 
 
 def _map_alert_check(check: AlertCheck) -> YamlValue:
@@ -158,6 +170,27 @@ def _map_alert_check(check: AlertCheck) -> YamlValue:
         "alertname": Name(check.alert),
         "exp_alerts": expected_alerts or _EMPTY_LIST,
     }
+
+
+def expect_values(
+    eval_time: Duration, metric: str, samples: Iterable[tuple[str, Number]]
+) -> ValueCheck:
+    """Expect values to a millionth; to fewer places where rounding would decide the last one."""
+    found = list(samples)
+    places = next(
+        (n for n in _ROUNDED_PLACES if all(_rounds_one_way(each, n) for _, each in found)), 0
+    )
+    scale = format_decimal(Decimal(1).scaleb(places))
+    expected_samples = (
+        (labels, each.value.scaleb(places).quantize(Decimal(1))) for labels, each in found
+    )
+    return ValueCheck(eval_time, f"round({scale} * {metric})", tuple(expected_samples))
+
+
+def _rounds_one_way(number: Number, places: int) -> bool:
+    rounded = number.add_roundings()
+    part = abs(number.value.scaleb(places)) % 1
+    return abs(part - _HALF) > rounded.error.scaleb(places)
 
 
 def _map_value_check(check: ValueCheck) -> YamlValue:

@@ -7,9 +7,11 @@ import promql_parser as ast
 
 from generator import names
 from generator.model import SLO
-from generator.outputs.tests import decoys, evaluator
-from generator.outputs.tests.evaluator import ErrorCourse, LabelSet, SteadySeries, Vector
-from generator.outputs.tests.promtool_file import UnitTestCase, ValueCheck
+from generator.outputs.tests import decoys, numbers
+from generator.outputs.tests.error_course import ErrorCourse, build_course
+from generator.outputs.tests.evaluator import LabelSet, SteadySeries, Vector
+from generator.outputs.tests.numbers import Number
+from generator.outputs.tests.promtool_file import UnitTestCase, ValueCheck, expect_values
 from generator.outputs.tests.series import (
     INFINITE_BUCKET,
     OTHER_VALUE,
@@ -23,7 +25,6 @@ from slos.schema.promql import format_label_set
 from slos.schema.query_analysis import Counting
 from slos.schema.units import Duration, format_decimal
 
-_MILLION = 1_000_000
 _EVENTS = Decimal(1000)
 # Number of steps in a period. It is small, and the values differ for any other period.
 _STEPS_IN_PERIOD = 48
@@ -108,16 +109,16 @@ def _check_period_sums(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueChe
         (names.name_errors, errors),
         (names.name_coverage, Decimal(1)),
     ):
-        yield ValueCheck(
+        yield expect_values(
             error_course.compute_time(error_course.last_step),
-            render_rounded(names.select_series(name(slo.period), slo)),
-            ((format_label_set(labels), _to_millionths(value)),),
+            names.select_series(name(slo.period), slo),
+            [(format_label_set(labels), Number(value))],
         )
 
 
 def _build_varied_course(step: Duration, steps: int) -> ErrorCourse:
     shares = [Decimal(7919 * (number + 3) % 1009) / 100_003 for number in range(steps)]
-    return evaluator.build_course(step, _EVENTS, ((share, 1) for share in shares))
+    return build_course(step, _EVENTS, ((share, 1) for share in shares))
 
 
 def _check_ratio(slo: SLO, error_course: ErrorCourse, window: Duration) -> ValueCheck:
@@ -171,20 +172,15 @@ def _check_alert_series(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueCh
     for metric, labelled_values in ((names.BURN_THRESHOLD, limits), (names.ALERT_INFO, infos)):
         slo_labels = names.build_display_labels(slo)
         expected_samples = [
-            (format_label_set({**slo_labels, **labels}), _to_millionths(value))
+            (format_label_set({**slo_labels, **labels}), Number(value))
             for labels, value in labelled_values
         ]
         if expected_samples:
-            expr = f"round({_MILLION} * {names.select_series(metric, slo)})"
-            yield ValueCheck(
+            yield expect_values(
                 error_course.compute_time(error_course.last_step),
-                expr,
-                tuple(sorted(expected_samples)),
+                names.select_series(metric, slo),
+                sorted(expected_samples, key=lambda sample: sample[0]),
             )
-
-
-def _to_millionths(value: Decimal) -> Decimal:
-    return (value * _MILLION).quantize(Decimal(1))
 
 
 def _check_value(
@@ -198,11 +194,10 @@ def _check_value(
 ) -> ValueCheck:
     group_labels = build_group_labels(slo) if grouped else {}
     labels = {**group_labels, **names.build_display_labels(slo), **(extra_labels or {})}
-    expr = f"round({_MILLION} * {names.select_series(metric, slo)})"
-    return ValueCheck(
+    return expect_values(
         error_course.compute_time(error_course.last_step),
-        expr,
-        ((format_label_set(labels), _to_millionths(value)),),
+        names.select_series(metric, slo),
+        [(format_label_set(labels), Number(value))],
     )
 
 
@@ -228,12 +223,13 @@ def check_tiers(
     """Check that total and errors of a tier are those of the queries, times a factor."""
     for name, vector in zip((names.name_total, names.name_errors), counted, strict=True):
         expected_samples = (
-            (render_labels(names.build_identity_labels(slo), labels), to_millionths(value * factor))
-            for labels, value in sorted(vector.items(), key=str)
+            (
+                render_labels(names.build_identity_labels(slo), labels),
+                numbers.compute(number, "*", Number(factor)),
+            )
+            for labels, number in sorted(vector.items(), key=str)
         )
-        yield ValueCheck(
-            eval_time, render_rounded(names.select_series(name(tier), slo)), tuple(expected_samples)
-        )
+        yield expect_values(eval_time, names.select_series(name(tier), slo), expected_samples)
 
 
 def compute_step_factor(slo: SLO, tier: Duration) -> Decimal:
@@ -242,32 +238,27 @@ def compute_step_factor(slo: SLO, tier: Duration) -> Decimal:
     return tier.seconds if per_second else Decimal(tier.ms // slo.steps.fine.ms)
 
 
-def render_rounded(metric: str) -> str:
-    """Render an expression that gives values in millionths, as `to_millionths` does."""
-    return f"round({_MILLION} * {metric})"
-
-
-def to_millionths(value: Decimal) -> Decimal:
-    """Convert a value to millionths."""
-    return (value * _MILLION).quantize(Decimal(1))
-
-
 def render_labels(labels: Mapping[str, str], extra_labels: LabelSet) -> str:
     """Render labels as PromQL text."""
     return promql.format_label_set({**dict(extra_labels), **labels})
 
 
-def check_quantiles(slo: SLO, series: Iterable[SteadySeries], eval_time: Duration) -> ValueCheck:
-    """Check the quantiles.
+def check_quantiles(
+    slo: SLO, series: Iterable[SteadySeries], eval_time: Duration
+) -> Iterator[ValueCheck]:
+    """Check the quantiles of a histogram with one finite bound.
 
     Prometheus interpolates from 0 in the first bucket, and returns the bound beyond the last one.
     """
-    buckets = promql.parse_query(slo.signal.histogram.buckets if slo.signal.histogram else "")
+    buckets = promql.parse_query(slo.signal.histogram.selector if slo.signal.histogram else "")
     rates = {
         border: sum(each.rate for each in series if _is_bucket(each, buckets, bound=border))
         for border in {each.labels["le"] for each in series if "le" in each.labels}
     }
-    border = next(border for border in rates if border != INFINITE_BUCKET)
+    finite = [border for border in rates if border != INFINITE_BUCKET]
+    if len(finite) != 1:
+        return
+    (border,) = finite
     share_within = Decimal(rates[border]) / rates[INFINITE_BUCKET]
     labels = names.build_display_labels(slo)
     window = slo.windows[0]
@@ -275,9 +266,9 @@ def check_quantiles(slo: SLO, series: Iterable[SteadySeries], eval_time: Duratio
     for quantile in names.QUANTILES:
         value = Decimal(border) * min(Decimal(1), Decimal(quantile) / share_within)
         group_labels = frozenset({(names.QUANTILE, quantile), *_list_group_labels(slo)})
-        expected_samples.append((render_labels(labels, group_labels), to_millionths(value)))
+        expected_samples.append((render_labels(labels, group_labels), Number(value)))
     metric = names.select_series(names.name_latency_quantile(window), slo)
-    return ValueCheck(eval_time, render_rounded(metric), tuple(expected_samples))
+    yield expect_values(eval_time, metric, expected_samples)
 
 
 def _is_bucket(series: SteadySeries, buckets: ast.Expr, *, bound: str) -> bool:

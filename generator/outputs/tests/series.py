@@ -1,8 +1,9 @@
 """Input series of unit tests, made from matchers and examples."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from decimal import Context, Decimal
 from itertools import product
 
 import promql_parser as ast
@@ -10,16 +11,14 @@ import promql_parser as ast
 from generator import names
 from generator.model import SLO
 from generator.outputs.tests import decoys
-from generator.outputs.tests.evaluator import (
-    ErrorCourse,
-    Evaluator,
-    SteadySeries,
-    UnsupportedQueryError,
-)
+from generator.outputs.tests.error_course import ErrorCourse
+from generator.outputs.tests.evaluator import Evaluator, SteadySeries
+from generator.outputs.tests.numbers import Number, UnsupportedQueryError
 from generator.outputs.tests.promtool_file import InputSeries
 from generator.rules.standalone import INTERVAL
 from slos.schema import promql
 from slos.schema.additive_terms import has_additive_terms
+from slos.schema.compatibility import list_label_matchers, read_metric_name
 from slos.schema.examples import ExampleSeries
 from slos.schema.units import Duration
 
@@ -38,17 +37,20 @@ _THRESHOLD_FACTORS = {"good or bad, a little less": "0.99", "good or bad, a litt
 _GROUP_VALUE = "example"
 _FOREIGN_ID = "another"
 _FOREIGN_COUNT = Decimal(1_000_000)
+# Digits of a factor, and how near a scaled query comes to its target.
+_SHORT, _NEAR = Context(prec=9), Decimal("1e-6")
+_BOUND = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?")
 _TIERS = (names.name_total, names.name_errors)
 
 
-def list_counters(slo: SLO) -> Iterator[str]:
+def _list_counters(slo: SLO) -> Iterator[str]:
     """List the metrics of which a query takes a rate or an increase."""
     for template in (slo.signal.total, slo.signal.errors):
         for node in promql.walk_nodes(promql.parse_template(template)):
             if isinstance(node, ast.Call) and node.func.name in ("rate", "increase"):
                 for inner in promql.walk_nodes(node):
                     if isinstance(inner, ast.VectorSelector):
-                        yield inner.name or ""
+                        yield read_metric_name(inner)
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ class _MetricValues:
 
 def build_series(slo: SLO) -> Iterator[SteadySeries]:
     """Build all series; none if there would be too many."""
-    metrics = _collect_metrics(slo)
+    metrics, counters = _collect_metrics(slo), set(_list_counters(slo))
     for metric_number, (metric, metric_values) in enumerate(metrics.items()):
         labels = [name for name in metric_values.values if name != "le"]
         if len(list(product(*metric_values.values.values()))) > _TOO_MANY:
@@ -78,7 +80,10 @@ def build_series(slo: SLO) -> Iterator[SteadySeries]:
                 le = {"le": border} if border else {}
                 share = _WITHIN_OTHERS if OTHER_VALUE in label_values.values() else _WITHIN
                 yield SteadySeries(
-                    metric, {**label_values, **le}, rate * share if is_within else rate
+                    metric,
+                    {**label_values, **le},
+                    rate * share if is_within else rate,
+                    is_counter=metric in counters,
                 )
 
 
@@ -91,9 +96,9 @@ def _collect_metrics(slo: SLO) -> dict[str, _MetricValues]:
     metrics: dict[str, _MetricValues] = {}
     for template in (slo.signal.total, slo.signal.errors):
         for node in promql.walk_nodes(promql.parse_template(template)):
-            if isinstance(node, ast.VectorSelector) and node.name:
-                metric = metrics.setdefault(node.name, _MetricValues())
-                for matcher in node.matchers.matchers:
+            if isinstance(node, ast.VectorSelector) and (name := read_metric_name(node)):
+                metric = metrics.setdefault(name, _MetricValues())
+                for matcher in list_label_matchers(node):
                     _add_values(metric.values.setdefault(matcher.name, []), matcher)
     for metric in metrics.values():
         for name, values in metric.values.items():
@@ -106,7 +111,9 @@ def _collect_metrics(slo: SLO) -> dict[str, _MetricValues]:
 def _add_values(values: list[str], matcher: ast.Matcher) -> None:
     alternatives = [matcher.value] if "qual" in str(matcher.op) else matcher.value.split("|")
     if matcher.name == "le":
-        alternatives = alternatives[:1]  # the same bound in several notations
+        # The same bound in several notations; what is no number is no bound.
+        is_bound = _BOUND.fullmatch(decoys.find_matching_text(alternatives[0]))
+        alternatives = alternatives[:1] if is_bound else []
     for value in map(decoys.find_matching_text, alternatives):
         if value not in values:
             values.append(value)
@@ -118,6 +125,7 @@ def scale_around_threshold(
     """Scale the series to both sides of a threshold, if a comparison decides whether time is good.
 
     All series are scaled, or those of the first metric only if a ratio would not change otherwise.
+    Exactly at the threshold, rounding must not decide.
     """
     tree = promql.parse_template(slo.signal.errors)
     if not (
@@ -131,30 +139,41 @@ def scale_around_threshold(
     limit = Decimal(str(tree.rhs.val))
     for name, share in _THRESHOLD_FACTORS.items():
         target = limit * Decimal(share)
-        scaled = _scale_to_target(slo, tree.lhs, series, target)
-        if scaled and (target != limit or not list(list_counters(slo))):
+        scaled = _scale_to_target(slo, tree.lhs, series, target, is_exact=target == limit)
+        if scaled:
             yield name, scaled
 
 
 def _scale_to_target(
-    slo: SLO, measured: ast.Expr, series: Sequence[SteadySeries], target: Decimal
+    slo: SLO, measured: ast.Expr, series: Sequence[SteadySeries], target: Decimal, *, is_exact: bool
 ) -> list[SteadySeries] | None:
-    for metrics in ({each.metric for each in series}, {series[0].metric}):
-        now = _evaluate_single(slo, measured, series)
-        if not now or not target:
-            return None
-        scaled = [
-            replace(each, rate=each.rate * target / now) if each.metric in metrics else each
-            for each in series
-        ]
-        if _evaluate_single(slo, measured, scaled) == target:
-            return scaled
+    ones = [replace(each, rate=Decimal(1)) for each in series]
+    for unscaled in (series, ones) if series and target else ():
+        now = _evaluate_single(slo, measured, unscaled)
+        factor = _SHORT.divide(target, now.value) if now and now.value else Decimal(0)
+        for metrics in ({each.metric for each in series}, {series[0].metric}):
+            scaled = [
+                replace(each, rate=each.rate * factor) if each.metric in metrics else each
+                for each in unscaled
+            ]
+            found = _evaluate_single(slo, measured, scaled)
+            if found and _is_at(found, target, is_exact=is_exact) and _are_possible(scaled):
+                return scaled
     return None
 
 
-def _evaluate_single(
-    slo: SLO, measured: ast.Expr, series: Sequence[SteadySeries]
-) -> Decimal | None:
+def _is_at(number: Number, target: Decimal, *, is_exact: bool) -> bool:
+    if is_exact:
+        return number == Number.from_text(str(target))
+    return abs(number.value - target) + number.error < _NEAR * abs(target)
+
+
+def _are_possible(series: Sequence[SteadySeries]) -> bool:
+    """Check that no counter falls, and that samples are not rounded to zero."""
+    return all(each.rate > 0 if each.is_counter else each.rate for each in series)
+
+
+def _evaluate_single(slo: SLO, measured: ast.Expr, series: Sequence[SteadySeries]) -> Number | None:
     try:
         vector = Evaluator(series, slo.steps.fine, slo.steps.scrape).evaluate(measured)
     except (UnsupportedQueryError, ArithmeticError):
@@ -209,23 +228,16 @@ def _is_selected(series: SteadySeries, selectors: Sequence[ast.VectorSelector]) 
     )
 
 
-def build_tier_series(
-    slo: SLO, course: ErrorCourse, interval: Duration | None = None
-) -> tuple[InputSeries, ...]:
-    """Build the series of both tiers, for a single group if the SLO has groups.
-
-    Args:
-        slo: the SLO.
-        course: the errors of each step.
-        interval: the interval of the samples, over which the events of a step are spread evenly;
-            without one, a step is one sample.
-    """
+def build_tier_series(slo: SLO, course: ErrorCourse) -> tuple[InputSeries, ...]:
+    """Build the series of both tiers, for a single group if the SLO has groups."""
     labels = {**names.build_identity_labels(slo), **build_group_labels(slo)}
-    samples = course.step.ms // interval.ms if interval else 1
     # The first step ends at time 0, so it has one sample.
-    shares = [course.shares[0], *(each for each in course.shares[1:] for _ in range(samples))]
-    errors = [share * course.events / samples for share in shares]
-    totals = [course.events / samples] * len(errors)
+    shares = [
+        course.shares[0],
+        *(each for each in course.shares[1:] for _ in range(course.samples)),
+    ]
+    errors = [share * course.events / course.samples for share in shares]
+    totals = [course.events / course.samples] * len(errors)
     tier_series = tuple(
         InputSeries(names.format_series(name(step), labels), values)
         for step in (slo.steps.fine, slo.steps.coarse)

@@ -6,15 +6,15 @@ from decimal import Decimal
 
 from generator import names
 from generator.model import SLO, AlertMeta, BurnAlert, MissingGroups, ThresholdAlert
-from generator.outputs.tests import evaluator, recorded, series, trial
+from generator.outputs.tests import recorded, series, trial
 from generator.outputs.tests.alert_timing import compute_timeline, list_conditions
+from generator.outputs.tests.error_course import ErrorCourse, build_course
 from generator.outputs.tests.evaluator import (
-    ErrorCourse,
     Evaluator,
     SteadySeries,
-    UnsupportedQueryError,
     Vector,
 )
+from generator.outputs.tests.numbers import Number, UnsupportedQueryError
 from generator.outputs.tests.promtool_file import (
     AlertCheck,
     InputSeries,
@@ -26,7 +26,6 @@ from generator.outputs.tests.recorded import CountedEvents
 from generator.outputs.tests.series import (
     OTHER_VALUE,
     build_series,
-    list_counters,
     list_incomplete_series,
     scale_around_threshold,
 )
@@ -78,7 +77,7 @@ def _build_burst_case(
         seen = max(1, -(-(window.ms - 2 * scrape.ms) // fine.ms) - 1)
         metric = names.select_series(names.name_latency_quantile(window), slo)
         delay = slo.steps.delay
-        checks.append(recorded.check_quantiles(slo, series, step + fine * seen + delay))
+        checks += recorded.check_quantiles(slo, series, step + fine * seen + delay)
         checks.append(ValueCheck(step + window + fine + delay, metric, ()))
     input_series = tuple(_follow_course(each, course) for each in series)
     return UnitTestCase("a burst is counted once", scrape, fine, input_series, tuple(checks))
@@ -188,7 +187,7 @@ def build_counting_cases(slo: SLO) -> Iterator[UnitTestCase]:
         yield from build_history_cases(slo, series, counted)
     checks = list(_build_tier_checks(slo, counted))
     if slo.signal.histogram:
-        checks.append(recorded.check_quantiles(slo, series, _find_check_time(slo)))
+        checks += recorded.check_quantiles(slo, series, _find_check_time(slo))
     yield _build_counting_case(slo, "what is counted", series, checks)
     for name, remaining in list_incomplete_series(slo, series):
         remaining_counted = _evaluate_signal(slo, remaining)
@@ -248,11 +247,7 @@ def _build_counting_case(
 ) -> UnitTestCase:
     scrape = slo.steps.scrape
     length = -(-(_find_check_time(slo).ms + slo.steps.coarse.ms) // scrape.ms)
-    counters = set(list_counters(slo))
-    input_series = (
-        _build_input_series(each, scrape, length, is_counter=each.metric in counters)
-        for each in series
-    )
+    input_series = (_build_input_series(each, scrape, length) for each in series)
     return UnitTestCase(
         name, scrape, slo.steps.fine, (*input_series, *_build_foreign_series(slo)), tuple(checks)
     )
@@ -266,15 +261,15 @@ def _build_foreign_series(slo: SLO) -> tuple[InputSeries, ...]:
 
 def _fill_missing_errors(slo: SLO, errors: Vector, total: Vector) -> Vector:
     """Add zero errors for each total without errors, if the SLI allows missing error series."""
-    zero = dict.fromkeys(total, Decimal(0)) if slo.signal.errors_may_be_absent else {}
+    zero = dict.fromkeys(total, Number(Decimal(0))) if slo.signal.errors_may_be_absent else {}
     return {**zero, **errors}
 
 
 def _build_input_series(
-    series: SteadySeries, scrape: Duration, length: int, *, is_counter: bool
+    series: SteadySeries, scrape: Duration, length: int
 ) -> InputSeries | RisingSeries:
     name = names.format_series(series.metric, series.labels)
-    if is_counter:
+    if series.is_counter:
         return RisingSeries(name, series.rate * scrape.seconds, length)
     return InputSeries(name, [series.rate] * (length + 1))
 
@@ -327,7 +322,7 @@ def _reads_slow_windows(slo: SLO, slo_alerts: Sequence[BurnAlert | ThresholdAler
 
 
 def _build_no_traffic_cases(slo: SLO, step: Duration) -> Iterator[UnitTestCase]:
-    error_course = evaluator.build_course(step, Decimal(0), [(Decimal(0), 16)])
+    error_course = build_course(step, Decimal(0), [(Decimal(0), 16)])
     checks = tuple(
         _expect_silence(meta, error_course, error_course.last_step) for meta in slo.alert_metas
     )
@@ -346,7 +341,7 @@ def _build_no_data_cases(slo: SLO) -> Iterator[UnitTestCase]:
     if not meta:
         return
     step = slo.steps.fine
-    error_course = evaluator.build_course(
+    error_course = build_course(
         step, Decimal(0), [(Decimal(0), 2 + 2 * (meta.for_ or step).ms // step.ms)]
     )
     first = compute_timeline(meta, error_course, lambda _: True).index(True)
@@ -369,7 +364,7 @@ def _build_missing_group_case(slo: SLO, meta: AlertMeta, groups: MissingGroups) 
     """Build a case in which one group is counted for two steps, and another one throughout."""
     step, counted_steps = slo.steps.fine, 2
     length = counted_steps + 2 + (meta.for_ or step).ms // step.ms
-    error_course = evaluator.build_course(step, Decimal(0), [(Decimal(0), length)])
+    error_course = build_course(step, Decimal(0), [(Decimal(0), length)])
     first = compute_timeline(meta, error_course, lambda at: at >= counted_steps).index(True)
     group = series.build_group_labels(slo)
     identity = names.build_identity_labels(slo)

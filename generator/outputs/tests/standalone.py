@@ -8,12 +8,14 @@ import promql_parser as ast
 from generator import names
 from generator.model import AlertMeta
 from generator.outputs.tests import decoys, guards
+from generator.outputs.tests.numbers import Number
 from generator.outputs.tests.promtool_file import (
     AlertCheck,
     InputSeries,
     RisingSeries,
     UnitTestCase,
     ValueCheck,
+    expect_values,
 )
 from generator.outputs.tests.series import CoursePart, find_end, round_up_length, sample_series
 from generator.outputs.tests.trial import expect_firing, expect_firing_state
@@ -25,8 +27,6 @@ from slos.schema.examples import AlertCase, ExampleSeries, RecordingCase
 from slos.schema.spec import Spec
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
 from slos.schema.units import Duration
-
-_MILLION = 1_000_000
 
 _SCRAPE_INTERVAL = Duration.from_parts(seconds=30)
 _LONG_REACH = Duration.from_parts(hours=3)
@@ -76,8 +76,7 @@ def check_recording(
     labels = promql.format_label_set({**recording.example_labels, **recording.labels})
     if value is None:
         return ValueCheck(eval_time, name, ())
-    millionths = (value * _MILLION).quantize(Decimal(1))
-    return ValueCheck(eval_time, f"round({_MILLION} * {name})", ((labels, millionths),))
+    return expect_values(eval_time, name, [(labels, Number(value))])
 
 
 def _build_example_case(

@@ -6,15 +6,15 @@ from decimal import Decimal
 
 from generator import names
 from generator.model import SLO, AlertMeta, AlertSeverity, BurnAlert, ThresholdAlert
-from generator.outputs.tests import alert_timing, evaluator, promtool_file
+from generator.outputs.tests import alert_timing, promtool_file
 from generator.outputs.tests.alert_timing import (
     Condition,
     Incident,
-    compute_timeline,
+    compute_sure_timeline,
     find_alert_value,
     list_conditions,
 )
-from generator.outputs.tests.evaluator import ErrorCourse
+from generator.outputs.tests.error_course import ErrorCourse, build_course
 from generator.outputs.tests.promtool_file import (
     AlertCheck,
     ExpectedAlert,
@@ -22,7 +22,7 @@ from generator.outputs.tests.promtool_file import (
     ValueCheck,
 )
 from generator.outputs.tests.series import build_group_labels, build_tier_series
-from generator.rules import alert_rules
+from generator.rules import alert_rules, tiers
 from slos.schema.promql import format_label_set
 from slos.schema.units import Duration
 
@@ -87,15 +87,10 @@ def _build_young_history_cases(slo: SLO, alert: SLOAlert, step: Duration) -> Ite
     bad = min(conditions[0].limit * _YOUNG_STEPS * 3 / 2, Decimal(_YOUNG_STEPS))
     whole, share = int(bad), bad % 1
     parts = [(Decimal(0), _YOUNG_STEPS - whole - 1), (share, 1), (Decimal(1), whole)]
-    course = evaluator.build_course(step, _EVENTS, parts)
+    course = build_course(step, _EVENTS, parts)
     would_fire = conditions[0].holds(course, course.last_step)
     shares = (
-        min(
-            course.compute_ratio(window, course.last_step)
-            * min(_YOUNG_STEPS, course.count_steps(window))
-            / course.count_steps(window)
-            for window in (each.short, each.long)
-        )
+        min(_compute_young_ratio(slo, course, window) for window in (each.short, each.long))
         / each.limit
         for each in conditions
     )
@@ -104,6 +99,15 @@ def _build_young_history_cases(slo: SLO, alert: SLOAlert, step: Duration) -> Ite
         check = AlertCheck(course.compute_time(course.last_step), alert.meta.name)
         series = build_tier_series(slo, course)
         yield UnitTestCase(f"{alert.meta.name}: a young history", step, step, series, (check,))
+
+
+def _compute_young_ratio(slo: SLO, course: ErrorCourse, window: Duration) -> Decimal:
+    """Compute the ratio of a window of which a part has been recorded; good events fill it up."""
+    ratio = course.compute_ratio(window, course.last_step)
+    if not tiers.is_fine(slo, window):
+        return ratio
+    steps = course.count_steps(window)
+    return ratio * min(course.last_step + 1, steps) / steps
 
 
 def _build_blip_cases(slo: SLO, alert: SLOAlert, step: Duration) -> Iterator[UnitTestCase]:
@@ -139,7 +143,7 @@ class _CaseBuilder:
             (self.incident.before, self._count_past_steps()),
             (self.incident.share, self._count_settling_steps()),
         ]
-        ahead = evaluator.build_course(self.step, events, parts)
+        ahead = self._build_course(events, parts)
         unguarded = replace(self.condition, guard=None)
         steps_met = (
             n for n in range(self._count_past_steps(), ahead.last_step) if unguarded.holds(ahead, n)
@@ -148,7 +152,7 @@ class _CaseBuilder:
             next(steps_met, ahead.last_step) + self._count_pending_steps(), ahead.last_step
         )
         error_course = replace(ahead, shares=ahead.shares[: last_step + 1])
-        if not any(self._compute_timeline(error_course)):
+        if not self._may_fire(error_course):
             self.checks = []
             self._expect_silence(error_course, error_course.last_step)
             name = f"{self.alert.meta.name}: too few events in {self.condition.long}"
@@ -161,9 +165,9 @@ class _CaseBuilder:
             (self.incident.before, self._count_steps(self.condition.long)),
             (self.incident.share, short - 1),
         ]
-        error_course = evaluator.build_course(self.step, self._choose_events(), parts)
+        error_course = self._build_course(self._choose_events(), parts)
         after = error_course.extend(self.incident.before, short)
-        if any(self._compute_timeline(after)):
+        if self._may_fire(after):
             return None
         self._expect_silence(error_course, error_course.last_step)
         self._expect_silence(after, after.last_step)
@@ -180,13 +184,17 @@ class _CaseBuilder:
         )
 
     def _finish_case(self, name: str, error_course: ErrorCourse) -> UnitTestCase:
-        fine = self.slo.steps.fine
-        series = build_tier_series(self.slo, error_course, fine)
-        return UnitTestCase(name, fine, self.step, series, tuple(self.checks))
+        series = build_tier_series(self.slo, error_course)
+        return UnitTestCase(name, self.slo.steps.fine, self.step, series, tuple(self.checks))
+
+    def _build_course(self, events: Decimal, parts: Iterable[tuple[Decimal, int]]) -> ErrorCourse:
+        return build_course(
+            self.step, events, parts, samples=self.step.ms // self.slo.steps.fine.ms
+        )
 
     def _start_quiet(self) -> ErrorCourse:
-        error_course = evaluator.build_course(
-            self.step, self._choose_events(), [(self.incident.before, self._count_past_steps())]
+        error_course = self._build_course(
+            self._choose_events(), [(self.incident.before, self._count_past_steps())]
         )
         self._expect_silence(error_course, error_course.last_step)
         return error_course
@@ -206,54 +214,49 @@ class _CaseBuilder:
         first = next((n for n in range(error_course.last_step, ahead.last_step) if firing[n]), None)
         if first is None:  # a threshold so close to 100 % that only rounding exceeds it
             return error_course
-        silent_step = self._find_clear_step(ahead, range(first - 1, error_course.last_step, -1))
-        shown_step = self._find_showable_step(ahead, range(first, ahead.last_step))
+        silent_step = next(
+            (n for n in range(first - 1, error_course.last_step, -1) if firing[n] is False), None
+        )
+        firing_steps = [n for n in range(first, ahead.last_step) if firing[n]]
+        shown_step = self._find_showable_step(ahead, firing_steps)
         if silent_step is not None:
             self._expect_silence(ahead, silent_step)
         if shown_step is None:
             return error_course
         self._expect_firing(ahead, shown_step)
-        telling_step = self._find_telling_step(ahead, shown_step)
+        telling_step = self._find_telling_step(ahead, shown_step, firing_steps)
         if telling_step is not None:
             self._expect_firing(ahead, telling_step)
         return error_course.extend(
             self.incident.share, (telling_step or shown_step) - error_course.last_step
         )
 
-    def _find_telling_step(self, error_course: ErrorCourse, shown_step: int) -> int | None:
+    def _find_telling_step(
+        self, error_course: ErrorCourse, shown_step: int, firing_steps: Iterable[int]
+    ) -> int | None:
         """Find a later step that reveals the rounding of the value, if the first one does not."""
-        conditions = self.conditions
-        if self._reveals_rounding(find_alert_value(conditions, error_course, shown_step)):
-            return None
-        later = (
-            n for n in range(shown_step + 1, error_course.last_step) if self._holds(error_course, n)
+        telling_steps = (
+            n
+            for n in firing_steps
+            if n >= shown_step
+            and any(each.holds(error_course, n) for each in self.conditions)
+            and self._reveals_rounding(find_alert_value(self.conditions, error_course, n))
         )
-        return self._find_showable_step(
-            error_course,
-            (
-                n
-                for n in later
-                if self._reveals_rounding(find_alert_value(conditions, error_course, n))
-            ),
-        )
+        found = self._find_showable_step(error_course, telling_steps)
+        return None if found == shown_step else found
 
     def _append_recovery(self, error_course: ErrorCourse) -> ErrorCourse:
         ahead = error_course.extend(self.incident.before, self._count_settling_steps())
         firing = self._compute_timeline(ahead)
-        first_silent = next(
-            (n for n in range(error_course.last_step, ahead.last_step) if not firing[n]), None
+        silent_step = next(
+            (n for n in range(error_course.last_step, ahead.last_step) if firing[n] is False), None
         )
-        silent_step = (
-            self._find_clear_step(ahead, range(first_silent, ahead.last_step))
-            if first_silent is not None
-            else None
-        )
-        if first_silent is None or silent_step is None:
+        if silent_step is None:
             return error_course
         # As long as this condition holds; another one may hold longer.
         held_steps = [
             n
-            for n in range(first_silent - 1, error_course.last_step, -1)
+            for n in range(silent_step - 1, error_course.last_step, -1)
             if firing[n] and self.condition.holds(ahead, n)
         ]
         held_step = self._find_showable_step(ahead, held_steps)
@@ -282,30 +285,19 @@ class _CaseBuilder:
             + 10
         )
 
-    def _compute_timeline(self, error_course: ErrorCourse) -> list[bool]:
-        return compute_timeline(
-            self.alert.meta, error_course, lambda step: self._holds(error_course, step)
-        )
+    def _compute_timeline(self, error_course: ErrorCourse) -> list[bool | None]:
+        return compute_sure_timeline(self.alert.meta, error_course, self.conditions)
 
-    def _holds(self, error_course: ErrorCourse, step: int) -> bool:
-        return any(condition.holds(error_course, step) for condition in self.conditions)
-
-    def _find_clear_step(self, error_course: ErrorCourse, steps: range) -> int | None:
-        """Find the first of some steps at which rounding decides nothing."""
-        conditions = self.conditions
-        clear_steps = (
-            n for n in steps if not any(each.is_near(error_course, n) for each in conditions)
-        )
-        return next(clear_steps, None)
+    def _may_fire(self, error_course: ErrorCourse) -> bool:
+        return any(each is not False for each in self._compute_timeline(error_course))
 
     def _find_showable_step(self, error_course: ErrorCourse, steps: Iterable[int]) -> int | None:
-        """Find the first clear step at which the alert fires and its value rounds one way only."""
+        """Find the first of some steps at which a condition holds and its value rounds one way."""
         for step in steps:
-            if self._find_clear_step(
-                error_course, range(step, step + 1)
-            ) is None or not self._holds(error_course, step):
-                continue
-            if self._rounds_one_way(find_alert_value(self.conditions, error_course, step)):
+            is_held = any(each.holds(error_course, step) for each in self.conditions)
+            if is_held and self._rounds_one_way(
+                find_alert_value(self.conditions, error_course, step)
+            ):
                 return step
         return None
 

@@ -1,5 +1,7 @@
 """Profile `sloth`: the rules of Sloth v0.16, character by character."""
 
+from dataclasses import replace
+
 from generator.model import RuleObjectMeta, SpecPlan
 from generator.profiles import ProfileResult
 from generator.profiles.sloth.chain import SloPluginChain
@@ -20,7 +22,7 @@ _SLOTH_OBJECT_LABELS = {
 
 def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:
     """Plan the SLI, metadata and alert group of each SLO, after its plugins have run."""
-    slos, rules = [], []
+    slos, groups = [], []
     problems = [
         _build_unsupported_key_warning(located, key) for key in list_standalone_keys(located.spec)
     ]
@@ -33,10 +35,9 @@ def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:
             )
             problems += found
             slos.append(slo)
-            rules.append(slo_rules)
-    groups = tuple(group for made in rules for group in made.groups)
+            groups += [replace(group, slo=slo.id) for group in slo_rules.groups]
     return ProfileResult(
-        tuple(slos), SpecPlan(groups, _build_object_meta(located)), tuple(problems)
+        tuple(slos), SpecPlan(tuple(groups), _build_object_meta(located)), tuple(problems)
     )
 
 

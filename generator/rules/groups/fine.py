@@ -6,6 +6,7 @@ from generator import names
 from generator.model import SLO, Rule, RuleGroup
 from generator.rules import alert_rules, tiers
 from generator.rules.groups import Role
+from slos.schema.promql import format_label_names
 from slos.schema.units import format_decimal
 
 ROLE = Role.FINE
@@ -37,10 +38,10 @@ def _build_quantile_rules(slo: SLO) -> Iterator[Rule]:
     histogram, window = slo.signal.histogram, slo.windows[0]
     if not histogram:
         return
-    labels = ", ".join(["le", *histogram.group_by])
+    labels = format_label_names([*([] if histogram.is_native else ["le"]), *histogram.group_by])
     range_ = max(window, tiers.compute_range(slo.steps.fine, slo.steps.scrape))
     offset = f" offset {slo.steps.delay}" if slo.steps.delay.ms else ""
-    rates = f"sum by ({labels}) (rate({histogram.buckets}[{range_}]{offset}))"
+    rates = f"sum by ({labels}) (rate({histogram.selector}[{range_}]{offset}))"
     record = names.name_latency_quantile(window)
     for quantile in names.QUANTILES:
         # The comparison drops NaN, which a histogram without observations gives.

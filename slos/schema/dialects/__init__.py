@@ -5,11 +5,13 @@ empty is for documents without them. A dialect validates the document against a 
 and maps that to a `Spec`.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from slos.schema.plugin_loader import load_modules
-from slos.schema.problem import Problem
+from slos.schema.problem import Problem, ProblemSeverity, respell_keys
 from slos.schema.spec import LocatedSpec
 from slos.schema.yaml.document import Document
 
@@ -21,9 +23,13 @@ class Dialect(Protocol):
 
     API_VERSION: str
     KIND: str
+    OTHER_KINDS: tuple[str, ...]
+    """Kinds of the same `apiVersion` that have no SLOs; such documents are passed over."""
+    KEY_SPELLINGS: Mapping[str, str]
+    """Keys of the dialect for those of our spec that have other names there."""
 
     def read_document(
-        self, document: Document, /, *, lenient: bool
+        self, document: Document, /, *, lenient: bool | None
     ) -> tuple[LocatedSpec | None, list[Problem]]:
         """Read the spec of a document; without one, the problems say why."""
         ...
@@ -37,18 +43,44 @@ def load_dialects() -> dict[DialectKey, Dialect]:
 
 
 def read_spec(
-    document: Document, *, lenient: bool = False
+    document: Document, *, lenient: bool | None = None
 ) -> tuple[LocatedSpec | None, list[Problem]]:
-    """Read the spec of a document in any dialect; an unknown dialect is a problem."""
+    """Read the spec of a document in any dialect; an unknown dialect is a problem.
+
+    Top-level keys that begin with `x-` are left out. They hold anchors, which YAML has to find
+    somewhere.
+    """
     key = _read_dialect_key(document.value)
     dialect = load_dialects().get(key)
     if dialect:
-        return dialect.read_document(document, lenient=lenient)
+        document = replace(document, value=_remove_extension_keys(document.value))
+        located, problems = dialect.read_document(document, lenient=lenient)
+        if located:
+            origin = replace(located.origin, key_spellings=dialect.KEY_SPELLINGS)
+            located = replace(located, origin=origin)
+        return located, [respell_keys(problem, dialect.KEY_SPELLINGS) for problem in problems]
+    if _is_other_kind(*key):
+        message = f"{key[1]} is a kind without SLOs; the document is passed over"
+        position = document.find_position(("kind",))
+        return None, [Problem(position, message, severity=ProblemSeverity.NOTE)]
     written = " ".join(part for part in key if part)
     known_dialects = ", ".join(" ".join(each) for each in sorted(load_dialects()) if any(each))
     position = document.find_position(("apiVersion",) if key[0] else ("kind",))
     hint = f"known formats: {known_dialects}, and documents with 'version: prometheus/v1'"
     return None, [Problem(position, f"unknown format {written}", hint)]
+
+
+def _is_other_kind(api_version: str, kind: str) -> bool:
+    return any(
+        api_version == dialect.API_VERSION and kind in dialect.OTHER_KINDS
+        for dialect in load_dialects().values()
+    )
+
+
+def _remove_extension_keys(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    if not isinstance(value, dict):
+        return value
+    return {key: item for key, item in value.items() if not str(key).startswith("x-")}
 
 
 def _read_dialect_key(value: object) -> DialectKey:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
+from slos.schema import openslo
 from slos.schema.fields import WindowedQuery
 from slos.schema.openslo import (
     NO_ALERTS,
@@ -25,6 +26,8 @@ from slos.schema.yaml.validation import validate_document
 
 API_VERSION = "openslo/v1"
 KIND = "SLO"
+OTHER_KINDS = openslo.OTHER_KINDS
+KEY_SPELLINGS = openslo.KEY_SPELLINGS
 
 _FIXED_LENGTH = re.compile(r"[0-9]+[mhdw]")
 
@@ -142,7 +145,7 @@ class _TimeWindow(OpenSloModel):
 
 
 class _Objective(OpenSloModel):
-    target: Decimal | None = None
+    target: openslo.Target | None = None
     target_percent: Annotated[Decimal | None, Field(alias="targetPercent")] = None
     display_name: Annotated[Any, Field(alias="displayName")] = None
     op: Any = None
@@ -191,7 +194,9 @@ class _Document(OpenSloEnvelope):
     spec: _Spec
 
 
-def read_document(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
+def read_document(
+    document: Document, *, lenient: bool | None
+) -> tuple[LocatedSpec | None, list[Problem]]:
     """Read one SLO for each objective; its name ends in the index of the objective."""
     openslo_document, problems = validate_document(document, _Document, lenient=lenient)
     if not openslo_document:

@@ -1,10 +1,10 @@
 """Dialect OpenSLO `openslo/v1alpha`, as Sloth reads it: one SLO for each objective, no alerts."""
 
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from slos.schema import openslo
 from slos.schema.fields import WindowedQuery
 from slos.schema.openslo import (
     NO_ALERTS,
@@ -20,6 +20,8 @@ from slos.schema.yaml.validation import validate_document
 
 API_VERSION = "openslo/v1alpha"
 KIND = "SLO"
+OTHER_KINDS = openslo.OTHER_KINDS
+KEY_SPELLINGS = openslo.KEY_SPELLINGS
 
 
 def _lower_text(value: object) -> object:
@@ -40,7 +42,7 @@ class _RatioMetrics(OpenSloModel):
 
 
 class _AlphaObjective(OpenSloModel):
-    target: Decimal
+    target: openslo.Target
     ratio_metrics: Annotated[_RatioMetrics, Field(alias="ratioMetrics")]
     display_name: Annotated[Any, Field(alias="displayName")] = None
     op: Any = None
@@ -72,7 +74,9 @@ class _AlphaDocument(OpenSloEnvelope):
     spec: _AlphaSpec
 
 
-def read_document(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
+def read_document(
+    document: Document, *, lenient: bool | None
+) -> tuple[LocatedSpec | None, list[Problem]]:
     """Read one SLO for each objective; its name ends in the index of the objective."""
     openslo_document, problems = validate_document(document, _AlphaDocument, lenient=lenient)
     if not openslo_document:

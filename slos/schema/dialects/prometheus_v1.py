@@ -8,9 +8,13 @@ from slos.schema.yaml.validation import validate_document
 
 API_VERSION = ""
 KIND = ""
+OTHER_KINDS = ()
+KEY_SPELLINGS: dict[str, str] = {}
 
 
-def read_document(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
+def read_document(
+    document: Document, *, lenient: bool | None
+) -> tuple[LocatedSpec | None, list[Problem]]:
     """Read the document as a `Spec`; nothing has to be mapped."""
     document, setting_problems = fill_settings(document)
     spec, problems = validate_document(document, Spec, lenient=lenient)

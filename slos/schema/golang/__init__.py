@@ -69,3 +69,7 @@ class Re2Pattern:
     def matches(self, text: str) -> bool:
         """Return whether it matches; the text may hold undecodable bytes of file names."""
         return bool(self._compiled.search(text.encode(errors="surrogateescape")))
+
+    def matches_whole(self, text: str) -> bool:
+        """Return whether it matches a whole text, as in a matcher of PromQL."""
+        return bool(self._compiled.fullmatch(text.encode()))

@@ -4,9 +4,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from slos.schema.fields import LabelName, MetricName, Selector
+from slos.schema.fields import GroupingLabel, Selector, SourceName
+from slos.schema.promql import format_selector
 from slos.schema.query_analysis import Counting
-from slos.schema.sli_signal import SliSignal, SliType, Weight
+from slos.schema.sli_signal import SliSignal, SliType, Weight, format_sum
 
 
 class GaugeSli(SliType):
@@ -14,18 +15,18 @@ class GaugeSli(SliType):
 
     KEY: ClassVar = "gauge"
 
-    metric: MetricName
+    metric: SourceName
     """Gauge with the values 1 and 0, like `up`."""
     selector: Selector = ""
     """Label matchers, without braces."""
-    by: Annotated[list[LabelName], Field(default_factory=list)]
+    by: Annotated[list[GroupingLabel], Field(default_factory=list)]
     """Labels to group by; each combination of their values has its own error budget."""
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
-        series = f"{self.metric}{{{self.selector}}}" if self.selector else self.metric
+        series = format_selector(self.metric, self.selector)
         total = f"count_over_time({series}[{{{{.window}}}}])"
         good = f"sum_over_time({series}[{{{{.window}}}}])"
-        aggregation = f"sum by ({', '.join(self.by)})" if self.by else "sum"
+        aggregation = format_sum(self.by)
         return SliSignal(
             # Clamped for each series: one above 1 must not compensate for another at 0.
             errors=f"{aggregation} (clamp_min({total} - {good}, 0))",

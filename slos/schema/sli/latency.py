@@ -1,19 +1,26 @@
-"""SLI type `latency`: observations of a classic histogram above a threshold are errors."""
+"""SLI type `latency`: observations of a histogram above a threshold are errors."""
 
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
 
-from slos.schema.fields import LabelName, MetricName, Selector
-from slos.schema.sli_signal import SliSignal, SliType, build_threshold_signal
-from slos.schema.units import Duration
+from slos.schema.fields import GroupingLabel, Selector, SourceName
+from slos.schema.sli_signal import (
+    SliSignal,
+    SliType,
+    build_native_threshold_signal,
+    build_threshold_signal,
+)
+from slos.schema.units import Duration, find_time_unit
 
 
-def _parse_threshold(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
-    """Parse a threshold: `500ms` in seconds, or a number in the unit of the metric."""
+def _parse_threshold(value: Any) -> Duration | Decimal:  # noqa: ANN401 - whatever YAML holds
+    """Parse a threshold: a duration like `500ms`, or a number in the unit of the metric."""
+    if isinstance(value, Duration):
+        return value
     if isinstance(value, str):
-        return Duration.parse(value).seconds
+        return Duration.parse(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not value > 0:
         raise ValueError(f"{value!r} is not a threshold; write it like 500ms, 5s or 0.5")
     return Decimal(value)
@@ -24,20 +31,34 @@ class LatencySli(SliType):
 
     KEY: ClassVar = "latency"
 
-    metric: MetricName
-    """Name of a classic histogram, with or without `_bucket`."""
+    metric: SourceName
+    """Name of a histogram. That of a classic one may end in `_bucket`."""
     threshold: Annotated[
-        Decimal, BeforeValidator(_parse_threshold), WithJsonSchema({"type": ["string", "number"]})
+        Duration | Decimal,
+        BeforeValidator(_parse_threshold),
+        WithJsonSchema({"type": ["string", "number"]}),
     ]
-    """Latency above which an event is bad: `500ms`, or a number in the unit of the metric. The
-    histogram must have a bucket with this upper bound."""
+    """Latency above which an event is bad: `500ms`, or a number in the unit of the metric. That is
+    the unit that its name ends in, such as `_milliseconds` or `_ms`, and seconds otherwise. A
+    classic histogram must have a bucket with this upper bound."""
+    native: StrictBool = False
+    """The metric is a native histogram; its buckets around the threshold are interpolated."""
     selector: Selector = ""
     """Label matchers, without braces."""
-    by: Annotated[list[LabelName], Field(default_factory=list)]
+    by: Annotated[list[GroupingLabel], Field(default_factory=list)]
     """Labels to group by; each combination of their values has its own error budget."""
 
+    @property
+    def bound(self) -> Decimal:
+        """The threshold in the unit of the metric."""
+        if isinstance(self.threshold, Duration):
+            return self.threshold.seconds / (find_time_unit(self.metric) or 1)
+        return self.threshold
+
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
+        if self.native:
+            return build_native_threshold_signal(
+                self.metric, self.selector, threshold=self.bound, group_by=self.by
+            )
         metric = self.metric.removesuffix("_bucket").removesuffix("_count")
-        return build_threshold_signal(
-            metric, self.selector, threshold=self.threshold, group_by=self.by
-        )
+        return build_threshold_signal(metric, self.selector, threshold=self.bound, group_by=self.by)

@@ -1,69 +1,18 @@
-"""YAML documents with positions, within limits of depth and size."""
+"""YAML documents with positions."""
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from slos.schema.problem import Position, Problem
-from slos.schema.yaml.scalars import YamlConstructor, YamlLoader
-
-# Far above any real spec, far below the limits of stack and memory.
-_MAX_DEPTH = 500
-_MAX_VALUES = 100_000
+from slos.schema.yaml.composition import YamlLimitError, compose_documents
+from slos.schema.yaml.parts import Place, find_parts, remove_parts
+from slos.schema.yaml.scalars import YamlConstructor
 
 Location = tuple[str | int, ...]
-
-
-class YamlLimitError(Exception):
-    """A YAML file exceeds a limit; the message says which."""
-
-
-def check_depth(text: str, loader: type) -> None:
-    """Refuse nesting that would exhaust the stack; the event parser needs no stack itself.
-
-    Deep nesting needs many brackets or long, indented lines. Files without either are not parsed
-    a second time.
-
-    Raises:
-        YamlLimitError: the nesting is too deep.
-    """
-    brackets = text.count("[") + text.count("{")
-    if brackets <= _MAX_DEPTH and max(map(len, text.splitlines()), default=0) <= _MAX_DEPTH:
-        return
-    depth = 0
-    for event in yaml.parse(text, Loader=loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > _MAX_DEPTH:
-            raise YamlLimitError(f"the YAML is nested deeper than {_MAX_DEPTH} levels")
-
-
-def check_size(node: yaml.Node) -> None:
-    """Refuse aliases of aliases that expand to more values than memory holds.
-
-    Raises:
-        YamlLimitError: there are too many values.
-    """
-    sizes: dict[int, int] = {}
-
-    def count_values(current: yaml.Node) -> int:
-        if id(current) not in sizes:
-            sizes[id(current)] = 1  # an alias inside itself counts once
-            sizes[id(current)] += sum(count_values(child) for child in _list_children(current))
-        return sizes[id(current)]
-
-    if count_values(node) > _MAX_VALUES:
-        raise YamlLimitError(f"aliases expand to more than {_MAX_VALUES} values")
-
-
-def _list_children(node: yaml.Node) -> Iterable[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        return [child for pair in node.value for child in pair]
-    return node.value if isinstance(node, yaml.SequenceNode) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +23,16 @@ class Document:
         file: the file name that problems show.
         value: the plain value: dicts, lists, texts and numbers.
         node: the node tree of PyYAML, which has the positions.
+        context: what validators know of the run, by name.
     """
 
     file: str
     value: Any
     node: yaml.Node
+    context: Mapping[str, Any] = field(default_factory=dict)
+    _children: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def find_position(self, location: Location = ()) -> Position:
         """Find the position of a value by its path of keys and indexes.
@@ -87,17 +41,37 @@ class Document:
         """
         node, position_node = self.node, self.node
         for step in location:
-            child = _find_child(node, step)
+            child = self._find_child(node, step)
             if child is None:
                 break
             position_node, node = child
         return _build_position(self.file, position_node)
 
+    def _find_child(self, node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+        """Find a child: the node that has its position, and the node of its value."""
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            return node.value[step], node.value[step]
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        if id(node) not in self._children:
+            pairs = reversed(node.value)  # the first of two equal keys counts
+            self._children[id(node)] = {
+                key.value: (key, value) for key, value in pairs if isinstance(key, yaml.ScalarNode)
+            }
+        return self._children[id(node)].get(str(step))
 
-def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem]]:
-    """Read the documents of a YAML file; empty ones are left out.
+
+def read_documents(
+    data: bytes, file: str, *, left_out: AbstractSet[Place] = frozenset()
+) -> tuple[list[Document], list[Problem]]:
+    """Read the documents of a YAML or JSON file; empty ones are left out.
 
     The problems: not text, not YAML, an unknown tag, a duplicate key, too deep or too large.
+
+    Args:
+        data: the file's content.
+        file: the file name that problems show.
+        left_out: parts of specs that are not read.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -105,12 +79,8 @@ def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem
         hint = "save the file as UTF-8"
         return [], [Problem(Position(file), "not a text file", hint)]
     try:
-        check_depth(text, YamlLoader)
-        nodes = [node for node in yaml.compose_all(text, Loader=YamlLoader) if not _is_empty(node)]
-        if "*" in text:  # only aliases expand to more values than were written
-            for node in nodes:
-                check_size(node)
-        return _construct_documents(nodes, file)
+        nodes = list(compose_documents(text))
+        return _construct_documents(remove_parts(nodes, left_out) if left_out else nodes, file)
     except yaml.MarkedYAMLError as error:
         return [], [_build_syntax_problem(error, file)]
     except yaml.reader.ReaderError as error:
@@ -118,6 +88,20 @@ def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem
         return [], [Problem(Position(file), f"invalid YAML: {error.reason}", hint)]
     except YamlLimitError as error:
         return [], [Problem(Position(file), str(error), "use less nesting and fewer aliases")]
+
+
+def find_parts_with(
+    data: bytes, positions: Iterable[Position], left_out: AbstractSet[Place]
+) -> set[Place] | None:
+    """Find the parts of a spec file with these positions; None if it is the whole file."""
+    try:
+        nodes = list(compose_documents(data.decode("utf-8-sig")))
+    except (UnicodeDecodeError, yaml.YAMLError, YamlLimitError):
+        return None
+    nodes = remove_parts(nodes, left_out)
+    found = [find_parts(nodes, (each.line, each.column)) for each in positions]
+    parts = set().union(*found)
+    return parts if all(found) and remove_parts(nodes, parts) else None
 
 
 def _construct_documents(nodes: list[yaml.Node], file: str) -> tuple[list[Document], list[Problem]]:
@@ -128,10 +112,6 @@ def _construct_documents(nodes: list[yaml.Node], file: str) -> tuple[list[Docume
         if not repeated_keys:
             documents.append(Document(file, YamlConstructor().construct_document(node), node))
     return documents, problems
-
-
-def _is_empty(node: yaml.Node | None) -> bool:
-    return node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"))
 
 
 def _find_repeated_keys(node: yaml.Node, file: str) -> Iterable[Problem]:
@@ -156,17 +136,6 @@ def _find_repeated_keys(node: yaml.Node, file: str) -> Iterable[Problem]:
                             f"duplicate key {key.value!r}",
                             f"first on line {earlier.start_mark.line + 1}",
                         )
-
-
-def _find_child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """Find a child: the node that has its position, and the node of its value."""
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step], node.value[step]
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == str(step):
-                return key, value
-    return None
 
 
 def _build_position(file: str, node: yaml.Node) -> Position:

@@ -42,7 +42,7 @@ def explain_error(detail: Mapping[str, Any], model: type[BaseModel]) -> tuple[st
         detail: the entry.
         model: the model that was validated.
     """
-    location, kind = _format_location(detail["loc"]), detail["type"]
+    location, kind = format_location(detail["loc"]), detail["type"]
     if kind == "extra_forbidden":
         known_keys = sorted(_list_known_keys(model, detail["loc"][:-1]))
         return f"unknown key {location!r}", _suggest_nearest(str(detail["loc"][-1]), known_keys)
@@ -67,7 +67,7 @@ def _suggest_fix(detail: Mapping[str, Any], model: type[BaseModel]) -> str:
     return ""
 
 
-def _format_location(location: Location) -> str:
+def format_location(location: Location) -> str:
     """Format a location as `a.b[0].c`; pydantic's marker `[key]` for a key itself is left out."""
     text = ""
     for step in location:
@@ -130,29 +130,55 @@ def _find_model(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - an
     return None
 
 
+def list_all_keys(model: type[BaseModel]) -> set[str]:
+    """List the keys of a model and of all models in it."""
+    pending, visited = [model], set()
+    keys: set[str] = set()
+    while pending:
+        current = pending.pop()
+        if current not in visited:
+            visited.add(current)
+            keys |= _list_known_keys(current, ())
+            pending += [
+                inner
+                for field in current.model_fields.values()
+                if (inner := _find_model(field.annotation))
+            ]
+    return keys
+
+
 def validate_document(
-    document: Document, model: type[Model], *, lenient: bool = False
+    document: Document, model: type[Model], *, lenient: bool | None = None
 ) -> tuple[Model | None, list[Problem]]:
     """Validate a document against a model; every violation is a problem with its position.
 
     Args:
         document: as read.
         model: a pydantic model that forbids unknown keys.
-        lenient: ignore unknown keys instead of reporting them.
+        lenient: ignore unknown keys instead of reporting them; None where no option does that.
     """
     value = document.value
     while True:
         try:
-            return model.model_validate(value), []
+            return model.model_validate(value, context=document.context), []
         except ValidationError as error:
             details = error.errors(include_url=False)
             unknown = [d["loc"] for d in details if d["type"] == "extra_forbidden"]
             if not (lenient and unknown):
                 return None, [
-                    Problem(document.find_position(d["loc"]), *explain_error(d, model))
+                    _build_problem(document, d, model, can_be_lenient=lenient is not None)
                     for d in details
                 ]
             value = _remove_keys(value, unknown)
+
+
+def _build_problem(
+    document: Document, detail: Mapping[str, Any], model: type[BaseModel], *, can_be_lenient: bool
+) -> Problem:
+    message, hint = explain_error(detail, model)
+    if can_be_lenient and detail["type"] == "extra_forbidden":
+        hint += f"{'' if hint.endswith('?') else ';'} --lenient ignores unknown keys"
+    return Problem(document.find_position(detail["loc"]), message, hint)
 
 
 def _remove_keys(value: Any, locations: list[Location]) -> Any:  # noqa: ANN401 - YAML has any shape

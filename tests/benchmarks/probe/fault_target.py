@@ -16,7 +16,7 @@ import click
 from aiohttp import web
 
 from exporter.fields import Address
-from exporter.listener import bind_socket, format_url, serve_app
+from exporter.listener.server import bind_socket, format_url, serve_app
 from exporter.simulator.agent_sre.agent import Agent
 from exporter.simulator.agent_sre.faults import AgentFaults, AgentFaultSet
 from exporter.simulator.agent_sre.server import Handler, build_agent_app

@@ -20,11 +20,16 @@ _MEDIAN, _P99 = 0.020, 0.100
 _SIGMA = log(_P99 / _MEDIAN) / 2.326
 _DRAINED_PER_SECOND = 400
 """After a stall the queue is worked off in the order in which it came."""
-_OK = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 22\r\n"
-    b'Connection: close\r\n\r\n{"status":"processed"}'
-)
 _HEALTH = b"GET /health HTTP/1.1\r\nHost: canary\r\n\r\n"
+
+
+def build_reply(event_id: str) -> bytes:
+    """Build the reply to an event."""
+    body = f'{{"status":"processed","event_id":"{event_id}","correlation_id":"{event_id}"}}'
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body.encode())
+    )
 
 
 class TargetRecord:
@@ -80,7 +85,7 @@ class EventProtocol(asyncio.Protocol):
         due = arrived + self._record.draw_delay(arrived)
         called_at = await call_canary(self._record.canary, event, due=due)
         total_seconds = time.monotonic() - arrived
-        self._transport.write(_OK)
+        self._transport.write(build_reply(str(event["id"])))
         self._transport.close()
         self._record.rows.append((str(event["id"]), wall, called_at - arrived, total_seconds))
 

@@ -18,7 +18,7 @@ from exporter.fields import Address
 from exporter.httpclient import retry
 from exporter.httpclient.client import HttpClient
 from exporter.httpclient.errors import RequestError, Response, build_request_error
-from exporter.listener import bind_socket, format_url
+from exporter.listener.server import bind_socket, format_url
 from exporter.model.error_kind import ErrorKind
 from tests.exporter.conftest import Serve
 from tests.exporter.scripted_server import (

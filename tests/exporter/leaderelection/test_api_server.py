@@ -16,7 +16,7 @@ from exporter.fields import Address
 from exporter.leaderelection import LeaderElectionSettings, LockError
 from exporter.leaderelection.elector import build_elector, open_lock
 from exporter.leaderelection.kubernetes import LeaseLock, ServiceAccount
-from exporter.listener import bind_socket
+from exporter.listener.server import bind_socket
 from exporter.schedule.clock import SystemClock
 from slos.schema.units import Duration
 from tests.exporter.leaderelection.fake_api_server import TOKEN, FakeApiServer

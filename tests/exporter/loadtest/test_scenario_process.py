@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import bcrypt
+import pytest
 from aiohttp import web
 
+from exporter.simulator.agent_sre import linear as agent_linear
 from tests.exporter.conftest import Serve
 from tests.exporter.environment import (
     RARE_REMEDIATION,
@@ -130,6 +132,21 @@ async def test_a_load_is_not_sent_when_its_issues_open_elsewhere(
         assert done.code == 2
         result = json.loads(done.out)
         assert (result["reason"], result["events"]) == ("issues_elsewhere", 1)
+
+
+async def test_a_stand_in_that_refuses_a_query_is_named(
+    environment: ProberEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = agent_linear.ISSUE_CREATE_MUTATION.replace("identifier", "colour")
+    monkeypatch.setattr(agent_linear, "ISSUE_CREATE_MUTATION", query)
+    configure_scenarios(environment, linear="stand-in", throughput=ENDLESS)
+    async with environment.run_prober() as prober:
+        done = await run_scenario(prober, "throughput", "--json")
+        assert done.code == 2
+        result = json.loads(done.out)
+        assert (result["reason"], result["events"]) == ("stand_in_refused", 1)
+        (note,) = result["notes"]
+        assert note.startswith("the stand-in for Linear refused a query of agent-sre: Cannot query")
 
 
 async def test_a_standby_refuses_scenarios(environment: ProberEnvironment) -> None:

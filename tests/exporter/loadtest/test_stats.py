@@ -30,6 +30,7 @@ from exporter.loadtest.stats import (
 )
 from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.loadtest.summary import format_result
+from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.scenarios import load_scenario_modules, scalability, stress, throughput
@@ -49,12 +50,13 @@ ISSUE, CLOUDEVENT = Stage.LINEAR_ISSUE_CREATION, Stage.CLOUDEVENT_PROCESSING
 
 
 def build_run(verdict: Verdict = Verdict.OK, **seconds: float) -> Run:
-    seen: dict[Stage, dict[str, float]]
-    seen = {Stage(name): {StageSource.CANARY: value} for name, value in seconds.items()}
+    seen: dict[Stage, dict[str, Bounds]] = {
+        Stage(name): {StageSource.CANARY: Bounds.exactly(value)} for name, value in seconds.items()
+    }
     if ISSUE in seen:
-        seen[ISSUE] = {StageSource.LINEAR: seconds[ISSUE.value]}
+        seen[ISSUE] = {StageSource.LINEAR: Bounds.exactly(seconds[ISSUE.value])}
     if CLOUDEVENT in seen:
-        seen[CLOUDEVENT] = {StageSource.REPLY: seconds[CLOUDEVENT.value]}
+        seen[CLOUDEVENT] = {StageSource.REPLY: Bounds.exactly(seconds[CLOUDEVENT.value])}
     return Run("scenario_throughput", "direct", "id", verdict, Reason.EXECUTED_ONCE, seen)
 
 
@@ -80,6 +82,17 @@ def test_a_stage_is_completed_within_its_target(
     found: Run, stage: Stage, target: float, seconds: float | None
 ) -> None:
     assert get_completion_time(found, stage, target) == seconds
+
+
+@pytest.mark.parametrize(
+    ("bounds", "share"),
+    [(Bounds(1.0, 29.0), 1.0), (Bounds(31.0, 40.0), 0.5), (Bounds(1.0, 40.0), 1.0)],
+)
+def test_a_time_on_both_sides_of_the_target_counts_on_neither(bounds: Bounds, share: float) -> None:
+    certain = build_run(lambda_execution=1, end_to_end=2)
+    shared = dataclasses.replace(certain, stage_times={LAMBDA: {StageSource.CANARY: bounds}})
+    step = measure_step(SentEvents(1, [0.0, 1.0], [certain, shared], 2.0), {LAMBDA: 30.0})
+    assert step.shares[LAMBDA] == share
 
 
 def test_targets_offsets_and_issues_of_a_load() -> None:

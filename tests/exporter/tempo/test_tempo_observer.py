@@ -17,7 +17,8 @@ from exporter.observers import RunQuery
 from exporter.observers.tempo import Settings, TempoObserver, client, open_observer
 from exporter.observers.tempo.client import TempoClient, TraceSearch
 from exporter.observers.tempo.settings import TempoSettings
-from exporter.observers.tempo.stages import SpanRole, SpanRules, compute_stage_times
+from exporter.observers.tempo.spans import SpanRules
+from exporter.observers.tempo.stages import compute_stage_times
 from slos.schema.contract import Stage, StageSource
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
@@ -104,8 +105,7 @@ async def test_two_traces_of_one_event_are_one(serving: Serve) -> None:
     )
     found = await find(tempo, serving, {"run": None})
     times = compute_stage_times(found.traces["run"], correlation_id="run")
-    assert times.repeated == {SpanRole.HANDLE: 1}
-    assert times.stages[Stage.LAMBDA_EXECUTION] == pytest.approx(0.5)
+    assert times.stages[Stage.LAMBDA_EXECUTION].high == pytest.approx(0.534, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ async def test_a_trace_knows_best(harness: TempoHarness, path: Path) -> None:
     assert harness.reconciler.read_stage_durations(SELECTION, StageSource.TEMPO) == (0, 0)
     harness.tempo.traces = {SENT: draw_handled_alert(run.id)}
     await harness.reconciler.advance(20)
-    assert harness.read_selections() == (1, 0.11)
+    assert harness.read_selections() == (1, 0.072)
     assert harness.reconciler.read_stage_durations(SELECTION, StageSource.CANARY) == (0, 0)
     assert harness.reconciler.read_stage_durations(VERIFICATION, StageSource.TEMPO) == (0, 0)
     assert {row[1] for row in read_rows(path)} == {"cleaned"}
@@ -258,7 +258,7 @@ async def test_a_partial_trace_is_read_again(harness: TempoHarness) -> None:
     assert harness.reconciler.read_stage_durations(SELECTION, StageSource.TEMPO) == (0, 0)
     harness.tempo.traces = {SENT: whole}
     await harness.reconciler.advance(20)
-    assert harness.read_selections() == (1, 0.11)
+    assert harness.read_selections() == (1, 0.072)
 
 
 async def test_span_errors_count_once_a_run(harness: TempoHarness) -> None:
@@ -279,7 +279,7 @@ async def test_a_renamed_event_is_found(harness: TempoHarness) -> None:
     harness.tempo.traces = {SENT: draw_handled_alert("converted-7")}
     await harness.reconciler.advance(20)
     await harness.reconciler.advance(120)
-    assert harness.read_selections() == (1, 0.11)
+    assert harness.read_selections() == (1, 0.072)
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
@@ -293,7 +293,7 @@ async def test_clock_was_set(harness: TempoHarness, clock: FakeClock, step: floa
     await harness.reconciler.advance(20)
     (query, *_) = harness.tempo.queries
     assert float(query["start"]) <= began <= float(query["end"])
-    assert harness.read_selections() == (1, 0.11)
+    assert harness.read_selections() == (1, 0.072)
 
 
 async def test_a_hanging_tempo_is_given_up(path: Path, clock: FakeClock, serving: Serve) -> None:
@@ -313,7 +313,7 @@ async def test_retry_after_is_kept(harness: TempoHarness) -> None:
     assert harness.tempo.asked == ["/api/search"]
     harness.tempo.search_status, harness.tempo.traces = 200, {SENT: draw_handled_alert(run.id)}
     await harness.reconciler.advance(20)
-    assert harness.read_selections() == (1, 0.11)
+    assert harness.read_selections() == (1, 0.072)
 
 
 async def test_no_response_of_tempo_raises_an_exception(

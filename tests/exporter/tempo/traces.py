@@ -32,7 +32,7 @@ class DrawnSpan:
 def draw_handled_alert(
     correlation_id: str, *, first: int = 1, start: float = 0.0
 ) -> list[DrawnSpan]:
-    """One alert as agent-sre handles it: an issue in Linear, then the function.
+    """One alert as agent-sre handles it: an issue in Linear, a health check, the function.
 
     Args:
         correlation_id: the event.
@@ -48,9 +48,9 @@ def draw_handled_alert(
         DrawnSpan(3, "POST", 0.02, 0.1, 2, kind=3, attributes=linear),
         DrawnSpan(4, "POST", 0.1, 0.3, 2, kind=3, attributes=linear),
         DrawnSpan(5, "remediation.execute", 0.31, 0.3102, 2),
-        DrawnSpan(6, "lambda_function.call", 0.4, 0.9, 2, attributes=correlated),
-        DrawnSpan(7, "GET", 0.41, 0.42, 6, kind=3, attributes=canary),
-        DrawnSpan(8, "POST", 0.43, 0.89, 6, kind=3, attributes=canary),
+        DrawnSpan(7, "GET", 0.35, 0.352, 2, kind=3, attributes=canary | {"http.status_code": 200}),
+        DrawnSpan(6, "lambda_function.call", 0.6, 0.9, 2, attributes=correlated),
+        DrawnSpan(8, "POST", 0.88, 0.884, 6, kind=3, attributes=canary),
     ]
     return [
         replace(

@@ -1,8 +1,16 @@
 """Other dialects: mapping to a spec, with the positions of the original keys."""
 
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
 from slos.schema.dialects import load_dialects
 from slos.schema.loader import parse_specs
-from slos.schema.spec import LocatedSpec
+from slos.schema.spec import LocatedSpec, Spec
+from slos.schema.yaml.validation import build_camel_model
 
 CRD = b"""\
 apiVersion: sloth.slok.dev/v1
@@ -65,3 +73,49 @@ def test_places_of_our_keys_are_found_under_their_other_names() -> None:
     assert (query.line, query.column) == (11, 11)
     target = parse_only_spec(ALPHA).find_position(("slos", 0, "objective"))
     assert (target.line, target.column) == (11, 7)
+
+
+# Properties of the CRD in slok/sloth v0.16, pkg/kubernetes/gen/crd; None where it takes any key.
+CRD_ALERT = dict.fromkeys(("annotations", "disable", "labels"))
+CRD_SPEC: dict[str, Any] = {
+    **dict.fromkeys(("labels", "service", "sloPlugins")),
+    "slos": {
+        **dict.fromkeys(("description", "labels", "name", "objective", "plugins")),
+        "sli": dict.fromkeys(("events", "plugin", "raw")),
+        "alerting": {
+            **dict.fromkeys(("annotations", "labels", "name")),
+            "pageAlert": CRD_ALERT,
+            "ticketAlert": CRD_ALERT,
+        },
+    },
+}
+
+
+def list_refused_keys(
+    model: type[BaseModel], crd_keys: dict[str, Any], place: str
+) -> Iterator[tuple[str, str]]:
+    for name, field in build_camel_model(model).model_fields.items():
+        key = field.alias or name
+        if key not in crd_keys:
+            yield place, key
+        elif inner := crd_keys[key]:
+            (inner_model,) = list_models(field.annotation)
+            yield from list_refused_keys(inner_model, inner, key)
+
+
+def list_models(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401 - an annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in list_models(inner)]
+
+
+def test_the_page_names_every_key_that_the_crd_of_sloth_refuses() -> None:
+    page = (Path(__file__).parents[3] / "docs/specs.md").read_text(encoding="utf-8")
+    section = page.partition("### Keys that Sloth's CRD refuses")[2].partition("\n## ")[0]
+    named = {
+        (place, key)
+        for row in re.findall(r"^\| (`.*`) \| (`.*`) \|$", section, re.MULTILINE)
+        for place in re.findall(r"`(?:[\w.\[\]]*\.)?(\w+)(?:\[\])?`", row[0])
+        for key in re.findall(r"`(\w+)`", row[1])
+    }
+    assert named == set(list_refused_keys(Spec, CRD_SPEC, "spec"))

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slos.schema.promql import list_selectors
-from slos.schema.sli_signal import build_le_pattern
+from slos.schema.query_analysis import detect_counting
+from slos.schema.sli_signal import Weight, build_le_pattern
 from tests.schema.specs import parse_signal
 
 
@@ -91,9 +92,40 @@ def test_the_metric_may_be_written_with_its_suffix(metric: str) -> None:
     assert signal.sources == ('m_bucket{le=~"5|5\\\\.0"}',)
 
 
+def test_a_native_histogram_has_the_same_keys_and_needs_no_bucket() -> None:
+    sli = {"metric": "m", "threshold": "5s", "selector": 'job="x"', "by": ["a"], "native": True}
+    signal = parse_signal({"latency": sli})
+    rate = 'rate(m{job="x"}[{{.window}}])'
+    assert signal.total == f"sum by (a) (histogram_count({rate}))"
+    assert signal.errors == (
+        f"sum by (a) (histogram_fraction(5, +Inf, {rate}) * histogram_count({rate}) >= 0)"
+    )
+    assert signal.counting is detect_counting(signal.errors) is detect_counting(signal.total)
+    assert signal.weight is Weight.EVENTS
+    assert signal.sources == ('m{job="x"}',)
+    assert signal.errors_may_be_absent
+
+
 def test_quantiles_are_read_from_all_buckets_of_the_selector() -> None:
     sli = {"metric": "m", "threshold": "5s", "selector": 'job="x"', "by": ["cluster"]}
     histogram = parse_signal({"latency": sli}).histogram
     assert histogram is not None
-    assert histogram.buckets == 'm_bucket{job="x"}'
+    assert histogram.selector == 'm_bucket{job="x"}'
     assert histogram.group_by == ("cluster",)
+
+
+@pytest.mark.parametrize(
+    ("metric", "le"),
+    [
+        ("request_duration_seconds", 'le=~"0\\\\.5"'),
+        ("request_duration", 'le=~"0\\\\.5"'),
+        ("request_duration_milliseconds", 'le=~"500|500\\\\.0"'),
+        ("request_duration_ms_bucket", 'le=~"500|500\\\\.0"'),
+        ("request_duration_microseconds", 'le=~"500000|500000\\\\.0"'),
+    ],
+)
+def test_a_duration_is_converted_to_the_unit_in_the_name(metric: str, le: str) -> None:
+    signal = parse_signal({"latency": {"metric": metric, "threshold": "500ms"}})
+    assert le in signal.errors
+    number = parse_signal({"latency": {"metric": metric, "threshold": 500}})
+    assert 'le=~"500|500\\\\.0"' in number.errors

@@ -11,7 +11,7 @@ from generator.model import AlertingRule
 from generator.profiles.sloth.model import SlothRules, SlothSLO, format_matchers
 from generator.profiles.sloth.plugins import SloPlugin
 from generator.text import go
-from slos.schema.fields import AlertText, HoldField, LabelName
+from slos.schema.fields import AlertText, AnnotationName, HoldField, LabelName
 from slos.schema.units import Duration
 
 _FIVE_MINUTES = Duration.from_parts(minutes=5)
@@ -24,7 +24,7 @@ class ErrorBudgetExhaustedAlert(SloPlugin):
 
     threshold: Decimal = Decimal(0)
     for_: HoldField = Field(alias="for", default=_FIVE_MINUTES)
-    annotations: dict[LabelName, AlertText] = Field(default_factory=dict)
+    annotations: dict[AnnotationName, AlertText] = Field(default_factory=dict)
     alert_name: Annotated[str, Field(min_length=1)] = "ErrorBudgetExhausted"
     selector_labels: dict[LabelName, str] = Field(default_factory=dict)
     alert_labels: dict[LabelName, AlertText] = Field(default_factory=dict)

@@ -1,20 +1,14 @@
-"""Listeners: bind a port and serve an application, with TLS certificates that rotate."""
+"""TLS of a listener, with certificates that rotate."""
 
 import logging
 import os
-import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiohttp import web
-
-from exporter.fields import Address
 from exporter.reload import FileWatcher
 
 _log = logging.getLogger(__name__)
-
-_SHUTDOWN_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,44 +122,3 @@ def describe_tls_error(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return (error.reason or "not usable").replace("_", " ").lower()
     return os.strerror(error.errno) if error.errno else "not readable"
-
-
-class ListenError(Exception):
-    """An address cannot be bound; the text says which and why."""
-
-
-def bind_socket(name: str, address: Address) -> socket.socket:
-    """Bind a listener to an address.
-
-    Raises:
-        ListenError: it is taken, forbidden or not of this machine.
-    """
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    try:
-        return socket.create_server((address.host, address.port), family=family, backlog=128)
-    except (OSError, UnicodeError) as error:
-        raise ListenError(
-            f"{name}: cannot listen on {address}: {_describe_bind_error(error)}"
-        ) from error
-
-
-def _describe_bind_error(error: OSError | UnicodeError) -> str:
-    if isinstance(error, (UnicodeError, socket.gaierror)):
-        return "no such host"
-    return os.strerror(error.errno) if error.errno else str(error)
-
-
-def format_url(listener: socket.socket, *, tls: bool = False) -> str:
-    """Return the URL of a bound listener."""
-    host, port = listener.getsockname()[:2]
-    return f"{'https' if tls else 'http'}://{Address(host, port)}"
-
-
-async def serve_app(
-    app: web.Application, listener: socket.socket, *, tls: ServerTlsContext | None = None
-) -> web.AppRunner:
-    """Serve an application on a bound listener until the runner is cleaned up."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
-    await runner.setup()
-    await web.SockSite(runner, listener, ssl_context=tls.context if tls else None).start()
-    return runner

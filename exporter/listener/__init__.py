@@ -1,0 +1,1 @@
+"""Listeners: bind a port and serve an application, within limits of time and connections."""

@@ -1,0 +1,146 @@
+"""Connections of a listener: their number and their deadlines."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from exporter.resources import get_open_file_limit
+
+_HEADER_TIMEOUT = 10.0
+"""Seconds for the headers of a request to arrive, from the connection or their first byte on."""
+_IDLE_TIMEOUT = 120.0
+"""Seconds between two requests of a connection. It is longer than the clients keep connections, so
+that no client sends a request on one that is just being closed."""
+_LINGERING_TIME = 1.0
+"""Seconds in which the rest of a body is discarded, so that the client can read the response."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """Maximum numbers of open connections.
+
+    Attributes:
+        total: of all peers.
+        per_peer: of one peer.
+    """
+
+    total: int
+    per_peer: int
+
+    @classmethod
+    def from_open_files(
+        cls, share: Fraction, *, at_most: int, peer_share: Fraction = Fraction(1, 2)
+    ) -> "ConnectionLimits":
+        """Return limits as a share of the open files.
+
+        The shares of all listeners leave a reserve for the prober's own connections and files.
+        """
+        total = min(at_most, int(get_open_file_limit() * share))
+        return cls(total, int(total * peer_share))
+
+
+class ConnectionCounter:
+    """Counter of open connections by peer."""
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        self._limits = limits
+        self._by_peer: Counter[str] = Counter()
+        self._total = 0
+
+    def find_excess(self, peer: str) -> str | None:
+        """Find the limit that one more connection of a peer would exceed, in words."""
+        if self._total >= self._limits.total:
+            return f"{self._limits.total} connections are open"
+        if self._by_peer[peer] >= self._limits.per_peer:
+            return f"{self._limits.per_peer} connections of {peer} are open"
+        return None
+
+    def add(self, peer: str) -> None:
+        """Count a connection that was opened."""
+        self._by_peer[peer] += 1
+        self._total += 1
+
+    def remove(self, peer: str) -> None:
+        """Count a connection that was closed."""
+        self._by_peer[peer] -= 1
+        self._total -= 1
+        if not self._by_peer[peer]:
+            del self._by_peer[peer]
+
+
+class RequestHandler(web.RequestHandler):
+    """HTTP protocol of one connection, with deadlines for headers and for idle connections.
+
+    aiohttp has one timeout for both, and none for a client that does not read its response.
+    Bodies are not decompressed: a small one may expand to gigabytes.
+    """
+
+    __slots__ = ("_deadline", "_is_idle", "_on_close")
+
+    def __init__(self, server: web.Server, *, on_close: Callable[[], None]) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # as AppRunner takes it
+            auto_decompress=False,
+            lingering_time=_LINGERING_TIME,
+        )
+        self._on_close = on_close
+        self._is_idle = False
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Expect the headers of the first request."""
+        super().connection_made(transport)
+        self._set_deadline(_HEADER_TIMEOUT)
+
+    def data_received(self, data: bytes) -> None:
+        """Expect the rest of the headers, if these are the first bytes of a request."""
+        if self._is_idle:
+            self._is_idle = False
+            self._set_deadline(_HEADER_TIMEOUT)
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the deadline."""
+        self._set_deadline(None)
+        super().connection_lost(exc)
+        self._on_close()
+
+    def begin_request(self) -> None:
+        """Lift the deadline, as the headers are complete; the handler limits the time of a body."""
+        self._set_deadline(None)
+
+    def end_request(self) -> None:
+        """Expect the client to read the response and to send another request."""
+        self._is_idle = True
+        self._set_deadline(_IDLE_TIMEOUT)
+
+    def _set_deadline(self, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        loop = asyncio.get_running_loop()
+        self._deadline = None if seconds is None else loop.call_later(seconds, self._abort)
+
+    def _abort(self) -> None:
+        """Close the connection at once; a plain close would wait for the client to read."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+@web.middleware
+async def mark_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Tell the connection when a request begins and ends."""
+    protocol = request.protocol
+    if not isinstance(protocol, RequestHandler):
+        return await handler(request)
+    protocol.begin_request()
+    try:
+        return await handler(request)
+    finally:
+        protocol.end_request()

@@ -1,0 +1,230 @@
+"""Server of an application: binds a port, accepts connections and closes them at the end."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import socket
+from collections.abc import Callable
+from fractions import Fraction
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from exporter.fields import Address
+from exporter.listener.connections import (
+    ConnectionCounter,
+    ConnectionLimits,
+    RequestHandler,
+    mark_request,
+)
+from exporter.listener.tls import ServerTlsContext
+from exporter.resources import RepeatedWarning, is_shortage
+from exporter.schedule.tasks import cancel_tasks
+
+_log = logging.getLogger(__name__)
+
+_BACKLOG = 4096
+"""Connections that may wait to be accepted; the kernel's own limit may be lower."""
+_ACCEPTS_PER_ROUND = 64
+"""Connections accepted in a row before other tasks run."""
+_ACCEPT_RETRY_INTERVAL = 0.1
+_SHUTDOWN_TIMEOUT = 1.0
+_TLS_TIMEOUT = 10.0
+
+_SMALL_SHARE, _SMALL_TOTAL = Fraction(1, 8), 512
+"""Share and number of connections of a listener that only a few clients use."""
+
+
+class ListenError(Exception):
+    """An address cannot be bound; the text says which and why."""
+
+
+def bind_socket(name: str, address: Address) -> socket.socket:
+    """Bind a listener to an address.
+
+    Raises:
+        ListenError: it is taken, forbidden or not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=_BACKLOG)
+    except (OSError, UnicodeError) as error:
+        raise ListenError(
+            f"{name}: cannot listen on {address}: {_describe_bind_error(error)}"
+        ) from error
+
+
+def _describe_bind_error(error: OSError | UnicodeError) -> str:
+    if isinstance(error, (UnicodeError, socket.gaierror)):
+        return "no such host"
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def format_url(listener: socket.socket, *, tls: bool = False) -> str:
+    """Return the URL of a bound listener."""
+    host, port = listener.getsockname()[:2]
+    return f"{'https' if tls else 'http'}://{Address(host, port)}"
+
+
+def _ignore_shortage() -> None:
+    """Do nothing; the default for a listener whose clients may try again."""
+
+
+class HttpServer:
+    """Server of one application on one socket.
+
+    The event loop's own server logs each failed accept and has no limit of connections.
+
+    Args:
+        app: the application.
+        listener: bound socket; it is closed at the end.
+        tls: TLS of the connections.
+        limits: limits of open connections.
+        on_shortage: called when a connection cannot be accepted or served for lack of a resource.
+    """
+
+    def __init__(
+        self,
+        app: web.Application,
+        listener: socket.socket,
+        *,
+        tls: ServerTlsContext | None,
+        limits: ConnectionLimits,
+        on_shortage: Callable[[], None],
+    ) -> None:
+        app.middlewares.insert(0, mark_request)
+        app.middlewares.append(self._build_shortage_middleware())
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
+        self._listener = listener
+        self._tls = tls
+        self._connections = ConnectionCounter(limits)
+        self._on_shortage = on_shortage
+        self._warning = RepeatedWarning(_log)
+        self._opening: set[asyncio.Task[None]] = set()
+        self._accepting: asyncio.Task[None] | None = None
+        self._url = format_url(listener, tls=tls is not None)
+
+    @property
+    def is_accepting(self) -> bool:
+        """Whether the server accepts connections."""
+        return self._accepting is not None and not self._accepting.done()
+
+    async def start(self) -> None:
+        """Accept connections from now on."""
+        await self._runner.setup()
+        self._listener.settimeout(0)
+        self._accepting = asyncio.create_task(self._accept_connections(), name="accept")
+
+    async def cleanup(self) -> None:
+        """Close the socket and all connections; requests under way get a second to finish."""
+        if self._accepting is not None:
+            await cancel_tasks(self._accepting, *self._opening)
+        self._listener.close()
+        await self._runner.cleanup()
+
+    async def _accept_connections(self) -> None:
+        loop = asyncio.get_running_loop()
+        count = 0
+        while True:
+            try:
+                connection, address = await loop.sock_accept(self._listener)
+            except ConnectionError:  # the client has gone
+                continue
+            except (OSError, MemoryError) as error:
+                self._report_shortage(f"cannot accept connections: {_describe_error(error)}")
+                await asyncio.sleep(_ACCEPT_RETRY_INTERVAL)
+                continue
+            self._open_connection(connection, str(address[0]))
+            count += 1
+            if count % _ACCEPTS_PER_ROUND == 0:
+                await asyncio.sleep(0)
+
+    def _open_connection(self, connection: socket.socket, peer: str) -> None:
+        excess = self._connections.find_excess(peer)
+        if excess is not None:
+            connection.close()
+            self._report_shortage(f"connections are refused: {excess}")
+            return
+        self._connections.add(peer)
+        opening = asyncio.create_task(self._serve_connection(connection, peer), name="connection")
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+
+    async def _serve_connection(self, connection: socket.socket, peer: str) -> None:
+        """Start the protocol of a connection; it ends by itself."""
+        loop, closing = asyncio.get_running_loop(), contextlib.ExitStack()
+        closing.callback(self._connections.remove, peer)
+        try:
+            await loop.connect_accepted_socket(
+                lambda: RequestHandler(self._get_server(), on_close=closing.close),
+                connection,
+                ssl=self._tls.context if self._tls else None,
+                ssl_handshake_timeout=_TLS_TIMEOUT if self._tls else None,
+            )
+        except (OSError, MemoryError) as error:
+            closing.close()
+            if is_shortage(error):
+                self._report_shortage(f"a connection failed: {_describe_error(error)}")
+            else:
+                _log.debug("%s: a connection failed: %s", self._url, _describe_error(error))
+        except BaseException:
+            closing.close()
+            raise
+
+    def _get_server(self) -> web.Server:
+        if self._runner.server is None:
+            raise ConnectionAbortedError(errno.ECONNABORTED, "the server is closed")
+        return self._runner.server
+
+    def _build_shortage_middleware(self) -> Middleware:
+        @web.middleware
+        async def report_shortage(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except (OSError, MemoryError) as error:
+                if not is_shortage(error):
+                    raise
+                self._report_shortage(f"a request failed: {_describe_error(error)}")
+                return web.Response(status=503, text="out of resources\n")
+
+        return report_shortage
+
+    def _report_shortage(self, text: str) -> None:
+        self._on_shortage()
+        self._warning.log(f"{self._url}: {text}")
+
+
+def _describe_error(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return (isinstance(error, OSError) and error.strerror) or type(error).__name__
+
+
+async def serve_app(
+    app: web.Application,
+    listener: socket.socket,
+    *,
+    tls: ServerTlsContext | None = None,
+    limits: ConnectionLimits | None = None,
+    on_shortage: Callable[[], None] = _ignore_shortage,
+) -> HttpServer:
+    """Serve an application on a bound listener until the server is cleaned up.
+
+    Args:
+        app: the application.
+        listener: bound socket; the server closes it.
+        tls: TLS of the connections.
+        limits: limits of open connections. Default: those of a listener with a few clients.
+        on_shortage: called when a connection cannot be accepted or served for lack of a resource.
+    """
+    server = HttpServer(
+        app,
+        listener,
+        tls=tls,
+        limits=limits or ConnectionLimits.from_open_files(_SMALL_SHARE, at_most=_SMALL_TOTAL),
+        on_shortage=on_shortage,
+    )
+    await server.start()
+    return server

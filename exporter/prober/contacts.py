@@ -1,0 +1,191 @@
+"""First contact of each call: the health check that agent-sre makes before it.
+
+A health check names no run, and the connections of agent-sre's pool are shared. So a health check
+is joined to a call by excluding all others:
+
+- It arrived after the event of the run was sent and before the call, and is not joined to another
+  call.
+- No other run was waiting for its call when it arrived.
+- Or a client sent the same id in a header of both.
+
+Where several health checks remain, the first and the last of them are the bounds. Where there is
+none, the call itself is the first contact.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from math import inf, nan
+
+from exporter.model.bounds import Bounds
+
+_MAX_CHECKS = 20_000
+_MAX_IDS = 10_000
+_MAX_LOST = 10_000
+_LOST_MEMORY = 600.0
+"""Seconds after its verdict for which agent-sre may still contact the canary for a run."""
+_MAX_EXAMINED = 100
+"""Health checks of one call that are examined, so that a flood does not block the event loop."""
+
+
+@dataclass(slots=True, eq=False)
+class ContactWindow:
+    """Time in which the health check of a call arrived, and the health check once it is certain.
+
+    Attributes:
+        opened_at: time at which the event of its run was sent.
+        arrived_at: time at which the call arrived.
+        has_own_check: whether agent-sre made a health check for this call and no other.
+        contact: first contact, once it is certain.
+    """
+
+    opened_at: float
+    arrived_at: float
+    has_own_check: bool
+    contact: float | None = None
+
+    def includes(self, at: float) -> bool:
+        """Return whether the health check may have arrived at a time."""
+        return self.opened_at <= at <= self.arrived_at
+
+
+class ContactLog:
+    """Health checks and calls of the canary.
+
+    Args:
+        now: monotonic seconds; runs of an earlier process may cause contacts for some time after.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._checks: list[float] = []
+        """Times of the health checks that are not joined to a call."""
+        self._complete_since = -inf
+        """Time since which no health check was forgotten."""
+        self._ids: OrderedDict[str, float] = OrderedDict()
+        """Times of health checks by the ids in their headers."""
+        self._open: dict[str, float] = {}
+        """Start of each open run."""
+        self._uncalled: dict[str, float] = {}
+        """Start of each open run that has no call yet."""
+        self._lost: OrderedDict[str, tuple[float, float]] = OrderedDict({"": (-inf, now)})
+        """Start and end of each run that was closed without a call."""
+        self._windows: list[ContactWindow] = []
+        """Calls whose health check is not certain, by arrival."""
+
+    def open_run(self, run_id: str, at: float) -> None:
+        """Open a run before its event is sent."""
+        self._open[run_id] = self._uncalled[run_id] = at
+
+    def close_run(self, run_id: str, at: float) -> None:
+        """Close a run, and forget what no open run needs."""
+        self._open.pop(run_id, None)
+        opened_at = self._uncalled.pop(run_id, None)
+        if opened_at is not None:
+            self._lost[run_id] = (opened_at, at)
+        while self._lost and (
+            len(self._lost) > _MAX_LOST or next(iter(self._lost.values()))[1] < at - _LOST_MEMORY
+        ):
+            self._lost.popitem(last=False)
+        horizon = min(self._open.values(), default=at)
+        self._windows = [window for window in self._windows if window.arrived_at >= horizon]
+        self._forget_checks(before=horizon)
+
+    def add_check(self, at: float, ids: Iterable[str] = ()) -> None:
+        """Add a health check, with the ids in its headers."""
+        insort(self._checks, at)
+        for each in ids:
+            self._ids[each] = nan if each in self._ids else at
+        while len(self._ids) > _MAX_IDS:
+            self._ids.popitem(last=False)
+        if len(self._checks) > _MAX_CHECKS:
+            self._forget_checks(before=self._checks[1])
+
+    def add_call(
+        self, run_id: str, at: float, ids: Iterable[str] = (), *, is_trusted: bool = True
+    ) -> ContactWindow:
+        """Add a call.
+
+        Only the first call of a run is sure to have a health check of its own.
+
+        Args:
+            run_id: id of its run.
+            at: time at which it arrived.
+            ids: ids in its headers.
+            is_trusted: whether it certainly belongs to this run.
+        """
+        lost_at, _ = self._lost.pop(run_id, (None, at))
+        first_at = self._uncalled.pop(run_id, lost_at)
+        opened_at = self._open.get(run_id, -inf) if first_at is None else first_at
+        window = ContactWindow(
+            opened_at if is_trusted else -inf,
+            at,
+            has_own_check=is_trusted and first_at is not None,
+        )
+        self._windows.append(window)
+        same_id = (self._ids[each] for each in ids if each in self._ids)
+        contact = next((each for each in same_id if window.includes(each)), None)
+        if contact is None:
+            self._join_single(window)
+        else:
+            self._join_single(*self._join(window, contact))
+        return window
+
+    def find_contact(self, window: ContactWindow) -> Bounds:
+        """Find the bounds of the first contact of a call by what is known now."""
+        if window.contact is not None:
+            return Bounds.exactly(window.contact)
+        if window.opened_at < self._complete_since:
+            return Bounds(window.opened_at, window.arrived_at)
+        candidates = self._list_candidates(window)
+        if not window.has_own_check:  # it may have none
+            return Bounds(min([*candidates[:1], window.arrived_at]), window.arrived_at)
+        undisputed = self._find_undisputed(window, candidates)
+        if undisputed == candidates[0]:
+            self._join_single(*self._join(window, undisputed))
+        return Bounds(candidates[0], candidates[-1] if undisputed is None else undisputed)
+
+    def _join_single(self, *windows: ContactWindow) -> None:
+        """Join calls for which at most one health check remains, and those that follow from it."""
+        queue = list(windows)
+        while queue:
+            window = queue.pop()
+            is_complete = window.opened_at >= self._complete_since
+            if window.contact is None and window.has_own_check and is_complete:
+                candidates = self._list_candidates(window)
+                if len(candidates) <= 1:
+                    queue += self._join(window, *candidates)
+
+    def _join(self, window: ContactWindow, check: float | None = None) -> list[ContactWindow]:
+        """Join a call to a health check; return the calls for which one less remains."""
+        window.contact = window.arrived_at if check is None else check
+        self._windows.remove(window)
+        index = bisect_left(self._checks, window.contact)
+        if check is None or self._checks[index : index + 1] != [check]:
+            return []
+        del self._checks[index]
+        return [other for other in self._windows if other.includes(check)]
+
+    def _find_undisputed(self, window: ContactWindow, candidates: Iterable[float]) -> float | None:
+        """Find the first health check that no other run can have caused."""
+        lost_since = (
+            opened_at
+            for opened_at, closed_at in self._lost.values()
+            if closed_at >= window.arrived_at - _LOST_MEMORY
+        )
+        uncalled_since = min([*self._uncalled.values(), *lost_since], default=inf)
+        for check in islice(candidates, _MAX_EXAMINED):
+            if check >= uncalled_since:
+                break
+            if not any(each.includes(check) for each in self._windows if each is not window):
+                return check
+        return None
+
+    def _list_candidates(self, window: ContactWindow) -> list[float]:
+        first = bisect_left(self._checks, window.opened_at)
+        return self._checks[first : bisect_right(self._checks, window.arrived_at)]
+
+    def _forget_checks(self, *, before: float) -> None:
+        del self._checks[: bisect_left(self._checks, before)]
+        self._complete_since = max(self._complete_since, before)

@@ -1,0 +1,69 @@
+"""Resources of the process: its limit of open files, and errors because of a shortage."""
+
+import errno
+import logging
+import os
+import resource
+import time
+
+_SHORTAGE_ERRNOS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
+)
+_REPEAT_INTERVAL = 60.0
+"""Seconds between two warnings about the same shortage."""
+
+
+def raise_open_file_limit() -> None:
+    """Raise the soft limit of open files to the hard limit; the usual 1024 is too low."""
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+
+
+def get_open_file_limit() -> int:
+    """Return the number of files that the process may have open at once."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Return whether an error shows that this machine ran out of a resource.
+
+    Such an error says nothing about a peer.
+    """
+    if isinstance(error, OSError):
+        return error.errno in _SHORTAGE_ERRNOS
+    return isinstance(error, MemoryError)
+
+
+def is_out_of_files() -> bool:
+    """Return whether no file can be opened now.
+
+    A name lookup fails without saying so when it cannot open its files.
+    """
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return is_shortage(error)
+    return False
+
+
+class RepeatedWarning:
+    """Warning that is logged at most once a minute, with the number of times it occurred.
+
+    Args:
+        logger: logger that logs it.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._next_at = 0.0
+        self._count = 0
+
+    def log(self, text: str) -> None:
+        """Log a warning, unless one was logged a short time ago."""
+        self._count += 1
+        now = time.monotonic()
+        if now < self._next_at:
+            return
+        times = f" ({self._count} times)" if self._count > 1 else ""
+        self._logger.warning("%s%s", text, times)
+        self._next_at, self._count = now + _REPEAT_INTERVAL, 0

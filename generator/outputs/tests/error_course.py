@@ -1,0 +1,74 @@
+"""Error course of a test: the error ratio of each step, and what windows see of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from itertools import accumulate
+
+from slos.schema.units import Duration
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCourse:
+    """Error ratio of each step; every step has the same number of events.
+
+    Attributes:
+        step: interval between two values and two evaluations.
+        shares: 0 to 1, one for each step from time 0.
+        events: number of events of each step.
+        samples: number of samples over which the events of a step are spread evenly.
+    """
+
+    step: Duration
+    shares: tuple[Decimal, ...]
+    events: Decimal
+    samples: int = 1
+    _sums: tuple[Decimal, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_sums", tuple(accumulate(self.shares, initial=Decimal(0))))
+
+    def extend(self, share: Decimal, steps: int) -> "ErrorCourse":
+        """Return the course with more steps of one share."""
+        return replace(self, shares=(*self.shares, *[share] * steps))
+
+    @property
+    def last_step(self) -> int:
+        """Number of the last step."""
+        return len(self.shares) - 1
+
+    def compute_time(self, step: int) -> Duration:
+        """Compute the time of a step."""
+        return self.step * step
+
+    def count_steps(self, window: Duration) -> int:
+        """Count the steps in a window that ends on a step and excludes its start."""
+        return -(-window.ms // self.step.ms)
+
+    def count_events(self, window: Duration, step: int) -> Decimal:
+        """Count the events in a window that ends at a step."""
+        return self.events * min(self._measure_window(window), Decimal(step + 1))
+
+    def compute_ratio(self, window: Duration, step: int) -> Decimal:
+        """Compute the error ratio of a window that ends at a step.
+
+        It is the mean of the shares, as all steps have the same number of events.
+        """
+        length = min(self._measure_window(window), Decimal(step + 1))
+        first = step + 1 - int(length)
+        errors = self._sums[step + 1] - self._sums[first]
+        if length % 1:
+            errors += self.shares[first - 1] * (length % 1)
+        return errors / length
+
+    def _measure_window(self, window: Duration) -> Decimal:
+        """Measure the samples in a window in steps; a part of the oldest step may be in it."""
+        return Decimal(-(-window.ms * self.samples // self.step.ms)) / self.samples
+
+
+def build_course(
+    step: Duration, events: Decimal, parts: Iterable[tuple[Decimal, int]], *, samples: int = 1
+) -> ErrorCourse:
+    """Build a course of parts, each a share and a number of steps."""
+    shares = tuple(share for share, steps in parts for _ in range(steps))
+    return ErrorCourse(step, shares, events, samples)

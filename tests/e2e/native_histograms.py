@@ -1,0 +1,137 @@
+"""Native histograms, written to a real Prometheus by remote write 1.0.
+
+The messages are those of `prompb/remote.proto` and `prompb/types.proto` of Prometheus. The body
+is in the block format of Snappy, with literals only.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from exporter.devstack import stack
+
+_VARINT, _LENGTH_DELIMITED = 0, 2
+_LITERAL_OF_TWO_BYTES, _LONGEST_LITERAL = 61 << 2, 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class NativeHistogram:
+    """Native histogram at one time.
+
+    Attributes:
+        time: milliseconds since the epoch.
+        schema: resolution; there are `2**schema` buckets between a number and its double.
+        counts: number of observations by their value, in ascending order.
+    """
+
+    time: int
+    schema: int
+    counts: Mapping[float, int]
+
+
+def encode_write_request(
+    series: Sequence[tuple[Mapping[str, str], Sequence[NativeHistogram]]],
+) -> bytes:
+    """Encode series of native histograms as a `WriteRequest`."""
+    return b"".join(_encode_field(1, _encode_series(labels, each)) for labels, each in series)
+
+
+def _encode_series(labels: Mapping[str, str], histograms: Sequence[NativeHistogram]) -> bytes:
+    encoded_labels = (
+        _encode_field(1, _encode_field(1, name.encode()) + _encode_field(2, value.encode()))
+        for name, value in sorted(labels.items())
+    )
+    return b"".join(
+        [*encoded_labels, *(_encode_field(4, _encode_histogram(each)) for each in histograms)]
+    )
+
+
+def _encode_histogram(histogram: NativeHistogram) -> bytes:
+    buckets = {
+        math.ceil(math.log2(value) * 2**histogram.schema): count
+        for value, count in histogram.counts.items()
+    }
+    fields = [
+        _encode_number(1, sum(buckets.values())),
+        _encode_number(4, _zigzag(histogram.schema)),
+        _encode_number(6, 0),
+    ]
+    next_bucket, previous_count = 0, 0
+    for bucket, count in buckets.items():
+        offset = _encode_number(1, _zigzag(bucket - next_bucket))
+        fields.append(_encode_field(11, offset + _encode_number(2, 1)))
+        fields.append(_encode_number(12, _zigzag(count - previous_count)))
+        next_bucket, previous_count = bucket + 1, count
+    return b"".join([*fields, _encode_number(15, histogram.time)])
+
+
+def _encode_field(number: int, value: bytes) -> bytes:
+    return _encode_varint(number << 3 | _LENGTH_DELIMITED) + _encode_varint(len(value)) + value
+
+
+def _encode_number(number: int, value: int) -> bytes:
+    return _encode_varint(number << 3 | _VARINT) + _encode_varint(value)
+
+
+def _zigzag(value: int) -> int:
+    return 2 * value if value >= 0 else -2 * value - 1
+
+
+def _encode_varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value >= 1 << 7:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*encoded, value])
+
+
+def compress(body: bytes) -> bytes:
+    """Encode bytes in the block format of Snappy."""
+    literals = (
+        body[start : start + _LONGEST_LITERAL] for start in range(0, len(body), _LONGEST_LITERAL)
+    )
+    chunks = (
+        bytes([_LITERAL_OF_TWO_BYTES]) + (len(each) - 1).to_bytes(2, "little") + each
+        for each in literals
+    )
+    return _encode_varint(len(body)) + b"".join(chunks)
+
+
+@contextmanager
+def run_receiver(binary: Path, folder: Path) -> Iterator[str]:
+    """Run a Prometheus that takes native histograms by remote write; yields its address."""
+    config, port = folder / "prometheus.yml", stack.find_free_port()
+    config.write_text("global: {}\n")
+    url = f"http://127.0.0.1:{port}"
+    command: list[str | Path] = [
+        binary,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--enable-feature=native-histograms",
+        "--web.enable-remote-write-receiver",
+    ]
+    child = stack.start_process("prometheus", command, folder=folder)
+    try:
+        child.wait_for(lambda: requests.get(f"{url}/-/ready", timeout=5).ok)
+        yield url
+    finally:
+        child.stop()
+
+
+def write_histograms(
+    url: str, series: Sequence[tuple[Mapping[str, str], Sequence[NativeHistogram]]]
+) -> None:
+    """Write series in one request."""
+    headers = {
+        "Content-Encoding": "snappy",
+        "Content-Type": "application/x-protobuf",
+        "X-Prometheus-Remote-Write-Version": "0.1.0",
+    }
+    body = compress(encode_write_request(series))
+    response = requests.post(f"{url}/api/v1/write", data=body, headers=headers, timeout=30)
+    assert response.ok, response.text

@@ -1,0 +1,203 @@
+"""First contacts: the truth is always within the bounds, whatever order contacts come in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
+from time import thread_time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.model.bounds import Bounds
+from exporter.prober.contacts import ContactLog, ContactWindow
+
+TIMES = st.integers(min_value=1, max_value=200)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One event as agent-sre handles it; the times are in order."""
+
+    sent: float
+    checked: float
+    called: float | None
+    """None if the attempt ended with the health check."""
+    judged: float
+    repeated: float | None = None
+    """Time of a second call without a health check of its own."""
+
+
+@st.composite
+def attempts(draw: st.DrawFn) -> Attempt:
+    sent, checked, called, repeated, judged = sorted(
+        draw(st.lists(TIMES, min_size=5, max_size=5, unique=True))
+    )
+    return Attempt(
+        sent,
+        checked,
+        draw(st.sampled_from([called, called, called, None])),
+        judged,
+        draw(st.sampled_from([None, None, None, repeated])),
+    )
+
+
+def replay(
+    found: Sequence[Attempt], *, now: float = -inf
+) -> tuple[dict[int, Bounds], dict[int, Bounds]]:
+    """Replay attempts in the order of time; return the contacts of first and second calls."""
+    log = ContactLog(now)
+    windows: dict[int, ContactWindow] = {}
+    repeated: dict[int, ContactWindow] = {}
+    first, second = {}, {}
+    steps = sorted(
+        (at, phase, number)
+        for number, each in enumerate(found)
+        for phase, at in enumerate(
+            [
+                each.sent,
+                each.checked,
+                each.called,
+                each.repeated if each.called else None,
+                each.judged,
+            ]
+        )
+        if at is not None
+    )
+    for at, phase, number in steps:
+        match phase:
+            case 0:
+                log.open_run(str(number), at)
+            case 1:
+                log.add_check(at)
+            case 2:
+                windows[number] = log.add_call(str(number), at)
+            case 3:
+                repeated[number] = log.add_call(str(number), at)
+            case _:
+                if number in windows:
+                    first[number] = log.find_contact(windows[number])
+                if number in repeated:
+                    second[number] = log.find_contact(repeated[number])
+                log.close_run(str(number), at)
+    return first, second
+
+
+@given(found=st.lists(attempts(), min_size=1, max_size=12), now=st.sampled_from([-inf, 0.0]))
+def test_the_truth_is_within_the_bounds(found: list[Attempt], now: float) -> None:
+    # Two contacts at the same instant cannot be told apart, and need not be.
+    first, second = replay(found, now=now)
+    for number, bounds in first.items():
+        assert bounds.low <= found[number].checked <= bounds.high
+    for number, bounds in second.items():
+        assert bounds.low <= (found[number].repeated or inf)
+
+
+@given(found=st.lists(attempts(), min_size=1, max_size=12))
+def test_events_one_after_the_other_are_exact(found: list[Attempt]) -> None:
+    apart = [
+        Attempt(
+            each.sent + 300 * number,
+            each.checked + 300 * number,
+            each.called and each.called + 300 * number,
+            each.judged + 300 * number,
+        )
+        for number, each in enumerate(found)
+    ]
+    first, _ = replay(apart)
+    assert first == {
+        number: Bounds.exactly(each.checked) for number, each in enumerate(apart) if each.called
+    }
+
+
+SLOW = [Attempt(30 * n, 30 * n + 1, 30 * n + 41, 30 * n + 46) for n in range(8)]
+
+
+def test_slow_events_that_overlap_are_exact_by_exclusion() -> None:
+    """Each was alone, or only with those whose health check is known, when its own arrived."""
+    first, _ = replay(SLOW)
+    assert first == {number: Bounds.exactly(each.checked) for number, each in enumerate(SLOW)}
+
+
+def test_after_a_start_calls_of_an_earlier_process_are_expected() -> None:
+    first, _ = replay(SLOW, now=0.0)
+    assert first[0] == Bounds(1.0, 31.0)
+
+
+def test_events_that_take_turns_are_exact() -> None:
+    """One health check remains for each call, although all events were sent at the same time."""
+    log = ContactLog(-inf)
+    for number in range(20):
+        log.open_run(str(number), 0.0)
+    windows = []
+    for number in range(20):
+        log.add_check(number + 0.1)
+        windows.append(log.add_call(str(number), number + 0.9))
+    assert [log.find_contact(each) for each in windows] == [
+        Bounds.exactly(number + 0.1) for number in range(20)
+    ]
+
+
+def test_a_burst_is_bounded_by_its_first_and_last_health_check() -> None:
+    burst = [Attempt(0, 1 + n, 100 + n, 200) for n in range(50)]
+    first, _ = replay(burst)
+    assert set(first.values()) == {Bounds(1.0, 50.0)}
+
+
+@pytest.mark.parametrize("ids", [("a", "trace"), ("trace",)])
+def test_an_id_in_both_headers_joins_them(ids: tuple[str, ...]) -> None:
+    log = ContactLog(0.0)
+    for run_id in ("a", "b"):
+        log.open_run(run_id, 0.0)
+    log.add_check(1.0, ids)
+    log.add_check(2.0)
+    assert log.find_contact(log.add_call("b", 3.0)) == Bounds(1.0, 2.0)
+    window = log.add_call("a", 4.0, ["trace", "a"])
+    assert log.find_contact(window) == Bounds.exactly(1.0)
+
+
+def test_an_id_that_two_health_checks_have_joins_nothing() -> None:
+    log = ContactLog(0.0)
+    log.open_run("a", 0.0)
+    for at in (1.0, 2.0):
+        log.add_check(at, ["trace"])
+    assert log.find_contact(log.add_call("a", 3.0, ["trace"])) == Bounds(1.0, 2.0)
+
+
+def test_a_call_with_wrong_parameters_may_have_any_earlier_health_check() -> None:
+    log = ContactLog(0.0)
+    log.open_run("a", 0.0)
+    log.add_check(1.0)
+    log.open_run("b", 2.0)
+    foreign = log.add_call("b", 3.0, is_trusted=False)
+    assert log.find_contact(foreign) == Bounds(1.0, 3.0)
+
+
+def test_what_was_forgotten_is_still_within_the_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.prober.contacts._MAX_CHECKS", 3)
+    log = ContactLog(0.0)
+    log.open_run("a", 0.5)
+    for number in range(10):
+        log.add_check(1.0 + number)
+    assert log.find_contact(log.add_call("a", 20.0)) == Bounds(0.5, 20.0)
+
+
+def test_a_flood_with_a_backlog_costs_little_per_event() -> None:
+    """A hundred events a second, each under way for 25 s, and a third of them never called."""
+    log, longest = ContactLog(-inf), 0.0
+    windows: dict[int, ContactWindow] = {}
+    for number in range(5_000):
+        at, begun = number / 100, thread_time()
+        log.open_run(str(number), at)
+        if number >= 1_200 and number % 3:
+            log.add_check(at)
+        if number >= 2_500 and number % 3:
+            windows[number] = log.add_call(str(number - 2_500), at)
+        if number >= 3_000:
+            if number - 500 in windows:
+                log.find_contact(windows[number - 500])
+            log.close_run(str(number - 3_000), at)
+        longest = max(longest, thread_time() - begun)
+    assert longest < 0.25, "the event loop of a busy machine"
+    assert all(earlier <= later for earlier, later in pairwise(log._checks))
