@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
 
-from generator.model import SLO, BurnCondition, Steps, Window, Windows
+from generator.model import SLO, BurnCondition, Engine, Steps, Window, Windows
 from slos.schema.alerting import AlertWindows, BurnWindow, SpeedWindows
 from slos.schema.units import Duration, format_decimal
 
@@ -34,8 +34,11 @@ _MIN_STEPS_IN_WINDOW = 2
 _FINE_IN_COARSE = 10
 # Remote write and agents are a few seconds behind, and up to some minutes after a restart.
 _LATE_SAMPLES = Duration.from_parts(minutes=3)
-# Prometheus looks back five minutes for a sample; less frequent series would have gaps.
+# An instant query looks back five minutes for a sample; less frequent series would have gaps.
 _MAX_SLOW_INTERVAL = Duration.from_parts(minutes=4)
+# vmalert evaluates a group somewhere within its interval, and 30 seconds late, for the time at
+# which the interval began. So the newest sample may be older than two intervals.
+_MAX_ALIGNED_INTERVAL = Duration.from_parts(minutes=2)
 
 
 def _parse_window(percent: str, short: str, long: str) -> Window:
@@ -159,7 +162,12 @@ def describe_allowed_events(slo: SLO) -> str:
 
 
 def choose_steps(
-    scrape: Duration, windows: Iterable[Duration], *, delay: Duration, max_gap: Duration
+    scrape: Duration,
+    windows: Iterable[Duration],
+    *,
+    delay: Duration,
+    max_gap: Duration,
+    engine: Engine = Engine.PROMETHEUS,
 ) -> Steps:
     """Choose the steps of an SLO.
 
@@ -169,7 +177,9 @@ def choose_steps(
     scrape began.
     """
     fine = choose_fine_step(scrape, sorted(windows))
-    slow = max(min(fine * 4, _MAX_SLOW_INTERVAL), fine)
+    is_aligned = engine is Engine.VICTORIA_METRICS
+    longest = _MAX_ALIGNED_INTERVAL if is_aligned else _MAX_SLOW_INTERVAL
+    slow = max(min(fine * 4, longest), fine)
     return Steps(
         scrape=scrape,
         fine=fine,

@@ -68,6 +68,7 @@ class _SloResolver:
             self._collect_window_lengths(),
             delay=spec.delay or settings.delay,
             max_gap=spec.max_gap or settings.max_gap,
+            engine=settings.engine,
         )
         return SLO(
             service=self.located.spec.service,

@@ -78,6 +78,16 @@ def test_rules_of_all_engines_are_promql_of_the_same_names_and_alerts(specs: Pat
                     assert {**rule, "expr": ""} == {**same, "expr": ""}
 
 
+def test_series_of_the_period_are_never_older_than_an_instant_query_looks_back(
+    specs: Path,
+) -> None:
+    """vmalert may evaluate at the end of an interval for its beginning, and 30 seconds late."""
+    for engine, intervals in (("prometheus", {"4m"}), ("victoriametrics", {"2m"})):
+        groups = [group for each in build_groups(specs, engine).values() for group in each]
+        slow = {group["interval"] for group in groups if group["name"].startswith("slo-period-")}
+        assert slow == intervals
+
+
 def test_an_engine_is_chosen_for_files_with_rules_only(specs: Path) -> None:
     for options in ((), ("--format", "tests"), ("--format", "grafana")):
         result = run_slo_rules(
