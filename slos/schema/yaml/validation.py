@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -31,6 +31,8 @@ _EXPECTED_MESSAGES = {
     "too_short": "expected at least one entry",
 }
 _MAX_VALUE_LENGTH = 60
+_MAX_SUGGESTIONS = 100
+"""Problems of a document that get a hint; a search for similar keys takes long."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -148,11 +150,22 @@ def validate_document(
             details = error.errors(include_url=False)
             unknown = [d["loc"] for d in details if d["type"] == "extra_forbidden"]
             if not (lenient and unknown):
-                return None, [
-                    Problem(document.find_position(d["loc"]), *explain_error(d, model))
-                    for d in details
-                ]
+                return None, _build_problems(document, details, model)
             value = _remove_keys(value, unknown)
+
+
+def _build_problems(
+    document: Document, details: Sequence[Mapping[str, Any]], model: type[BaseModel]
+) -> list[Problem]:
+    """Build the problems of a document; from the hundredth unknown key on, without hints."""
+    problems = []
+    for number, detail in enumerate(details):
+        if detail["type"] == "extra_forbidden" and number >= _MAX_SUGGESTIONS:
+            text, hint = f"unknown key {_format_location(detail['loc'])!r}", ""
+        else:
+            text, hint = explain_error(detail, model)
+        problems.append(Problem(document.find_position(detail["loc"]), text, hint))
+    return problems
 
 
 def _remove_keys(value: Any, locations: list[Location]) -> Any:  # noqa: ANN401 - YAML has any shape
