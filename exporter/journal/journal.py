@@ -53,6 +53,7 @@ class Journal:
         self._recovered = False
         self._orphans: list[Run] = []
         self._damaged_logged = 0
+        self._replacements_counted = 0
         self._logged_at: float | None = None
         self._unlogged_failures = 0
 
@@ -157,6 +158,7 @@ class Journal:
             await self._run_in_thread(self._disconnect)
             return fallback
         self._log_damaged_files()
+        self._count_replacements(operation)
         return found
 
     async def _run_in_thread(self, action: Callable[[], Found]) -> Found:
@@ -187,6 +189,15 @@ class Journal:
                 "journal: the file was damaged and renamed to %s; a new one was created", path
             )
             self._damaged_logged += 1
+
+    def _count_replacements(self, operation: JournalOperation) -> None:
+        if self._store.replacements > self._replacements_counted:
+            self._replacements_counted = self._store.replacements
+            self._on_failure(operation)
+            _log.error(
+                "journal: the file was removed, replaced or moved; "
+                "its unfinished runs were written to the one that is at its path now"
+            )
 
     def _report_failure(self, operation: JournalOperation, error: Exception) -> None:
         self._on_failure(operation)

@@ -156,6 +156,10 @@ class SqliteStore:
         self._check: FileCheck | None = None
         self.damaged_files: list[Path] = []
         """Files to which damaged journals were moved."""
+        self.replacements = 0
+        """Number of times that the file was removed, replaced or moved while in use."""
+        self._carried: list[Row] = []
+        """Unfinished runs of a file that is gone, not yet in the new one."""
 
     def claim(self) -> None:
         """Lock the file for this process.
@@ -186,10 +190,15 @@ class SqliteStore:
     def open(self) -> None:
         """Connect, unless connected. A damaged file is moved away, and a new one is begun.
 
+        If the file was removed, replaced or moved meanwhile, its unfinished runs are written to the
+        file that is there now, or to a new one.
+
         Raises:
             JournalError: the file holds something else.
             sqlite3.Error: an error that may pass by itself.
         """
+        if self._lock is not None and self._is_replaced(self._lock):
+            self._leave_file()
         if self._connection is not None:
             return
         self.claim()
@@ -200,6 +209,26 @@ class SqliteStore:
                 raise
             self.claim()
             self._connection = self._connect()
+        if self._carried:
+            self.write(self._carried)
+            self._carried = []
+
+    def _is_replaced(self, lock: int) -> bool:
+        try:
+            return not os.path.samestat(os.fstat(lock), self._path.stat())
+        except FileNotFoundError:
+            return True
+
+    def _leave_file(self) -> None:
+        """Release a file that is no longer at its path, and keep its unfinished runs."""
+        try:
+            if self._connection is not None:
+                self._carried += self._select("WHERE state <> ? ORDER BY seq", (RunState.CLEANED,))
+                # Otherwise the log at this path would be applied to the file that is there now.
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self.replacements += 1
+            self.release()
 
     def _connect(self) -> sqlite3.Connection:
         with ExitStack() as on_error:

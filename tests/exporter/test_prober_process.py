@@ -137,6 +137,34 @@ async def test_a_kill(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSe
         assert sorted(restarted) == sorted(cut_off)
 
 
+async def test_a_journal_that_is_taken_away_is_replaced(
+    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
+) -> None:
+    async with run_prober(write_config(tmp_path, agent.url)) as prober:
+        agent.canary = prober.canary
+        journal = tmp_path / "journal.sqlite"
+        for taken, take in enumerate(
+            (journal.unlink, lambda: journal.rename(tmp_path / "moved")), start=1
+        ):
+            before = await read_sample(client, prober, contract.PROBE_RUNS, "ok")
+            take()
+
+            async def is_noticed(count: int = taken, before: float = before) -> bool:
+                failures = [
+                    await read_sample(client, prober, contract.JOURNAL_FAILURES, operation)
+                    for operation in ("open_run", "close_run")
+                ]
+                ok = await read_sample(client, prober, contract.PROBE_RUNS, "ok")
+                return sum(failures) == count and ok >= before + 2
+
+            await wait_until(is_noticed)
+        done = await prober.stop()
+    assert done.err.count("the file was removed, replaced or moved") == 2
+    states = [row[1] for row in read_rows(journal)]
+    assert states
+    assert set(states) == {"cleaned"}
+
+
 async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
     async with run_prober(write_config(tmp_path, agent.url)) as prober:
         agent.canary = prober.canary
