@@ -133,6 +133,9 @@ CREATE TABLE IF NOT EXISTS runs (
 )"""
 _INDEX = f"CREATE INDEX IF NOT EXISTS runs_open ON runs (id) WHERE state <> '{RunState.CLEANED}'"
 
+_UNCOUNTED = "CREATE TABLE IF NOT EXISTS uncounted (id TEXT PRIMARY KEY)"
+"""Runs that were judged at a start and are not in a counter that was scraped."""
+
 Row = tuple[RunState, Run]
 """A state and the run; an open run has the verdict that it gets when lost."""
 
@@ -282,6 +285,7 @@ class SqliteStore:
         connection.execute(f"PRAGMA user_version = {_FORMAT_VERSION}")
         connection.execute(_SCHEMA)
         connection.execute(_INDEX)
+        connection.execute(_UNCOUNTED)
         connection.execute("COMMIT")
 
     def write(self, changed: Sequence[Row]) -> int:
@@ -296,6 +300,29 @@ class SqliteStore:
         connection.execute(_PRUNE, (self._keep_runs,))
         connection.execute("COMMIT")
         return len(changed)
+
+    def take_left_open(self) -> tuple[list[Run], list[Run]]:
+        """Return the runs that an earlier process did not judge, and those that it did not count.
+
+        The first are marked as uncounted, before they are judged.
+        """
+        unjudged = self.list_unjudged()
+        ids = {run.id for run in unjudged}
+        uncounted = [run for run in self._list_uncounted() if run.id not in ids]
+        self._get_connection().executemany(
+            "INSERT OR IGNORE INTO uncounted VALUES (?)", [(run_id,) for run_id in sorted(ids)]
+        )
+        return unjudged, uncounted
+
+    def mark_counted(self, ids: Sequence[str]) -> int:
+        """Remove the mark of runs; return their number."""
+        self._get_connection().executemany(
+            "DELETE FROM uncounted WHERE id = ?", [(run_id,) for run_id in ids]
+        )
+        return len(ids)
+
+    def _list_uncounted(self) -> list[Run]:
+        return self._select_runs("WHERE id IN (SELECT id FROM uncounted) ORDER BY seq", ())
 
     def list_unjudged(self) -> list[Run]:
         """List every run without a verdict, oldest first."""
