@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator
 
 from slos.schema.units import Duration, parse_ratio
 
@@ -88,8 +88,11 @@ def _check_label_name(value: str) -> str:
     return value
 
 
-def _check_file_name(value: str) -> str:
-    if not value.isprintable():  # a message would print the character as it is
+def _check_file_name(value: object) -> object:
+    """Check a file name. No message shows the value, which may be a secret in the wrong place."""
+    if not isinstance(value, str) or not value or "-----BEGIN" in value:
+        raise ValueError("this is not a file name; write the name of the file as text")
+    if not value.isprintable():
         raise ValueError("a file name must be printable; remove its control characters")
     return value
 
@@ -107,7 +110,7 @@ DurationField = Annotated[Duration, PlainValidator(_parse_duration)]
 Share = Annotated[Decimal, PlainValidator(_parse_share)]
 AddressField = Annotated[Address, PlainValidator(_parse_address)]
 Url = Annotated[str, AfterValidator(_check_url)]
-FileName = Annotated[str, Field(min_length=1), AfterValidator(_check_file_name)]
+FileName = Annotated[str, BeforeValidator(_check_file_name)]
 LabelName = Annotated[str, AfterValidator(_check_label_name)]
 HostName = Annotated[str, AfterValidator(_check_host_name)]
 DnsLabel = Annotated[str, AfterValidator(_check_dns_label)]

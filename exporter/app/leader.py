@@ -183,7 +183,11 @@ async def _run_until_stopped(
         _build_reloader(loaded, leader, leader_work),
         leader_work.components,
     )
-    leader.site.start_leading(reload=reloader.request, load_controller=leader_work.load_controller)
+    leader.site.start_leading(
+        reload=reloader.request,
+        load_controller=leader_work.load_controller,
+        mark_counted=components.journal.mark_counted,
+    )
     with leader.signals.bind(
         on_second_stop=components.health.abort.set, on_reload=reloader.request_soon
     ):

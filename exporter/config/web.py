@@ -64,10 +64,6 @@ def _check_users(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     return value
 
 
-_FileName = Annotated[
-    FileName,
-    _expect("(?!.*-----BEGIN).+", "this is not a file name; write the name of the file as text"),
-]
 _BcryptHash = Annotated[
     str,
     _expect(
@@ -96,16 +92,16 @@ _CipherSuite = Annotated[
 class TlsServerConfig(Section):
     """TLS settings of the listener; keys of the format that would not be used are refused."""
 
-    cert_file: _FileName
+    cert_file: FileName
     """Certificate in PEM, with its chain, relative to this file. It is read again when it
     changes."""
-    key_file: _FileName
+    key_file: FileName
     """Private key in PEM, without a passphrase, relative to this file."""
     client_auth_type: Literal[
         "NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"
     ] = "NoClientCert"
     """Policy for client certificates. Default NoClientCert."""
-    client_ca_file: _FileName | None = None
+    client_ca_file: FileName | None = None
     """CA certificates that client certificates are verified against, in PEM, relative to this
     file."""
     min_version: Literal["TLS12", "TLS13"] = "TLS12"
@@ -218,13 +214,13 @@ def _find_file_problems(tls: ListenerTls) -> Iterator[tuple[str, str, str]]:
         try:
             data = path.read_bytes()
         except OSError as error:
-            yield key, f"cannot read {path}: {error.strerror}", ""
+            yield key, f"cannot read the file: {error.strerror}", ""
             continue
         if f"{kind.upper()}-----".encode() not in data:
-            yield key, f"{path} contains no {kind}", f"write the {kind} in PEM"
+            yield key, f"the file contains no {kind}", f"write the {kind} in PEM"
         elif b"ENCRYPTED" in data:
             hint = "write the key without a passphrase"
-            yield key, f"the key in {path} has a passphrase", hint
+            yield key, "the key has a passphrase", hint
 
 
 @dataclass(frozen=True, slots=True)

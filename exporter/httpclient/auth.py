@@ -38,6 +38,8 @@ def list_secret_files(settings: HttpClientSettings) -> Iterator[tuple[str, str]]
 def read_secret_file(key: str, path: Path) -> str:
     """Read the only line of a file, without surrounding white space.
 
+    No error shows the name of the file, which may be the secret itself in the wrong place.
+
     Raises:
         CredentialsError: the file cannot be read, or does not hold exactly one line.
     """
@@ -45,10 +47,10 @@ def read_secret_file(key: str, path: Path) -> str:
         with path.open("rb") as file:
             text = file.read(_MAX_SECRET_BYTES + 1).decode()
     except OSError as error:
-        raise CredentialsError(key, f"cannot read {path}: {error.strerror}") from error
+        raise CredentialsError(key, f"cannot read the file: {error.strerror}") from error
     except ValueError:
-        raise CredentialsError(key, f"{path} is not text") from None  # its cause quotes the bytes
-    return _check_secret(key, text, str(path))
+        raise CredentialsError(key, "the file is not text") from None  # its cause quotes the bytes
+    return _check_secret(key, text, "the file")
 
 
 def read_secret_variable(key: str, name: str, environ: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """Settings of an HTTP client: URL, timeout, retries, credentials, headers and TLS."""
 
 import re
+from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -31,10 +32,17 @@ def _refuse_query(value: str) -> str:
 
 def _refuse_inline_secret(value: object) -> object:
     """Refuse a secret in the place of its section, without quoting it."""
-    if isinstance(value, str):
+    if isinstance(value, (str, int, float, Decimal)):
         raise ValueError(  # noqa: TRY004 - pydantic takes a ValueError
             "expected a mapping of keys, not text; put the secret into a file and name it here"
         )
+    return value
+
+
+def _check_user_name(value: object) -> object:
+    """Check a user name, without quoting it: it may hold the password."""
+    if not isinstance(value, str) or not value or ":" in value:
+        raise ValueError("this is not a user name; write it as text without a colon")
     return value
 
 
@@ -46,21 +54,21 @@ def _check_header_name(value: str) -> str:
     return value
 
 
-def _check_header_value(value: str) -> str:
-    if not value.isascii() or not value.isprintable():
+def _check_header_value(value: object) -> object:
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
         raise ValueError("a header value must be printable ASCII on one line; check its quotes")
     return value
 
 
 BaseUrl = Annotated[Url, BeforeValidator(_refuse_login), AfterValidator(_refuse_query)]
 HeaderName = Annotated[str, AfterValidator(_check_header_name)]
-HeaderValue = Annotated[str, AfterValidator(_check_header_value)]
+HeaderValue = Annotated[str, BeforeValidator(_check_header_value)]
 
 
 class BasicAuthSettings(Section):
     """User and password of basic authentication."""
 
-    username: str = Field(min_length=1, pattern="^[^:]+$")
+    username: Annotated[str, BeforeValidator(_check_user_name)]
     """User name, without a colon. No default."""
     password_file: FileName
     """File that holds the password, relative to the configuration. It is read for every request, so
@@ -118,12 +126,16 @@ class HttpClientSettings(Section):
     """Basic authentication. Default: none."""
     bearer_auth: Annotated[BearerAuthSettings | None, BeforeValidator(_refuse_inline_secret)] = None
     """Bearer token. Default: none."""
-    tls: TlsSettings = TlsSettings()
+    tls: Annotated[TlsSettings, BeforeValidator(_refuse_inline_secret)] = TlsSettings()
     """TLS settings, for https only."""
-    headers: dict[HeaderName, HeaderValue] = Field(default={}, repr=False)
+    headers: Annotated[dict[HeaderName, HeaderValue], BeforeValidator(_refuse_inline_secret)] = (
+        Field(default={}, repr=False)
+    )
     """Headers to send, like X-Scope-OrgID for the tenant. Default: none. They must not hold
     secrets."""
-    headers_from_files: dict[HeaderName, FileName] = Field(default={})
+    headers_from_files: Annotated[
+        dict[HeaderName, FileName], BeforeValidator(_refuse_inline_secret)
+    ] = Field(default={})
     """Headers whose values are the contents of files, relative to the configuration and read for
     every request. Default: none."""
 

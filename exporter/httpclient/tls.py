@@ -40,7 +40,7 @@ def build_client_context(tls: TlsSettings, folder: Path) -> ssl.SSLContext:
             # An empty password keeps OpenSSL from asking for one on the terminal.
             context.load_cert_chain(certificate, key, password="")
         except (OSError, ValueError) as error:
-            reason = f"{certificate} and {key} are not a certificate and its unencrypted key"
+            reason = "cert_file and key_file are not a certificate and its unencrypted key"
             raise TlsFileError("tls.cert_file", reason) from error
     if tls.insecure_skip_verify:
         context.check_hostname = False
@@ -53,14 +53,14 @@ def _trust_ca_file(file: Path) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file)
     except (OSError, ValueError) as error:
-        raise TlsFileError("tls.ca_file", f"{file} contains no PEM certificate") from error
+        raise TlsFileError("tls.ca_file", "the file contains no PEM certificate") from error
 
 
 def _check_readable(key: str, file: Path) -> None:
     try:
         file.read_bytes()
     except OSError as error:
-        raise TlsFileError(key, f"cannot read {file}: {error.strerror}") from error
+        raise TlsFileError(key, f"cannot read the file: {error.strerror}") from error
 
 
 class RenewingTlsContext:

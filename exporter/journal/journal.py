@@ -8,7 +8,7 @@ are written together, so that a burst takes a few transactions only.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -52,7 +52,9 @@ class Journal:
         """Earliest time of the next write, by the clock of the event loop."""
         self._recovered = False
         self._orphans: list[Run] = []
+        self._uncounted: list[Run] = []
         self._damaged_logged = 0
+        self._replacements_counted = 0
         self._logged_at: float | None = None
         self._unlogged_failures = 0
 
@@ -81,6 +83,20 @@ class Journal:
         """
         orphans, self._orphans = self._orphans, []
         return orphans
+
+    def take_uncounted(self) -> list[Run]:
+        """Return the runs found since the last call that an earlier process judged, not counted.
+
+        It ended before a scrape could see the count.
+        """
+        uncounted, self._uncounted = self._uncounted, []
+        return uncounted
+
+    async def mark_counted(self, ids: Sequence[str]) -> None:
+        """Record that the count of runs of an earlier process is being scraped."""
+        await self._run_operation(
+            JournalOperation.CLOSE_RUN, lambda: self._store.mark_counted(ids), fallback=0
+        )
 
     async def write_run(self, state: RunState, run: Run) -> None:
         """Write the state of a run; `planned` before its event is sent."""
@@ -124,11 +140,11 @@ class Journal:
             self._next_write = None
             if not self._recovered:
                 found = await self._run_operation(
-                    operation, self._store.list_unjudged, fallback=None
+                    operation, self._store.take_left_open, fallback=None
                 )
                 if found is None:
                     return
-                self._judge_left_open(found)
+                self._judge_left_open(*found)
             batch = dict(self._unwritten)
             if not batch:
                 return
@@ -157,13 +173,15 @@ class Journal:
             await self._run_in_thread(self._disconnect)
             return fallback
         self._log_damaged_files()
+        self._count_replacements(operation)
         return found
 
     async def _run_in_thread(self, action: Callable[[], Found]) -> Found:
         return await asyncio.get_running_loop().run_in_executor(self._thread, action)
 
-    def _judge_left_open(self, left_open: list[Run]) -> None:
+    def _judge_left_open(self, left_open: list[Run], uncounted: list[Run]) -> None:
         """Judge the runs that an earlier process left open, once the file can be read."""
+        self._uncounted += uncounted
         for run in left_open:
             if run.id not in self._unwritten:
                 self._add_unwritten(RunState.JUDGED, run)
@@ -187,6 +205,15 @@ class Journal:
                 "journal: the file was damaged and renamed to %s; a new one was created", path
             )
             self._damaged_logged += 1
+
+    def _count_replacements(self, operation: JournalOperation) -> None:
+        if self._store.replacements > self._replacements_counted:
+            self._replacements_counted = self._store.replacements
+            self._on_failure(operation)
+            _log.error(
+                "journal: the file was removed, replaced or moved; "
+                "its unfinished runs were written to the one that is at its path now"
+            )
 
     def _report_failure(self, operation: JournalOperation, error: Exception) -> None:
         self._on_failure(operation)

@@ -147,6 +147,9 @@ CREATE TABLE IF NOT EXISTS runs (
 )"""
 _INDEX = f"CREATE INDEX IF NOT EXISTS runs_open ON runs (id) WHERE state <> '{RunState.CLEANED}'"
 
+_UNCOUNTED = "CREATE TABLE IF NOT EXISTS uncounted (id TEXT PRIMARY KEY)"
+"""Runs that were judged at a start and are not in a counter that was scraped."""
+
 Row = tuple[RunState, Run]
 """A state and the run; an open run has the verdict that it gets when lost."""
 
@@ -170,6 +173,10 @@ class SqliteStore:
         self._check: FileCheck | None = None
         self.damaged_files: list[Path] = []
         """Files to which damaged journals were moved."""
+        self.replacements = 0
+        """Number of times that the file was removed, replaced or moved while in use."""
+        self._carried: list[Row] = []
+        """Unfinished runs of a file that is gone, not yet in the new one."""
 
     def claim(self) -> None:
         """Lock the file for this process.
@@ -200,10 +207,15 @@ class SqliteStore:
     def open(self) -> None:
         """Connect, unless connected. A damaged file is moved away, and a new one is begun.
 
+        If the file was removed, replaced or moved meanwhile, its unfinished runs are written to the
+        file that is there now, or to a new one.
+
         Raises:
             JournalError: the file holds something else.
             sqlite3.Error: an error that may pass by itself.
         """
+        if self._lock is not None and self._is_replaced(self._lock):
+            self._leave_file()
         if self._connection is not None:
             return
         self.claim()
@@ -214,6 +226,26 @@ class SqliteStore:
                 raise
             self.claim()
             self._connection = self._connect()
+        if self._carried:
+            self.write(self._carried)
+            self._carried = []
+
+    def _is_replaced(self, lock: int) -> bool:
+        try:
+            return not os.path.samestat(os.fstat(lock), self._path.stat())
+        except FileNotFoundError:
+            return True
+
+    def _leave_file(self) -> None:
+        """Release a file that is no longer at its path, and keep its unfinished runs."""
+        try:
+            if self._connection is not None:
+                self._carried += self._select("WHERE state <> ? ORDER BY seq", (RunState.CLEANED,))
+                # Otherwise the log at this path would be applied to the file that is there now.
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self.replacements += 1
+            self.release()
 
     def _connect(self) -> sqlite3.Connection:
         with ExitStack() as on_error:
@@ -267,6 +299,7 @@ class SqliteStore:
         connection.execute(f"PRAGMA user_version = {_FORMAT_VERSION}")
         connection.execute(_SCHEMA)
         connection.execute(_INDEX)
+        connection.execute(_UNCOUNTED)
         connection.execute("COMMIT")
 
     def write(self, changed: Sequence[Row]) -> int:
@@ -281,6 +314,29 @@ class SqliteStore:
         connection.execute(_PRUNE, (self._keep_runs,))
         connection.execute("COMMIT")
         return len(changed)
+
+    def take_left_open(self) -> tuple[list[Run], list[Run]]:
+        """Return the runs that an earlier process did not judge, and those that it did not count.
+
+        The first are marked as uncounted, before they are judged.
+        """
+        unjudged = self.list_unjudged()
+        ids = {run.id for run in unjudged}
+        uncounted = [run for run in self._list_uncounted() if run.id not in ids]
+        self._get_connection().executemany(
+            "INSERT OR IGNORE INTO uncounted VALUES (?)", [(run_id,) for run_id in sorted(ids)]
+        )
+        return unjudged, uncounted
+
+    def mark_counted(self, ids: Sequence[str]) -> int:
+        """Remove the mark of runs; return their number."""
+        self._get_connection().executemany(
+            "DELETE FROM uncounted WHERE id = ?", [(run_id,) for run_id in ids]
+        )
+        return len(ids)
+
+    def _list_uncounted(self) -> list[Run]:
+        return self._select_runs("WHERE id IN (SELECT id FROM uncounted) ORDER BY seq", ())
 
     def list_unjudged(self) -> list[Run]:
         """List every run without a verdict, oldest first."""

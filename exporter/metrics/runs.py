@@ -82,6 +82,7 @@ class RunMetrics:
         self._label_sets: dict[tuple[str, str], LabelSet] = {}
         self._targets: dict[Stage, float] = {}
         self._postponed: list[Run] = []
+        self._unscraped: list[str] = []
         self._define_metrics(registry)
         self._stages = self._define_stages()
         for outcome in CanaryOutcome:
@@ -232,6 +233,12 @@ class RunMetrics:
         postponed, self._postponed = self._postponed, []
         for run in postponed:
             self.count_judged(run)
+            self._unscraped.append(run.id)
+
+    def take_unscraped(self) -> list[str]:
+        """Return the ids of postponed runs that were counted since the last call."""
+        unscraped, self._unscraped = self._unscraped, []
+        return unscraped
 
     def count_observed(self, run: Run, issues: IssueCount | None = None) -> None:
         """Count the due stages of a run, once nothing more can be learned of them.

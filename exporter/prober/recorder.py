@@ -74,7 +74,7 @@ class RunRecorder:
             if not is_load_probe(orphan.probe):
                 self._history.add(orphan)
             self._reconciler.restore(RunState.JUDGED, orphan)
-        self._metrics.postpone_judged(orphans)
+        self._metrics.postpone_judged([*orphans, *self._journal.take_uncounted()])
 
 
 def choose_log_level(run: Run) -> int:

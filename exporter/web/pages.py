@@ -1,7 +1,7 @@
 """Pages of the prober: /metrics, health, /runs, reload, scenarios, index."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ _STATUS = {
 STALL_TIMEOUT = 10.0
 """Seconds without a heartbeat of the scheduler after which the process is unhealthy."""
 
+MarkFunction = Callable[[Sequence[str]], Awaitable[None]]
 ReloadFunction = Callable[[], Awaitable[ReloadOutcome]]
 
 
@@ -141,6 +142,7 @@ class WebPages:
         self.ready = False
         self._draining = False
         self._reload_config: ReloadFunction | None = None
+        self._mark_counted: MarkFunction | None = None
         self.scenarios = ScenarioPages()
         self.app = web.Application()
         self._auth.install(self.app)
@@ -156,8 +158,21 @@ class WebPages:
             ]
         )
 
-    def start_leading(self, *, reload: ReloadFunction, load_controller: ScenarioControl) -> None:
-        """Enable reload and scenarios, as this prober leads now."""
+    def start_leading(
+        self,
+        *,
+        reload: ReloadFunction,
+        load_controller: ScenarioControl,
+        mark_counted: MarkFunction | None = None,
+    ) -> None:
+        """Enable reload and scenarios, as this prober leads now.
+
+        Args:
+            reload: reloads the configuration.
+            load_controller: control of scenarios.
+            mark_counted: records the ids of runs whose count is being scraped.
+        """
+        self._mark_counted = mark_counted
         self._reload_config, self._draining = reload, False
         self.scenarios.load_controller = load_controller
 
@@ -172,7 +187,7 @@ class WebPages:
     def stop_leading(self) -> None:
         """Disable reload and scenarios, as this prober does not lead any more."""
         self.start_draining()
-        self._reload_config = self.scenarios.load_controller = None
+        self._reload_config = self._mark_counted = self.scenarios.load_controller = None
 
     def update_config(self, web_config: WebConfig) -> None:
         """Apply another protection of the pages."""
@@ -195,8 +210,11 @@ class WebPages:
 
     async def _serve_metrics(self, _: web.Request) -> web.Response:
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
-        body = render_exposition(self._status.registry)
-        self._status.metrics.count_postponed()
+        metrics = self._status.metrics
+        unscraped, body = metrics.take_unscraped(), render_exposition(self._status.registry)
+        if unscraped and self._mark_counted is not None:
+            await self._mark_counted(unscraped)
+        metrics.count_postponed()
         return web.Response(body=body, headers=headers)
 
     async def _serve_health(self, _: web.Request) -> web.Response:

@@ -1,5 +1,6 @@
 """The configuration file: all errors are reported at once, with line and hint."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,17 @@ def test_the_defaults_are_those_of_the_house(tmp_path: Path) -> None:
     times = (rhythm.interval, rhythm.timeout, rhythm.max_send_lag)
     assert [str(each) for each in times] == ["1m15s", "1m10s", "1s"]
     assert (str(rhythm.jitter), rhythm.max_in_flight) == ("0.1", 1)
+
+
+def test_many_unknown_keys_are_reported_in_a_second(tmp_path: Path) -> None:
+    file = tmp_path / "probe.yaml"
+    for count, told in ((15_000, 15_000), (60_000, 1)):
+        file.write_text(FINE + "".join(f"{number}:\n" for number in range(10**5, 10**5 + count)))
+        started = time.process_time()
+        _, found = load_config(file)
+        assert time.process_time() - started < 1
+        assert len(found) == told
+    assert "the file is larger than 128 KiB" in str(found[0])
 
 
 def test_every_setting_says_what_it_means() -> None:

@@ -57,6 +57,39 @@ async def test_the_journal_finds_the_probe_of_a_run(harness: JournalHarness) -> 
     assert await harness.journal.find_probe("b") is None
 
 
+def replace_journal(path: Path, kind: str) -> None:
+    """Take the file away from a journal that uses it."""
+    if kind == "moved":
+        path.rename(path.with_name("elsewhere"))
+    elif kind == "replaced":
+        other = path.with_name("other")
+        execute_sql(other, "CREATE TABLE t (a)")
+        execute_sql(other, "DROP TABLE t")
+        other.rename(path)
+    else:
+        for file in path.parent.glob(f"{path.name}*" if kind == "all removed" else path.name):
+            file.unlink()
+
+
+@pytest.mark.parametrize("kind", ["moved", "replaced", "removed", "all removed"])
+async def test_a_file_that_is_taken_away_is_noticed_at_the_next_write(
+    harness: JournalHarness, path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await harness.journal.write_run(RunState.SENT, build_open_run("open"))
+    await harness.journal.write_run(RunState.JUDGED, build_judged_run("judged"))
+    await harness.journal.write_run(RunState.CLEANED, build_judged_run("done"))
+    replace_journal(path, kind)
+    await harness.journal.write_run(RunState.PLANNED, build_open_run("next"))
+    assert harness.failures == [JournalOperation.OPEN_RUN]
+    assert "removed, replaced or moved" in caplog.text
+    rows = [("open", "sent", "unknown"), ("judged", "judged", "ok"), ("next", "planned", "unknown")]
+    assert read_rows(path) == rows
+    await harness.journal.write_run(RunState.CLEANED, build_judged_run("open"))
+    assert len(harness.failures) == 1
+    with pytest.raises(JournalError, match="another slo-probe is using it"):
+        await JournalHarness(path, FakeClock()).journal.start()
+
+
 async def test_orphans_are_closed_once(path: Path, clock: FakeClock) -> None:
     harness = JournalHarness(path, clock)
     await harness.journal.start()

@@ -137,6 +137,56 @@ async def test_a_kill(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSe
         assert sorted(restarted) == sorted(cut_off)
 
 
+async def test_a_crash_loop_hides_no_run(
+    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
+) -> None:
+    agent.replies, agent.executions = False, 0
+    file = write_config(tmp_path, agent.url, probe=SOON)
+    async with run_prober(file) as prober:
+        await asyncio.wait_for(agent.event_received.wait(), 20)
+        prober.process.kill()
+        await prober.process.communicate()
+    rare = "interval: 1h, timeout: 70s, late_after: 60s"
+    file = write_config(tmp_path, agent.url, probe=rare)
+    open_runs = [row for row in read_rows(tmp_path / "journal.sqlite") if row[1] != "cleaned"]
+    # For each life: the values of its scrapes. It is killed after the last.
+    for values in ([], [0], [], [0, len(open_runs), len(open_runs)], [0, 0], []):
+        async with run_prober(file) as prober:
+            for value in values:
+                assert await read_sample(client, prober, contract.PROBE_RUNS, "unknown") == value
+            prober.process.kill()
+            await prober.process.communicate()
+
+
+async def test_a_journal_that_is_taken_away_is_replaced(
+    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
+) -> None:
+    async with run_prober(write_config(tmp_path, agent.url)) as prober:
+        agent.canary = prober.canary
+        journal = tmp_path / "journal.sqlite"
+        for taken in (1, 2):
+            before = await read_sample(client, prober, contract.PROBE_RUNS, "ok")
+            if taken == 1:
+                journal.unlink()
+            else:
+                journal.rename(tmp_path / "moved")
+
+            async def is_noticed(count: int = taken, before: float = before) -> bool:
+                failures = [
+                    await read_sample(client, prober, contract.JOURNAL_FAILURES, operation)
+                    for operation in ("open_run", "close_run")
+                ]
+                ok = await read_sample(client, prober, contract.PROBE_RUNS, "ok")
+                return sum(failures) == count and ok >= before + 2
+
+            await wait_until(is_noticed)
+        done = await prober.stop()
+    assert done.err.count("the file was removed, replaced or moved") == 2
+    states = [row[1] for row in read_rows(journal)]
+    assert states
+    assert set(states) == {"cleaned"}
+
+
 async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
     async with run_prober(write_config(tmp_path, agent.url)) as prober:
         agent.canary = prober.canary

@@ -8,6 +8,8 @@ import aiohttp
 import bcrypt
 import pytest
 
+from exporter.config.loader import load_config
+from exporter.config.web import read_web_config
 from tests.exporter.environment import (
     KEY,
     ProberEnvironment,
@@ -17,7 +19,7 @@ from tests.exporter.environment import (
     wait_until,
 )
 from tests.exporter.journal_harness import read_files
-from tests.exporter.slo_probe import ROOT, wait_for_end
+from tests.exporter.slo_probe import ROOT, run_program, wait_for_end
 
 TOKEN, PASSWORD, HEADER = "t0ken-planted-a1", "pa55word-planted-b2", "tenant-planted-c3"
 WEB_USER, WEB_PASSWORD, WRONG = "operator-planted-d4", "web-planted-e5", "wr0ng-planted-f6"
@@ -106,6 +108,61 @@ async def test_secrets_are_shown_nowhere(
     assert "DEBUG" in done.err
     assert {name: find_secrets(text) for name, text in places.items() if find_secrets(text)} == {}
     assert [name for name, raw in journals.items() if find_secrets(raw)] == []
+
+
+PLACES = """\
+target:
+  url: https://agent.example/
+  bearer_auth: {{token_file: {0}}}
+  tls: {{ca_file: {0}, cert_file: {0}, key_file: {0}}}
+  headers_from_files: {{X-Key: {0}}}
+prometheus: {{url: "http://prometheus/", basic_auth: {{username: {1}, password_file: {0}}}}}
+web: {{config_file: {0}}}
+observers:
+  linear: {{key_file: {0}}}
+  tempo: {{url: "http://tempo/", bearer_auth: {0}, tls: {0}, headers_from_files: {0}}}
+specs: [{0}]
+probes: {{remediation: {{}}}}
+"""
+WEB_PLACES = """\
+tls_server_config: {{cert_file: {0}, key_file: {0}, client_ca_file: {0}}}
+basic_auth_users: {{alice: {0}}}
+"""
+PASTED = [
+    "planted-a1", '"planted:a1"', "!planted-a1", "*planted-a1", "'@planted-a1'", "'%planted-a1'",
+    "77345678901234567890", "[planted-a1]", "[{planted-a1: planted-a1}]", '"planted\\na1"',
+    f"'{'planted' * 100}'", "'-----BEGIN PRIVATE KEY----- planted'", "'~/planted'", "lin_planted",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pasted", PASTED)
+@pytest.mark.parametrize("place", ["probe.yaml", "web.yml"])
+def test_a_secret_in_the_place_of_a_file_name_is_not_shown(
+    tmp_path: Path, pasted: str, place: str
+) -> None:
+    user = "'alice:planted-a1'"
+    if place == "probe.yaml":
+        (tmp_path / place).write_text(PLACES.format(pasted, user))
+        config, problems = load_config(tmp_path / place)
+        assert config is None
+    else:
+        (tmp_path / place).write_text(WEB_PLACES.format(pasted))
+        web, problems = read_web_config(tmp_path / place)
+        assert web is None
+    told = "\n".join(map(str, problems))
+    assert problems
+    assert not re.search("planted|77345678", told.replace(str(tmp_path), "")), told
+
+
+async def test_the_program_does_not_show_a_pasted_secret_either(tmp_path: Path) -> None:
+    file = tmp_path / "probe.yaml"
+    text = PLACES.replace("  linear: {{key_file: {0}}}\n", "").replace("{1}", "alice")
+    file.write_text(re.sub(r"tempo: .*", 'tempo: {{url: "http://tempo/"}}', text).format(TOKEN))
+    for command in ("check", "run", "once"):
+        done = await run_program(command, "--config", str(file))
+        assert done.code == 1
+        assert done.err.count("cannot read the file: No such file") >= 4
+        assert TOKEN not in done.out + done.err
 
 
 def test_no_script_shows_a_planted_secret() -> None:

@@ -87,8 +87,8 @@ def test_a_file_that_sets_nothing_protects_nothing(tmp_path: Path, text: str) ->
         (TLS.replace("tls.crt", "gone.crt"), "web.yml:2:3: error: tls_server_config.cert_file: "),
         (TLS.replace("tls.key", "."), "Is a directory"),
         (TLS.replace("tls.key", '"a\\0b"'), "a file name must be printable"),
-        (TLS.replace("tls.crt", "tls.key"), "tls.key contains no certificate"),
-        (TLS.replace("tls.key", "tls.crt"), "tls.crt contains no private key"),
+        (TLS.replace("tls.crt", "tls.key"), "cert_file: the file contains no certificate"),
+        (TLS.replace("tls.key", "tls.crt"), "key_file: the file contains no private key"),
     ],
 )
 def test_an_unusable_file_is_reported(files: TlsFiles, text: str, told: str) -> None:
@@ -133,7 +133,7 @@ def test_a_key_with_a_passphrase_is_refused_without_a_prompt(files: TlsFiles) ->
         )
     )
     _, told = read(files.folder, TLS)
-    assert "tls.key has a passphrase" in told
+    assert "the key has a passphrase" in told
 
 
 def test_hashes_are_no_part_of_a_representation(tmp_path: Path) -> None:

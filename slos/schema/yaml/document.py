@@ -1,5 +1,6 @@
 """YAML documents with positions."""
 
+import re
 from collections.abc import Hashable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -146,6 +147,7 @@ def _build_syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     position = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
     message = " ".join(part for part in (error.context, error.problem) if part)
+    message = re.sub(r".*for the tag .*", "unknown tag", message, flags=re.DOTALL)  # maybe a secret
     return Problem(
         position, f"invalid YAML: {message}", "check indentation, quotes and brackets here"
     )

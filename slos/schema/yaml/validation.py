@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -31,6 +31,8 @@ _EXPECTED_MESSAGES = {
     "too_short": "expected at least one entry",
 }
 _MAX_VALUE_LENGTH = 60
+_MAX_SUGGESTIONS = 100
+"""Problems of a document that get a hint; a search for similar keys takes long."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -165,20 +167,31 @@ def validate_document(
             details = error.errors(include_url=False)
             unknown = [d["loc"] for d in details if d["type"] == "extra_forbidden"]
             if not (lenient and unknown):
-                return None, [
-                    _build_problem(document, d, model, can_be_lenient=lenient is not None)
-                    for d in details
-                ]
+                return None, _build_problems(
+                    document, details, model, can_be_lenient=lenient is not None
+                )
             value = _remove_keys(value, unknown)
 
 
-def _build_problem(
-    document: Document, detail: Mapping[str, Any], model: type[BaseModel], *, can_be_lenient: bool
-) -> Problem:
-    message, hint = explain_error(detail, model)
-    if can_be_lenient and detail["type"] == "extra_forbidden":
-        hint += f"{'' if hint.endswith('?') else ';'} --lenient ignores unknown keys"
-    return Problem(document.find_position(detail["loc"]), message, hint)
+def _build_problems(
+    document: Document,
+    details: Sequence[Mapping[str, Any]],
+    model: type[BaseModel],
+    *,
+    can_be_lenient: bool,
+) -> list[Problem]:
+    """Build the problems of a document; from the hundredth unknown key on, without hints."""
+    problems = []
+    for number, detail in enumerate(details):
+        is_unknown = detail["type"] == "extra_forbidden"
+        if is_unknown and number >= _MAX_SUGGESTIONS:
+            message, hint = f"unknown key {format_location(detail['loc'])!r}", ""
+        else:
+            message, hint = explain_error(detail, model)
+        if is_unknown and hint and can_be_lenient:
+            hint += f"{'' if hint.endswith('?') else ';'} --lenient ignores unknown keys"
+        problems.append(Problem(document.find_position(detail["loc"]), message, hint))
+    return problems
 
 
 def _remove_keys(value: Any, locations: list[Location]) -> Any:  # noqa: ANN401 - YAML has any shape
