@@ -80,12 +80,24 @@ def _is_fillable(node: ast.Expr) -> bool:
     """Return whether a node is a sum or a difference of counts that can be rewritten."""
     if not isinstance(node, ast.BinaryExpr) or str(node.op) not in ("+", "-"):
         return False
-    if not (reads_range(node.lhs) and reads_range(node.rhs)):
+    if not all(reads_range(each) and _is_vector(each) for each in (node.lhs, node.rhs)):
         return False
     if node.modifier is not None and "OneToOne" not in str(node.modifier.card):
         return False
     has_matching = node.modifier is not None and node.modifier.matching is not None
     return has_matching or find_node_grouping(node.lhs) == find_node_grouping(node.rhs)
+
+
+def _is_vector(node: ast.Expr) -> bool:
+    """Return whether the result of a node has series; that of `scalar()` has none."""
+    match node:
+        case ast.ParenExpr() | ast.UnaryExpr():
+            return _is_vector(node.expr)
+        case ast.BinaryExpr():
+            return _is_vector(node.lhs) or _is_vector(node.rhs)
+        case ast.Call():
+            return str(node.func.return_type) == "ValueType.Vector"
+    return not isinstance(node, ast.NumberLiteral)
 
 
 def _render_sum(node: ast.BinaryExpr) -> str:

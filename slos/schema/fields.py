@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Wit
 
 from slos.schema.golang import check_alert_text
 from slos.schema.promql import (
+    check_query,
     check_selector,
     check_template,
     check_windowed_template,
@@ -138,4 +139,6 @@ HoldField = Annotated[Duration, BeforeValidator(_parse_hold), _HOLD_SCHEMA]
 Ratio = Annotated[Decimal, BeforeValidator(_parse_share), _SHARE_SCHEMA]
 Selector = Annotated[str, AfterValidator(check_selector)]
 Query = Annotated[str, AfterValidator(check_template)]
+PlainQuery = Annotated[str, AfterValidator(check_query)]
+"""Query of a rule outside an SLO, which has no window."""
 WindowedQuery = Annotated[str, AfterValidator(check_windowed_template)]

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from slos.schema.alerting import AlertOptions, Silence
 from slos.schema.examples import AlertCase, ExampleSeries, RecordingCase, check_no_samples
-from slos.schema.fields import AlertText, Covers, Labels, MetricName, Name, Query, SpecModel
+from slos.schema.fields import AlertText, Covers, Labels, MetricName, Name, PlainQuery, SpecModel
 from slos.schema.promql import is_filter_query
 from slos.schema.units import format_decimal
 
@@ -54,7 +54,7 @@ class StandaloneRecording(SpecModel):
     record: MetricName
     description: Annotated[str, Field(min_length=1)]
     labels: Labels = Field(default_factory=dict)
-    query: Query
+    query: PlainQuery
     example: Annotated[_Example, Field(min_length=1)]
     example_labels: Labels = Field(default_factory=dict)
     expect: Decimal = Decimal(1)
@@ -90,7 +90,7 @@ class StandaloneAlert(AlertOptions):
     severity: Literal["critical", "warning", "info"]
     summary: Annotated[AlertText, Field(min_length=1)]
     description: Annotated[AlertText, Field(min_length=1)]
-    query: Query
+    query: PlainQuery
     above: Decimal | None = None
     below: Decimal | None = None
     example: _Example = Field(default_factory=list)
