@@ -25,7 +25,7 @@ from tests.generator.spec_pipeline import build_plans
 from tests.schema.specs import build_slo, build_spec
 
 BATCH, DEFAULTS = 10, BuildSettings()
-FIRST, COUNT = (int(os.environ.get(name, n)) for name, n in (("FUZZ_SEED", 0), ("FUZZ_COUNT", 10)))
+FIRST, COUNT = (int(os.environ.get(name, n)) for name, n in (("FUZZ_SEED", 0), ("FUZZ_COUNT", 3)))
 SEEDS = [range(n, min(n + BATCH, FIRST + COUNT)) for n in range(FIRST, FIRST + COUNT, BATCH)]
 
 
