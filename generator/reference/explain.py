@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from generator import names
 from generator.model import SLO, AlertMeta, BurnAlert, BurnCondition, RuleGroup
+from generator.outputs.tests.slo import find_untested_reason
 from generator.rules import alert_rules, cost
 from generator.rules.groups import load_groups
 from generator.slo import annotations, burn_rate
@@ -156,6 +157,8 @@ def _explain_approximations(slo: SLO) -> Iterator[str]:
         yield f"a time slice is {fine}; slices without a value are ignored"
     if slo.steps.delay.ms:
         yield f"samples are read {slo.steps.delay} late, so every alert is {slo.steps.delay} later"
+    if untested := find_untested_reason(slo):
+        yield f"no generated test counts what the queries count: {untested}"
     if slo.signal.histogram:
         yield "quantiles are interpolated within a bucket of the histogram"
     if slo.signal.histogram and slo.signal.histogram.is_native:

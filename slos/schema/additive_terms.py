@@ -95,7 +95,7 @@ def _is_fillable(node: ast.Expr) -> bool:
     """Return whether a node is a sum or a difference of counts that can be rewritten."""
     if not isinstance(node, ast.BinaryExpr) or str(node.op) not in ("+", "-"):
         return False
-    if not (reads_range(node.lhs) and reads_range(node.rhs)):
+    if not all(reads_range(each) and _is_vector(each) for each in (node.lhs, node.rhs)):
         return False
     if not is_one_to_one(node):
         return False
@@ -106,6 +106,18 @@ def _is_fillable(node: ast.Expr) -> bool:
 def _is_histogram_part(node: ast.Expr) -> bool:
     """Return whether a node is the number of some observations of a native histogram."""
     return isinstance(node, ast.BinaryExpr) and find_histogram_count(node) is not None
+
+
+def _is_vector(node: ast.Expr) -> bool:
+    """Return whether the result of a node has series; that of `scalar()` has none."""
+    match node:
+        case ast.ParenExpr() | ast.UnaryExpr():
+            return _is_vector(node.expr)
+        case ast.BinaryExpr():
+            return _is_vector(node.lhs) or _is_vector(node.rhs)
+        case ast.Call():
+            return str(node.func.return_type) == "ValueType.Vector"
+    return not isinstance(node, ast.NumberLiteral)
 
 
 def _render_sum(node: ast.BinaryExpr) -> str:

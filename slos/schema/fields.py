@@ -23,6 +23,7 @@ from slos.schema.compatibility import (
 )
 from slos.schema.golang import check_alert_text
 from slos.schema.promql import (
+    check_query,
     check_selector,
     check_template,
     check_windowed_template,
@@ -204,4 +205,6 @@ HoldField = Annotated[Duration, BeforeValidator(_parse_hold), _HOLD_SCHEMA]
 Ratio = Annotated[Decimal, BeforeValidator(_parse_share), _SHARE_SCHEMA]
 Selector = Annotated[str, _validate_promql(check_selector)]
 Query = Annotated[str, _validate_promql(check_template)]
+PlainQuery = Annotated[str, _validate_promql(check_query)]
+"""Query of a rule outside an SLO, which has no window."""
 WindowedQuery = Annotated[str, _validate_promql(check_windowed_template)]

@@ -62,6 +62,17 @@ def check_template(template: str, version: int = OLDEST_VERSION) -> str:
     return template
 
 
+def check_query(query: str, version: int = OLDEST_VERSION) -> str:
+    """Check a query without a window, as `check_template` does.
+
+    Raises:
+        ValueError: as `check_template`, or it has `{{.window}}`.
+    """
+    if _WINDOW_VARIABLE.search(query):
+        raise ValueError("{{.window}} is only known in an SLI; write a range, like [5m]")
+    return check_template(query, version)
+
+
 def _check_vector_type(query: str) -> None:
     """Check that a query is an instant vector; the parser accepts only those in sum()."""
     try:

@@ -117,7 +117,9 @@ def _print_length(length: timedelta | None) -> str:
 def _print_number(value: float) -> str:
     if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN
         return {"inf": "Inf", "-inf": "-Inf"}.get(str(value), "NaN")
-    return format_decimal(Decimal(repr(value)))
+    text = repr(value)
+    # A division by -0 has another result than one by 0.
+    return text if "e" in text or text == "-0.0" else format_decimal(Decimal(text))
 
 
 _PRINTERS: Mapping[type, Callable[[Any, Duration], str]] = {

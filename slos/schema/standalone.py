@@ -13,7 +13,7 @@ from slos.schema.fields import (
     Labels,
     MetricName,
     Name,
-    Query,
+    PlainQuery,
     ResultLabels,
     SpecModel,
 )
@@ -63,7 +63,7 @@ class StandaloneRecording(SpecModel):
     record: MetricName
     description: Annotated[str, Field(min_length=1)]
     labels: Labels = Field(default_factory=dict)
-    query: Query
+    query: PlainQuery
     example: Annotated[_Example, Field(min_length=1)]
     example_labels: ResultLabels = Field(default_factory=dict)
     expect: Decimal = Decimal(1)
@@ -99,7 +99,7 @@ class StandaloneAlert(AlertOptions):
     severity: Literal["critical", "warning", "info"]
     summary: Annotated[AlertText, Field(min_length=1)]
     description: Annotated[AlertText, Field(min_length=1)]
-    query: Query
+    query: PlainQuery
     above: Decimal | None = None
     below: Decimal | None = None
     example: _Example = Field(default_factory=list)

@@ -5,16 +5,12 @@ from typing import Any
 
 import yaml
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from generator.pipeline import BuildSettings
 from slos.schema.promql import parse_query
 from tests.generator.command_line import read_file_times, run_slo_rules
-from tests.generator.promql_strategies import QUERIES
 from tests.generator.promtool import check_rules
-from tests.generator.spec_pipeline import build_plans
 from tests.generator.spec_strategies import specs
-from tests.schema.specs import build_slo, build_spec, dump_quoted_yaml
+from tests.schema.specs import dump_quoted_yaml
 
 once = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
@@ -29,42 +25,6 @@ def test_promtool_accepts_the_rules_of_every_valid_spec(
     result = run_slo_rules("build", path, "-o", out)
     assert result.exit_code == 0, result.stderr
     assert "SUCCESS" in check_rules(out)
-
-
-@settings(deadline=None, max_examples=20, suppress_health_check=once)
-@given(st.lists(QUERIES, min_size=20, max_size=40), st.sampled_from(["exact", "sloth"]))
-def test_promtool_accepts_the_rules_of_every_query_that_passes_validation(
-    tmp_path: Path, queries: list[str], profile: str
-) -> None:
-    chosen = BuildSettings(profile=profile)
-    passed = [
-        sli
-        for query in queries
-        for sli in build_slis(query)
-        if not build_plans(build_spec(build_slo(sli=sli)), settings=chosen).has_errors
-    ]
-    if passed:
-        document = build_spec(
-            *(build_numbered_slo(number, sli) for number, sli in enumerate(passed))
-        )
-        path, out = tmp_path / "spec.yaml", tmp_path / "rules.yaml"
-        path.write_bytes(dump_quoted_yaml(document))
-        result = run_slo_rules("build", path, "-o", out, "--profile", profile)
-        assert result.exit_code == 0, result.stderr
-        assert "SUCCESS" in check_rules(out)
-
-
-def build_numbered_slo(number: int, sli: dict[str, Any]) -> dict[str, Any]:
-    return build_slo(name=f"s{number}", sli=sli, alerting={"name": f"A{number}"})
-
-
-def build_slis(query: str) -> list[dict[str, Any]]:
-    """The SLIs that a query can be part of."""
-    return [
-        {"raw": {"error_ratio_query": query}},
-        {"events": {"error_query": f"({query}\n)", "total_query": query}},
-        {"threshold": {"query": query, "comparison": "<", "value": 1}},
-    ]
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=once)

@@ -1,5 +1,7 @@
 """A term of a sum or a difference that has no series counts as zero."""
 
+import json
+import os
 from pathlib import Path
 
 import promql_parser as ast
@@ -7,10 +9,13 @@ import pytest
 from hypothesis import given
 
 from slos.schema.additive_terms import fill_missing_terms
-from slos.schema.promql import parse_template, render_template
-from slos.schema.promql_printer import print_template
-from tests.generator.promql_strategies import QUERIES
-from tests.generator.promtool import check_rules_on_series
+from slos.schema.promql import check_template, list_children, parse_template, render_template
+from slos.schema.promql_printer import delay_query, print_template
+from slos.schema.units import Duration
+from tests.generator.promql_strategies import QUERIES, draw_query
+from tests.generator.promtool import check_rules, check_rules_on_series
+
+FIRST, COUNT = (int(os.environ.get(name, n)) for name, n in (("FUZZ_SEED", 0), ("FUZZ_COUNT", 200)))
 
 A, B, C = (f"sum by (g) (rate({name}_total[{{{{.window}}}}]))" for name in "abc")
 SUM_A, SUM_B, SUM_C = (f"sum(rate({name}_total[{{{{.window}}}}]))" for name in "abc")
@@ -84,6 +89,7 @@ def test_a_term_without_series_counts_as_zero(
         f"{A} + on (g) group_left () {B}",
         f"{A} + {SUM_B}",
         "time() - max(last_success)",
+        f"{A} + scalar({SUM_B})",
     ],
 )
 def test_other_queries_stay_as_they_are(query: str) -> None:
@@ -93,20 +99,53 @@ def test_other_queries_stay_as_they_are(query: str) -> None:
 @given(QUERIES)
 def test_a_printed_query_parses_to_the_same_tree(query: str) -> None:
     try:
-        tree = parse_template(query)
+        tree = parse_template(check_template(query))
     except ValueError:
         return
-    text = print_template(tree)
-    assert str(parse_template(text)) == str(tree)
+    assert describe_node(parse_template(print_template(tree))) == describe_node(tree)
 
 
-@given(QUERIES)
-def test_a_filled_query_parses(query: str) -> None:
-    try:
-        parse_template(query)
-    except ValueError:
-        return
-    assert isinstance(parse_template(fill_missing_terms(query)), ast.Expr)
+def describe_node(node: ast.Expr) -> list[object]:
+    """Everything that a node says, and its children; its text leaves out some of it."""
+    plain = [str(getattr(node, name, None)) for name in ("name", "val", "range", "offset", "op")]
+    at, modifier = getattr(node, "at", None), getattr(node, "modifier", None)
+    return [
+        type(node).__name__,
+        *plain,
+        str(node.step) if isinstance(node, ast.SubqueryExpr) else "",
+        None if at is None else (str(at.type), str(at.at)),
+        node.func.name if isinstance(node, ast.Call) else "",
+        str(node.matchers) if isinstance(node, ast.VectorSelector) else "",
+        describe_modifier(modifier),
+        *map(describe_node, list_children(node)),
+    ]
+
+
+def describe_modifier(modifier: ast.AggModifier | ast.BinModifier | None) -> list[object]:
+    if isinstance(modifier, ast.AggModifier):
+        return [str(modifier.type), modifier.labels]
+    if modifier is None:
+        return []
+    matching = modifier.matching
+    labels = [] if matching is None else [str(matching.type), matching.labels]
+    return [str(modifier.card), modifier.return_bool, labels, modifier.group_labels]
+
+
+def test_prometheus_loads_what_is_printed_filled_and_delayed(tmp_path: Path) -> None:
+    rules = []
+    for seed in range(FIRST, FIRST + COUNT):
+        query = draw_query(seed)
+        try:
+            check_template(query)
+        except ValueError:
+            continue
+        delayed = delay_query(query, Duration.from_parts(seconds=90))
+        texts = (print_template(parse_template(query)), fill_missing_terms(query), delayed)
+        expressions = [render_template(text, "5m") for text in texts]
+        rules += [{"record": f"r{seed}_{n}", "expr": e} for n, e in enumerate(expressions)]
+    path = tmp_path / "rules.yaml"
+    path.write_text(json.dumps({"groups": [{"name": "g", "rules": rules}]}))
+    assert "SUCCESS" in check_rules(path)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +162,9 @@ def test_a_filled_query_parses(query: str) -> None:
         "a > bool ignoring (x) b",
         "-a ^ 2 + NaN - Inf * 1e30",
         "a or b and c unless d",
+        "a / -0 + 1e-300 * 1e+300",
     ],
 )
 def test_every_kind_of_node_is_printed(query: str) -> None:
     tree = parse_template(query)
-    assert str(parse_template(print_template(tree))) == str(tree)
+    assert describe_node(parse_template(print_template(tree))) == describe_node(tree)

@@ -1,5 +1,6 @@
 """PromQL of newer versions or other engines is an error."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -21,7 +22,17 @@ TAKEN = [
     'up{a=~"(?i)x|[[:alpha:]]\\\\pL"}',
     "sum by (on, bool) (rate(limitk[5m]))",
     'label_replace(up, "x", "$1", "a", "(.*)")',
+    'up{a="@ -1 > 5m"} offset 5m > 5 # 5m',
+    "a5m @ 1.5 > a:5m @ 0x10",
 ]
+REFUSED = {
+    "up > 5m": "5m as a number needs Prometheus 3",
+    "up * 1h30m": "1h30m as a number needs Prometheus 3",
+    "up @ -1.5": "@ -1.5 is not a time",
+    "up @ 1e20": "@ 1e20 is not a time",
+    "up + fill(0) up": "fill() needs Prometheus 3",
+    "up + on (job) fill_left(1) up": "fill() needs Prometheus 3",
+}
 
 
 @pytest.mark.parametrize("name", REQUIRED_VERSIONS)
@@ -37,6 +48,12 @@ def test_a_function_that_prometheus_2_lacks_is_refused_with_what_it_needs(name: 
         else:
             pytest.fail(f"{query} was taken")
     assert refused or name in ("start", "end", "step", "range")
+
+
+@pytest.mark.parametrize("query", REFUSED)
+def test_what_prometheus_2_or_the_parser_cannot_read_is_refused(query: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(REFUSED[query])):
+        check_template(query)
 
 
 @pytest.mark.parametrize("query", TAKEN)

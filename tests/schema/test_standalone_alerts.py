@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from slos.schema.examples import parse_samples
-from tests.schema.specs import build_spec, parse_single_spec
+from slos.schema.loader import parse_specs
+from tests.schema.specs import build_spec, dump_yaml, parse_single_spec
 
 DOWN = {
     "name": "Down",
@@ -105,3 +106,14 @@ def test_a_recording_gives_numbers_or_nothing() -> None:
         build_spec(recordings=[{**RECORDING, "examples": [{"says": "x", **case}]}])
     ).recordings
     assert list(found.examples[0].then.values()) == [Decimal(2), "nothing"]
+
+
+def test_a_query_outside_an_sli_has_no_window() -> None:
+    query = "sum(rate(m[{{.window}}]))"
+    document = build_spec(
+        alerts=[build_alert(query=query)], recordings=[{**RECORDING, "query": query}]
+    )
+    _, problems = parse_specs(dump_yaml({**document, "slos": []}), "shop.yaml")
+    messages = [each.message for each in problems]
+    assert len(messages) == 2
+    assert all("{{.window}} is only known in an SLI" in each for each in messages)

@@ -42,13 +42,13 @@ class Condition:
             events = course.count_events(self.long, step)
             if events < self.guard - Decimal("0.5"):
                 return False
-        excesses = [
-            course.compute_ratio(window, step) - self.limit for window in (self.short, self.long)
-        ]
-        margin = _TOO_NEAR * self.limit
-        if all(each > margin for each in excesses):
-            return True
-        return False if any(each < -margin for each in excesses) else None
+        is_sure, margin = True, _TOO_NEAR * self.limit
+        for window in (self.short, self.long):
+            excess = course.compute_ratio(window, step) - self.limit
+            if excess < -margin:
+                return False
+            is_sure = is_sure and excess > margin
+        return True if is_sure else None
 
 
 def list_conditions(slo: SLO, alert: BurnAlert | ThresholdAlert) -> list[Condition]:

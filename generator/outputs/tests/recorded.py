@@ -14,7 +14,6 @@ from generator.outputs.tests.numbers import Number
 from generator.outputs.tests.promtool_file import UnitTestCase, ValueCheck, expect_values
 from generator.outputs.tests.series import (
     INFINITE_BUCKET,
-    OTHER_VALUE,
     build_foreign_series,
     build_group_labels,
     build_tier_series,
@@ -250,37 +249,34 @@ def check_quantiles(
 
     Prometheus interpolates from 0 in the first bucket, and returns the bound beyond the last one.
     """
-    buckets = promql.parse_query(slo.signal.histogram.selector if slo.signal.histogram else "")
-    rates = {
-        border: sum(each.rate for each in series if _is_bucket(each, buckets, bound=border))
-        for border in {each.labels["le"] for each in series if "le" in each.labels}
-    }
-    finite = [border for border in rates if border != INFINITE_BUCKET]
-    if len(finite) != 1:
+    histogram = slo.signal.histogram
+    buckets = promql.parse_query(histogram.selector if histogram else "")
+    groups: dict[LabelSet, dict[str, Decimal]] = {}
+    for each in series:
+        if _is_bucket(each, buckets):
+            group_by = histogram.group_by if histogram else ()
+            labels = frozenset(pair for pair in each.labels.items() if pair[0] in group_by)
+            rates = groups.setdefault(labels, {})
+            rates[each.labels["le"]] = rates.get(each.labels["le"], Decimal(0)) + each.rate
+    if any(len(rates.keys() - {INFINITE_BUCKET}) != 1 for rates in groups.values()):
         return
-    (border,) = finite
-    share_within = Decimal(rates[border]) / rates[INFINITE_BUCKET]
-    labels = names.build_display_labels(slo)
     window = slo.windows[0]
-    expected_samples = []
-    for quantile in names.QUANTILES:
-        value = Decimal(border) * min(Decimal(1), Decimal(quantile) / share_within)
-        group_labels = frozenset({(names.QUANTILE, quantile), *_list_group_labels(slo)})
-        expected_samples.append((render_labels(labels, group_labels), Number(value)))
     metric = names.select_series(names.name_latency_quantile(window), slo)
+    expected_samples = []
+    for labels, rates in sorted(groups.items(), key=str):
+        (border,) = rates.keys() - {INFINITE_BUCKET}
+        share_within = rates[border] / rates[INFINITE_BUCKET]
+        for quantile in names.QUANTILES:
+            value = Decimal(border) * min(Decimal(1), Decimal(quantile) / share_within)
+            group_labels = frozenset({(names.QUANTILE, quantile), *labels})
+            text = render_labels(names.build_display_labels(slo), group_labels)
+            expected_samples.append((text, Number(value)))
     yield expect_values(eval_time, metric, expected_samples)
 
 
-def _is_bucket(series: SteadySeries, buckets: ast.Expr, *, bound: str) -> bool:
-    is_selected = isinstance(buckets, ast.VectorSelector) and decoys.selects_series(
-        buckets, series.metric, series.labels
-    )
-    return is_selected and series.labels.get("le") == bound
-
-
-def _list_group_labels(slo: SLO) -> set[tuple[str, str]]:
+def _is_bucket(series: SteadySeries, buckets: ast.Expr) -> bool:
     return (
-        {(name, OTHER_VALUE) for name in slo.signal.histogram.group_by}
-        if slo.signal.histogram
-        else set()
+        isinstance(buckets, ast.VectorSelector)
+        and decoys.selects_series(buckets, series.metric, series.labels)
+        and "le" in series.labels
     )

@@ -218,6 +218,20 @@ def _count_events(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents | N
     return counted if labels == set(slo.signal.group_by) else None
 
 
+def find_untested_reason(slo: SLO) -> str:
+    """Find the reason why no test counts what the queries count; empty if there is one."""
+    series = list(build_series(slo))
+    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape)
+    try:
+        for template in (slo.signal.total, slo.signal.errors):
+            evaluator.evaluate_template(template)
+    except UnsupportedQueryError as reason:
+        return f"{reason} is not evaluated"
+    except ArithmeticError:
+        return "its numbers are not evaluated"
+    return "" if _count_events(slo, series) else "the labels of the result are not known"
+
+
 def _evaluate_signal(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents | None:
     evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape)
     try:
