@@ -147,7 +147,7 @@ def slos() -> st.SearchStrategy[Json]:
     return st.fixed_dictionaries(
         {
             "name": NAMES,
-            "objective": st.decimals(min_value=1, max_value="99.9999", places=4).map(float),
+            "objective": st.decimals(min_value="1.0001", max_value="99.9999", places=4).map(float),
             "sli": events() | raw() | latency() | threshold() | gauge() | probe(),
             "alerting": alerting(),
         },
