@@ -99,8 +99,10 @@ def command(
         _print_result(build_plan, changes, folder=out, out=request.out)
     else:
         click.echo(load_reports()[report_format].render_report(check_report))
-    fails_on_warnings = strict or fail_on == ProblemSeverity.WARNING
-    failed = bool(build_plan.problems) if fails_on_warnings else build_plan.has_errors
+    failing = {ProblemSeverity.ERROR}
+    if strict or fail_on == ProblemSeverity.WARNING:
+        failing.add(ProblemSeverity.WARNING)
+    failed = any(problem.severity in failing for problem in build_plan.problems)
     sys.exit(1 if failed or changes else 0)
 
 
@@ -190,6 +192,7 @@ def _print_result(build_plan: BuildPlan, changes: Changes | None, *, folder: str
     elif not build_plan.has_errors:
         rules = sum(len(group.rules) for plan in build_plan.plans for group in plan.groups)
         slos = format_count(len(build_plan.slos), "SLO")
-        warnings = len(build_plan.problems)
+        severities = [problem.severity for problem in build_plan.problems]
+        warnings = severities.count(ProblemSeverity.WARNING)
         result = format_count(warnings, "warning") if warnings else "no errors"
         click.echo(f"{slos}, {format_count(rules, 'rule')}: {result}", err=True)
