@@ -12,6 +12,8 @@ from generator.outputs.tests.promtool_file import round_sample
 from slos.schema import promql
 from slos.schema.units import Duration
 
+_MAX_STEPS = 20
+
 LabelSet = frozenset[tuple[str, str]]
 Vector = dict[LabelSet, Number]
 _Aggregation = Callable[[Sequence[Number]], Number]
@@ -123,6 +125,9 @@ class Evaluator:
             raise UnsupportedQueryError(f"{name}() of a subquery")
         length = Decimal(str(argument.range.total_seconds()))
         samples = Number(length / self.scrape.seconds)
+        # A test has little more than two coarse steps of samples.
+        if name.endswith("_over_time") and length > _MAX_STEPS * self.window.seconds:
+            raise UnsupportedQueryError("a range that is longer than a test")
         if samples.value % 1 and name.endswith("_over_time"):
             raise UnsupportedQueryError("a range that is no multiple of the scrape interval")
         functions: Mapping[str, Callable[[SteadySeries], Number]] = {
