@@ -11,7 +11,7 @@ from typing import Any
 
 from generator import names
 from generator.model import SLO, MetricFacts
-from generator.rules import tiers
+from generator.rules import increments, tiers
 from slos.schema import promql
 from slos.schema.query_analysis import Counting
 from slos.schema.units import Duration
@@ -56,7 +56,7 @@ class MetricFactsClient:
         Raises:
             PrometheusError: when a request fails.
         """
-        window = tiers.compute_range(slo.steps.fine, slo.steps.scrape)
+        window = increments.compute_range(slo.steps.fine, slo.steps.scrape)
         templates = (slo.signal.total, slo.signal.errors)
         facts = self._read_facts(templates, slo.signal.sources, window)
         events = names.select_series(names.PERIOD_EVENTS, slo)

@@ -7,7 +7,7 @@ import promql_parser
 import pytest
 
 from generator.model import Steps
-from generator.rules.tiers import (
+from generator.rules.increments import (
     render_delayed_increase,
     render_estimated_increase,
     render_sample_count,

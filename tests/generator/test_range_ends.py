@@ -11,13 +11,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from generator.model import Steps
-from generator.rules.tiers import (
+from generator.rules.increments import (
     compute_range,
     render_delayed_increase,
     render_estimated_increase,
-    render_fine_count,
     render_sample_count,
 )
+from generator.rules.tiers import render_fine_count
 from generator.slo import burn_rate
 from slos.schema.units import Duration
 from tests.generator.promql_model import ModelSeries

@@ -9,7 +9,7 @@ import promql_parser as ast
 from generator import names
 from generator.model import SLO
 from generator.outputs.runbooks.alerts import AlertKind, AlertPage
-from generator.rules import tiers
+from generator.rules import increments
 from slos.schema import promql
 from slos.schema.compatibility import list_label_matchers, read_metric_name
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
@@ -75,7 +75,7 @@ def list_source_selectors(slo: SLO) -> tuple[str, ...]:
 
 def compute_reach(slo: SLO) -> Duration:
     """Compute the range over which the raw series of an SLO are read."""
-    return tiers.compute_range(slo.steps.fine, slo.steps.scrape)
+    return increments.compute_range(slo.steps.fine, slo.steps.scrape)
 
 
 def _choose_span(page: AlertPage) -> Duration:

@@ -30,7 +30,7 @@ from generator.outputs.tests.series import (
     scale_around_threshold,
 )
 from generator.outputs.tests.trial import expect_firing
-from generator.rules import alert_rules, tiers
+from generator.rules import alert_rules, increments, tiers
 from generator.rules.groups import Role, find_group
 from slos.schema.units import Duration
 
@@ -68,7 +68,7 @@ def _build_burst_case(
     ]
     if fine.ms % scrape.ms == 0:
         # Until here, the range of a step contains both samples around the burst.
-        seen = tiers.compute_range(fine, scrape).ms - 2 * scrape.ms
+        seen = increments.compute_range(fine, scrape).ms - 2 * scrape.ms
         expected.append((fine, step + fine * (seen // fine.ms + 1), Decimal(0)))
     checks = _build_history_checks(slo, counted, expected)
     if slo.signal.histogram:
@@ -95,7 +95,7 @@ def _build_off_beat_case(
     check_time = coarse + fine * 2
     part = Duration(scrape.ms // parts)
     age = scrape.ms - part.ms
-    steps_seen = (tiers.compute_range(fine, scrape).ms - age) // scrape.ms
+    steps_seen = (increments.compute_range(fine, scrape).ms - age) // scrape.ms
     newest = (check_time.ms - age - part.ms) // scrape.ms
     oldest = newest - steps_seen + 1
     course = [

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from generator import names
 from generator.model import SLO, Rule, RuleGroup
-from generator.rules import alert_rules, tiers
+from generator.rules import alert_rules, increments, tiers
 from generator.rules.groups import Role
 from slos.schema.promql import format_label_names
 from slos.schema.units import format_decimal
@@ -39,7 +39,7 @@ def _build_quantile_rules(slo: SLO) -> Iterator[Rule]:
     if not histogram:
         return
     labels = format_label_names([*([] if histogram.is_native else ["le"]), *histogram.group_by])
-    range_ = max(window, tiers.compute_range(slo.steps.fine, slo.steps.scrape))
+    range_ = max(window, increments.compute_range(slo.steps.fine, slo.steps.scrape))
     offset = f" offset {slo.steps.delay}" if slo.steps.delay.ms else ""
     rates = f"sum by ({labels}) (rate({histogram.selector}[{range_}]{offset}))"
     record = names.name_latency_quantile(window)
