@@ -184,8 +184,9 @@ def render_urgency(services: SeriesSelection) -> str:
 def _build_slo_table(services: SeriesSelection) -> table.Panel:
     description = (
         "Sorted by rank: 1000 for a firing page, 100 for any other firing alert, ten times the "
-        "burn rate (90 at most), and 9 times the spent share of the error budget. For an SLO with "
-        "groups, each column shows the worst group."
+        "burn rate (90 at most), and 9 times the spent share of the error budget. 'Period known' "
+        "is the share of the period that has been recorded; the rest counts as unspent budget. For "
+        "an SLO with groups, each column shows the worst group."
     )
     queries = map(panels.query_table, _list_slo_queries(services))
     detail = panels.build_link("Detail", build_detail_url(services, Board.DETAIL))
@@ -198,6 +199,7 @@ def _build_slo_table(services: SeriesSelection) -> table.Panel:
         Column("Value #C", "Burn rate now", unit=panels.BURN_UNIT, steps=panels.BURN_COLORS),
         Column("Value #D", "Exhausted in", unit=units.DurationSeconds),
         Column("Value #E", "Errors left", unit=units.Short),
+        Column("Value #H", "Period known", unit=units.PercentUnit),
         Column(
             "Value #F",
             "Firing",
@@ -226,6 +228,7 @@ def _list_slo_queries(services: SeriesSelection) -> tuple[str, ...]:
         f"floor(min by ({identity}) ({services.select(names.PERIOD_EVENTS_REMAINING)}))",
         f"count by ({identity}) ({services.select_firing(has_slo)})",
         f"max by ({identity}) ({services.select(names.OBJECTIVE)})",
+        f"min by ({identity}) ({services.select(names.PERIOD_COVERAGE)})",
     )
 
 

@@ -208,18 +208,26 @@ def _build_slope_graph() -> timeseries.Panel:
 
 def _build_source_panels() -> list[timeseries.Panel]:
     failed = _build_bars(
-        PanelOptions(50, "Failed observer queries", "By source.", 6),
+        PanelOptions(50, "Failed observer queries", "By source.", 4),
         contract.OBSERVER_FAILURES, "source",
     )  # fmt: skip
     differ = _build_bars(
         PanelOptions(
             51, "Source disagreements",
-            "Runs whose sources differ by more than a second.", 6,
+            "Runs whose sources differ by more than a second.", 5,
         ),
         contract.SOURCE_DISAGREEMENTS, "stage",
     )  # fmt: skip
+    bounded = _build_bars(
+        PanelOptions(
+            66, "Uncertain stage times",
+            "Stage times of concurrent runs that are known within bounds only, compared with the "
+            "target. Undecided ones have it between their bounds.", 5,
+        ),
+        contract.STAGE_INTERVALS, "stage, result",
+    )  # fmt: skip
     errors = _build_bars(
-        PanelOptions(57, "Errors in traces", "Traces of runs with an error, by span.", 6),
+        PanelOptions(57, "Errors in traces", "Traces of runs with an error, by span.", 5),
         contract.SPAN_ERRORS, "span",
     )  # fmt: skip
     skew = panels.build_timeseries(
@@ -227,7 +235,7 @@ def _build_source_panels() -> list[timeseries.Panel]:
             links.CLOCK_SKEW_PANEL.panel_id,
             "Clock skew",
             "Seconds by which the clock of a peer is ahead.",
-            6,
+            5,
         ),
         query_range(f"max by (peer) ({contract.CLOCK_SKEW})", "{{peer}}"),
         unit=units.Seconds,
@@ -235,6 +243,7 @@ def _build_source_panels() -> list[timeseries.Panel]:
     return [
         failed,
         differ,
+        bounded,
         errors,
         panels.draw_thresholds(skew, color_base(RED), color_from(-1, GREEN), color_from(1, RED)),
     ]
