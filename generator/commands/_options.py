@@ -131,7 +131,7 @@ _READ_OPTIONS = (
     ),
     click.option(
         "--delay",
-        type=_values.DurationType(),
+        type=_values.DurationType(may_be_zero=True),
         default=RunSettings().delay,
         show_default=True,
         help="Time by which samples arrive late, for specs without delay.",

@@ -15,7 +15,7 @@ from generator.alerting.hours import OfficeHours
 from slos.schema.fields import Labels
 from slos.schema.golang import Re2Error, Re2Pattern
 from slos.schema.spec import PluginUse
-from slos.schema.units import Duration
+from slos.schema.units import Duration, is_zero_duration
 
 OFFICE_HOURS = "monday:friday 08:00-18:00 UTC"
 """Default office hours, as a user would write them."""
@@ -33,12 +33,18 @@ class DurationType(click.ParamType[Duration]):
 
     name = "duration"
 
+    def __init__(self, *, may_be_zero: bool = False) -> None:
+        """Build the type; `may_be_zero` accepts `0s`."""
+        self.may_be_zero = may_be_zero
+
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Duration:
         """Parse a duration; fail with a usage error that shows the syntax."""
         if isinstance(value, Duration):
             return value
+        if self.may_be_zero and is_zero_duration(str(value)):
+            return Duration(0)
         try:
             return Duration.parse(str(value))
         except ValueError as error:

@@ -99,9 +99,9 @@ def command(
         _print_result(build_plan, changes, folder=out, out=request.out)
     else:
         click.echo(load_reports()[report_format].render_report(check_report))
-    failing = {ProblemSeverity.ERROR}
-    if strict or fail_on == ProblemSeverity.WARNING:
-        failing.add(ProblemSeverity.WARNING)
+    severities = list(ProblemSeverity)
+    lowest = ProblemSeverity.WARNING if strict else ProblemSeverity(fail_on)
+    failing = severities[: severities.index(lowest) + 1]
     failed = any(problem.severity in failing for problem in build_plan.problems)
     sys.exit(1 if failed or changes else 0)
 

@@ -12,6 +12,7 @@ from generator.model import (
     AlertSeverity,
     BurnAlert,
     BurnCondition,
+    Engine,
     MissingGroups,
     ThresholdAlert,
     Window,
@@ -23,12 +24,16 @@ from generator.slo.annotations import AlertMetaBuilder
 from generator.slo.signals import adapt_signal
 from slos.schema.alerting import BurnAlertSpec
 from slos.schema.problem import Problem
-from slos.schema.query_analysis import NotSummableError
+from slos.schema.query_analysis import NotSummableError, counts_native_histograms
 from slos.schema.sli_signal import SliSignal
 from slos.schema.spec import LocatedSpec, SloSpec
 from slos.schema.units import Duration
 
 _ABSENT_FOR = Duration.from_parts(minutes=10)
+_NO_NATIVE_HISTOGRAMS = (
+    "VictoriaMetrics cannot count a native histogram",
+    "use a classic histogram, or evaluate the rules with Prometheus",
+)
 _DAY = Duration.from_parts(days=1)
 
 
@@ -45,10 +50,18 @@ def resolve_slos(
             position = located.find_position(("slos", index, "sli", spec.sli.get_type().KEY))
             problems.append(Problem(position, message, hint, check="not-summable"))
         else:
+            if run_settings.engine is Engine.VICTORIA_METRICS and _reads_native_histogram(signal):
+                position = located.find_position(("slos", index, "sli"))
+                problems.append(Problem(position, *_NO_NATIVE_HISTOGRAMS))
+                continue
             labels = {**located.spec.labels, **spec.labels, **run_settings.extra_labels}
             signal = adapt_signal(signal, labels)
             slos.append(_SloResolver(located, spec, run_settings, signal, labels).build_slo())
     return slos, problems
+
+
+def _reads_native_histogram(signal: SliSignal) -> bool:
+    return any(map(counts_native_histograms, (signal.errors, signal.total)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,7 @@ class _SloResolver:
         steps = burn_rate.choose_steps(
             self.scrape,
             self._collect_window_lengths(),
-            delay=spec.delay or settings.delay,
+            delay=settings.delay if spec.delay is None else spec.delay,
             max_gap=spec.max_gap or settings.max_gap,
             engine=settings.engine,
         )

@@ -30,7 +30,7 @@ from slos.schema.promql import (
     is_metric_name,
 )
 from slos.schema.settings import check_setting_name
-from slos.schema.units import Duration, parse_ratio
+from slos.schema.units import Duration, is_zero_duration, parse_ratio
 from slos.schema.yaml.scalars import WrittenMapping
 
 PROMETHEUS_VERSION = "prometheus_version"
@@ -38,7 +38,6 @@ PROMETHEUS_VERSION = "prometheus_version"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 # Parts of a selector or of a call in place of a name.
 _SELECTOR_PARTS = re.compile(r"[{}()\[\]]")
-_ZERO_DURATION = re.compile(r"0(?:ms|[smhdwy])?")
 
 
 class SpecModel(BaseModel):
@@ -149,7 +148,7 @@ def _parse_duration(value: Any) -> Duration:  # noqa: ANN401
 
 def _parse_hold(value: Any) -> Duration:  # noqa: ANN401
     """Parse a duration that may be `0s`."""
-    if isinstance(value, str | int) and _ZERO_DURATION.fullmatch(str(value)):
+    if isinstance(value, str | int) and is_zero_duration(str(value)):
         return Duration(0)
     return _parse_duration(value)
 
@@ -201,7 +200,7 @@ Annotations = Annotated[
 Options = Annotated[dict[str, str], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA]
 DurationField = Annotated[Duration, BeforeValidator(_parse_duration), _DURATION_SCHEMA]
 HoldField = Annotated[Duration, BeforeValidator(_parse_hold), _HOLD_SCHEMA]
-"""The `for` or `keep_firing_for` of an alert; may be 0."""
+"""Duration that may be 0, such as the `for` of an alert."""
 Ratio = Annotated[Decimal, BeforeValidator(_parse_share), _SHARE_SCHEMA]
 Selector = Annotated[str, _validate_promql(check_selector)]
 Query = Annotated[str, _validate_promql(check_template)]

@@ -19,6 +19,7 @@ from slos.schema.fields import (
     AlertText,
     Covers,
     DurationField,
+    HoldField,
     Labels,
     Name,
     Selector,
@@ -155,7 +156,7 @@ class Spec(SpecModel):
     """Ours: default period of the SLOs in the document."""
     scrape_interval: DurationField | None = None
     """Ours: scrape interval of the metrics that the document reads."""
-    delay: DurationField | None = None
+    delay: HoldField | None = None
     """Ours: time by which the samples of the metrics arrive late, as with remote write. Everything
     is read that much later, pages included."""
     max_gap: DurationField | None = None

@@ -21,6 +21,7 @@ _UNITS_MS = {
     "ms": 1,
 }
 _DURATION = re.compile("".join(f"(?:([0-9]+){unit}(?![a-z]))?" for unit in _UNITS_MS))
+_ZERO_DURATION = re.compile(r"0(?:ms|[smhdwy])?")
 # Units of time that names of metrics end in, in seconds.
 _METRIC_UNITS = {
     Decimal("1e-9"): ("nanoseconds", "nanos", "ns"),
@@ -112,6 +113,11 @@ def _format_duration(ms: int) -> str:
         if count:
             text += f"{count}{unit}"
     return text or "0s"
+
+
+def is_zero_duration(text: str) -> bool:
+    """Return whether a text is a duration of zero, such as `0s` or `0`."""
+    return _ZERO_DURATION.fullmatch(text) is not None
 
 
 def parse_ratio(value: str | int | Decimal) -> Decimal:

@@ -140,7 +140,8 @@ def _build_segment_counters(
     labels = {"job": "shop", "instance": segment.instance}
     histories = [(TOTAL, labels, total), *((ERRORS, labels | code, n) for code, n in codes)]
     for metric, all_labels, history in histories:
-        counts = _PartOfCounts(history, segment.minutes)
+        is_whole = len(segment.minutes) == len(history) - 1
+        counts = history if is_whole else _PartOfCounts(history, segment.minutes)
         runs = segment.runs
         if life.errors_on_demand and metric == ERRORS:
             runs = _start_at_first_event(counts, runs)

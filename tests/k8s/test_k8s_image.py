@@ -272,7 +272,7 @@ def test_the_page_says_for_which_kubernetes_it_is_checked() -> None:
 
 
 def test_each_path_that_the_page_applies_is_an_overlay() -> None:
-    folders = [words[-1] for words in COMMANDS if words[0] == "kubectl" and words[1] != "create"]
+    folders = [words[words.index("-k") + 1] for words in COMMANDS if "-k" in words]
     assert folders
     for folder in folders:
         assert build_objects(ROOT / folder)

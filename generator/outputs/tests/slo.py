@@ -313,7 +313,8 @@ def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[U
         yield "counting", slo.steps.fine, [fine, coarse], counting_cases
     yield "windows", slo.steps.fine, [fine, period], list(recorded.build_fine_window_cases(slo))
     groups_before = [period] if _reads_slow_windows(slo, quick) else []
-    yield "quick", slo.steps.fine, [*groups_before, fine], fine_cases
+    if fine_cases:
+        yield "quick", slo.steps.fine, [*groups_before, fine], fine_cases
     if coarse_cases:
         yield "slow", slo.steps.coarse, [fine, period], coarse_cases
     step = recorded.choose_period_step(slo)

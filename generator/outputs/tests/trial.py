@@ -48,13 +48,15 @@ def expect_firing(
     Args:
         meta: the alert.
         eval_time: the evaluation time.
-        labels: labels of the alert.
+        labels: labels of the alert, as in its rule.
         result_labels: labels of the result of its expression, which templates read.
         value: the result of its expression.
     """
     texts = promtool_file.expand_annotations(meta.annotations, result_labels, value)
-    if texts is not None:
-        return AlertCheck(eval_time, meta.name, (ExpectedAlert(labels, texts),))
+    own_labels = promtool_file.expand_annotations(meta.labels, result_labels, value)
+    if texts is not None and own_labels is not None:
+        expanded = {name: text for name, text in {**labels, **own_labels}.items() if text}
+        return AlertCheck(eval_time, meta.name, (ExpectedAlert(expanded, texts),))
     # A text of the user with a template that only Prometheus can expand.
     return expect_firing_state(meta, eval_time)
 
