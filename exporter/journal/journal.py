@@ -196,7 +196,7 @@ class Journal:
     def _disconnect(self) -> None:
         try:
             self._store.disconnect()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             _log.debug("journal: closing after a failure failed too: %s", error)
 
     def _log_damaged_files(self) -> None:

@@ -27,6 +27,7 @@ _HEAD_BYTES = 4096
 """Bytes that are read to tell a journal from a text file."""
 _BUSY_TIMEOUT = 1.0
 _DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
+_FILE_GONE_ERRORS = (errno.ENOENT, errno.ESTALE)
 _CORRUPT_CODES = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _UPSERT = f"""
 INSERT INTO runs ({RUN_COLUMNS}, state)
@@ -183,7 +184,8 @@ class SqliteStore:
 
         Raises:
             JournalInUseError: another prober holds the lock.
-            JournalError: it cannot be created or written, or is no database.
+            JournalError: it is no database.
+            OSError: it cannot be created or written.
         """
         if self._lock is not None:
             return
@@ -192,7 +194,7 @@ class SqliteStore:
         except OSError as error:
             if error.errno in _DISK_FULL_ERRORS:
                 return
-            raise JournalError(f"journal {self._path}: {error.strerror}") from error
+            raise
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -211,9 +213,15 @@ class SqliteStore:
         file that is there now, or to a new one.
 
         Raises:
-            JournalError: the file holds something else.
+            JournalError: the file holds something else, or cannot be reached.
             sqlite3.Error: an error that may pass by itself.
         """
+        try:
+            self._open()
+        except OSError as error:
+            raise JournalError(f"journal {self._path}: {error.strerror}") from error
+
+    def _open(self) -> None:
         if self._lock is not None and self._is_replaced(self._lock):
             self._leave_file()
         if self._connection is not None:
@@ -233,8 +241,10 @@ class SqliteStore:
     def _is_replaced(self, lock: int) -> bool:
         try:
             return not os.path.samestat(os.fstat(lock), self._path.stat())
-        except FileNotFoundError:
-            return True
+        except OSError as error:
+            if error.errno in _FILE_GONE_ERRORS:
+                return True
+            raise
 
     def _leave_file(self) -> None:
         """Release a file that is no longer at its path, and keep its unfinished runs."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import errno
+import os
 import signal
 import sqlite3
 import subprocess
@@ -88,6 +90,41 @@ async def test_a_file_that_is_taken_away_is_noticed_at_the_next_write(
     assert len(harness.failures) == 1
     with pytest.raises(JournalError, match="another slo-probe is using it"):
         await JournalHarness(path, FakeClock()).journal.start()
+
+
+async def test_a_folder_that_cannot_be_reached_stops_no_run(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    harness = JournalHarness(folder / "journal.sqlite", clock)
+    await harness.journal.start()
+    folder.rename(tmp_path / "elsewhere")
+    await asyncio.to_thread(folder.touch)
+    await harness.journal.write_run(RunState.PLANNED, build_open_run("a"))
+    await harness.journal.write_run(RunState.PLANNED, build_open_run("b"))
+    assert harness.failures == [JournalOperation.OPEN_RUN] * 2
+    folder.unlink()
+    (tmp_path / "elsewhere").rename(folder)
+    await harness.journal.close()
+    assert [row[0] for row in read_rows(folder / "journal.sqlite")] == ["a", "b"]
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOTDIR])
+async def test_a_file_that_cannot_be_looked_at_stops_no_run(
+    harness: JournalHarness, path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    await harness.journal.write_run(RunState.SENT, build_open_run("a"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", fail)
+        await harness.journal.write_run(RunState.PLANNED, build_open_run("b"))
+    assert harness.failures == [JournalOperation.OPEN_RUN]
+    await harness.journal.write_run(RunState.PLANNED, build_open_run("c"))
+    assert [row[0] for row in read_rows(path)] == ["a", "b", "c"]
 
 
 async def test_orphans_are_closed_once(path: Path, clock: FakeClock) -> None:
