@@ -212,7 +212,7 @@ class Journal:
             self._on_failure(operation)
             _log.error(
                 "journal: the file was removed, replaced or moved; "
-                "its unfinished runs were written to the one that is at its path now"
+                "the unfinished runs known from it were written to the one that is at its path now"
             )
 
     def _report_failure(self, operation: JournalOperation, error: Exception) -> None:

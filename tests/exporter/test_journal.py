@@ -92,6 +92,46 @@ async def test_a_file_that_is_taken_away_is_noticed_at_the_next_write(
         await JournalHarness(path, FakeClock()).journal.start()
 
 
+async def test_a_file_that_is_taken_away_after_a_failure_loses_no_unfinished_run(
+    harness: JournalHarness, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.journal.write_run(RunState.SENT, build_open_run("open"))
+    await harness.journal.write_run(RunState.CLEANED, build_judged_run("done"))
+    with monkeypatch.context() as patched:
+        patched.setattr(harness.journal._store, "write", _raise_disk_full)
+        await harness.journal.write_run(RunState.PLANNED, build_open_run("next"))
+    replace_journal(path, "all removed")
+    with monkeypatch.context() as patched:
+        patched.setattr("exporter.journal.sqlite.sqlite3.connect", _raise_disk_full)
+        await harness.journal.write_run(RunState.PLANNED, build_open_run("next"))
+    await harness.journal.write_run(RunState.SENT, build_open_run("next"))
+    assert read_rows(path) == [("open", "sent", "unknown"), ("next", "sent", "unknown")]
+
+
+@pytest.mark.parametrize("kind", ["moved", "replaced", "removed", "all removed"])
+async def test_a_file_that_is_taken_away_loses_no_uncounted_run(
+    path: Path, clock: FakeClock, kind: str
+) -> None:
+    first = JournalHarness(path, clock)
+    await first.journal.start()
+    for run_id in ("counted", "uncounted"):
+        await first.journal.write_run(RunState.SENT, build_open_run(run_id))
+    await first.journal.close()
+
+    second = JournalHarness(path, clock)
+    for orphan in await second.journal.start():
+        await second.journal.write_run(RunState.CLEANED, orphan)
+    await second.journal.mark_counted(["counted"])
+    replace_journal(path, kind)
+    await second.journal.write_run(RunState.CLEANED, build_judged_run("next"))
+    await second.journal.close()
+
+    third = JournalHarness(path, clock)
+    assert await third.journal.start() == []
+    assert [each.id for each in third.journal.take_uncounted()] == ["uncounted"]
+    await third.journal.close()
+
+
 async def test_a_folder_that_cannot_be_reached_stops_no_run(
     tmp_path: Path, clock: FakeClock
 ) -> None:
