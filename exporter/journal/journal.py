@@ -92,11 +92,16 @@ class Journal:
         uncounted, self._uncounted = self._uncounted, []
         return uncounted
 
-    async def mark_counted(self, ids: Sequence[str]) -> None:
-        """Record that the count of runs of an earlier process is being scraped."""
-        await self._run_operation(
-            JournalOperation.CLOSE_RUN, lambda: self._store.mark_counted(ids), fallback=0
+    async def mark_counted(self, ids: Sequence[str]) -> bool:
+        """Record that the count of runs of an earlier process is being scraped.
+
+        Returns:
+            Whether it is recorded.
+        """
+        marked = await self._run_operation(
+            JournalOperation.CLOSE_RUN, lambda: self._store.mark_counted(ids), fallback=None
         )
+        return marked is not None
 
     async def write_run(self, state: RunState, run: Run) -> None:
         """Write the state of a run; `planned` before its event is sent."""

@@ -108,6 +108,16 @@ async def test_a_file_that_is_taken_away_after_a_failure_loses_no_unfinished_run
     assert read_rows(path) == [("open", "sent", "unknown"), ("next", "sent", "unknown")]
 
 
+async def test_a_mark_that_is_not_written_is_reported(
+    harness: JournalHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(harness.journal._store, "mark_counted", _raise_disk_full)
+        assert not await harness.journal.mark_counted(["a"])
+    assert await harness.journal.mark_counted(["a"])
+    assert harness.failures == [JournalOperation.CLOSE_RUN]
+
+
 @pytest.mark.parametrize("kind", ["moved", "replaced", "removed", "all removed"])
 async def test_a_file_that_is_taken_away_loses_no_uncounted_run(
     path: Path, clock: FakeClock, kind: str
@@ -121,7 +131,7 @@ async def test_a_file_that_is_taken_away_loses_no_uncounted_run(
     second = JournalHarness(path, clock)
     for orphan in await second.journal.start():
         await second.journal.write_run(RunState.CLEANED, orphan)
-    await second.journal.mark_counted(["counted"])
+    assert await second.journal.mark_counted(["counted"])
     replace_journal(path, kind)
     await second.journal.write_run(RunState.CLEANED, build_judged_run("next"))
     await second.journal.close()
