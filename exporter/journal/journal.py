@@ -92,11 +92,16 @@ class Journal:
         uncounted, self._uncounted = self._uncounted, []
         return uncounted
 
-    async def mark_counted(self, ids: Sequence[str]) -> None:
-        """Record that the count of runs of an earlier process is being scraped."""
-        await self._run_operation(
-            JournalOperation.CLOSE_RUN, lambda: self._store.mark_counted(ids), fallback=0
+    async def mark_counted(self, ids: Sequence[str]) -> bool:
+        """Record that the count of runs of an earlier process is being scraped.
+
+        Returns:
+            Whether it is recorded.
+        """
+        marked = await self._run_operation(
+            JournalOperation.CLOSE_RUN, lambda: self._store.mark_counted(ids), fallback=None
         )
+        return marked is not None
 
     async def write_run(self, state: RunState, run: Run) -> None:
         """Write the state of a run; `planned` before its event is sent."""
@@ -196,7 +201,7 @@ class Journal:
     def _disconnect(self) -> None:
         try:
             self._store.disconnect()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             _log.debug("journal: closing after a failure failed too: %s", error)
 
     def _log_damaged_files(self) -> None:
@@ -212,7 +217,7 @@ class Journal:
             self._on_failure(operation)
             _log.error(
                 "journal: the file was removed, replaced or moved; "
-                "its unfinished runs were written to the one that is at its path now"
+                "the unfinished runs known from it were written to the one that is at its path now"
             )
 
     def _report_failure(self, operation: JournalOperation, error: Exception) -> None:

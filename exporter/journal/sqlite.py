@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +27,7 @@ _HEAD_BYTES = 4096
 """Bytes that are read to tell a journal from a text file."""
 _BUSY_TIMEOUT = 1.0
 _DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
+_FILE_GONE_ERRORS = (errno.ENOENT, errno.ESTALE)
 _CORRUPT_CODES = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _UPSERT = f"""
 INSERT INTO runs ({RUN_COLUMNS}, state)
@@ -149,6 +150,8 @@ _INDEX = f"CREATE INDEX IF NOT EXISTS runs_open ON runs (id) WHERE state <> '{Ru
 
 _UNCOUNTED = "CREATE TABLE IF NOT EXISTS uncounted (id TEXT PRIMARY KEY)"
 """Runs that were judged at a start and are not in a counter that was scraped."""
+_IS_UNCOUNTED = "id IN (SELECT id FROM uncounted)"
+_MARK_UNCOUNTED = "INSERT OR IGNORE INTO uncounted VALUES (?)"
 
 Row = tuple[RunState, Run]
 """A state and the run; an open run has the verdict that it gets when lost."""
@@ -175,15 +178,20 @@ class SqliteStore:
         """Files to which damaged journals were moved."""
         self.replacements = 0
         """Number of times that the file was removed, replaced or moved while in use."""
-        self._carried: list[Row] = []
-        """Unfinished runs of a file that is gone, not yet in the new one."""
+        self._kept: dict[str, Row] = {}
+        """Runs of the file that are unfinished or uncounted. They are in the next file as well."""
+        self._uncounted: set[str] = set()
+        """Ids in the table of uncounted runs."""
+        self._is_file_gone = False
+        """Whether the kept runs are still to be written to another file."""
 
     def claim(self) -> None:
         """Lock the file for this process.
 
         Raises:
             JournalInUseError: another prober holds the lock.
-            JournalError: it cannot be created or written, or is no database.
+            JournalError: it is no database.
+            OSError: it cannot be created or written.
         """
         if self._lock is not None:
             return
@@ -192,7 +200,7 @@ class SqliteStore:
         except OSError as error:
             if error.errno in _DISK_FULL_ERRORS:
                 return
-            raise JournalError(f"journal {self._path}: {error.strerror}") from error
+            raise
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -207,13 +215,19 @@ class SqliteStore:
     def open(self) -> None:
         """Connect, unless connected. A damaged file is moved away, and a new one is begun.
 
-        If the file was removed, replaced or moved meanwhile, its unfinished runs are written to the
-        file that is there now, or to a new one.
+        If the file was removed, replaced or moved meanwhile, the runs that it kept for later are
+        written to the file that is there now, or to a new one.
 
         Raises:
-            JournalError: the file holds something else.
+            JournalError: the file holds something else, or cannot be reached.
             sqlite3.Error: an error that may pass by itself.
         """
+        try:
+            self._open()
+        except OSError as error:
+            raise JournalError(f"journal {self._path}: {error.strerror}") from error
+
+    def _open(self) -> None:
         if self._lock is not None and self._is_replaced(self._lock):
             self._leave_file()
         if self._connection is not None:
@@ -226,21 +240,36 @@ class SqliteStore:
                 raise
             self.claim()
             self._connection = self._connect()
-        if self._carried:
-            self.write(self._carried)
-            self._carried = []
+        try:
+            if self._is_file_gone:
+                self.write(list(self._kept.values()), uncounted=self._uncounted)
+                self._is_file_gone = False
+            self._load_kept()
+        except sqlite3.Error:
+            self.disconnect()
+            raise
+
+    def _load_kept(self) -> None:
+        with closing(self._get_connection().execute("SELECT id FROM uncounted")) as cursor:
+            self._uncounted = {run_id for (run_id,) in cursor}
+        rows = self._select(
+            f"WHERE state <> ? OR {_IS_UNCOUNTED} ORDER BY seq", (RunState.CLEANED,)
+        )
+        self._kept = {run.id: (state, run) for state, run in rows}
 
     def _is_replaced(self, lock: int) -> bool:
         try:
             return not os.path.samestat(os.fstat(lock), self._path.stat())
-        except FileNotFoundError:
-            return True
+        except OSError as error:
+            if error.errno in _FILE_GONE_ERRORS:
+                return True
+            raise
 
     def _leave_file(self) -> None:
-        """Release a file that is no longer at its path, and keep its unfinished runs."""
+        """Release a file that is no longer at its path."""
+        self._is_file_gone = True
         try:
             if self._connection is not None:
-                self._carried += self._select("WHERE state <> ? ORDER BY seq", (RunState.CLEANED,))
                 # Otherwise the log at this path would be applied to the file that is there now.
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
@@ -302,8 +331,12 @@ class SqliteStore:
         connection.execute(_UNCOUNTED)
         connection.execute("COMMIT")
 
-    def write(self, changed: Sequence[Row]) -> int:
+    def write(self, changed: Sequence[Row], *, uncounted: Iterable[str] = ()) -> int:
         """Store the newest state of some runs in one transaction, and drop the oldest judged ones.
+
+        Args:
+            changed: the runs.
+            uncounted: ids of runs to mark as uncounted.
 
         Returns:
             The number of runs.
@@ -312,8 +345,19 @@ class SqliteStore:
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(_UPSERT, [(*encode_run(run), state) for state, run in changed])
         connection.execute(_PRUNE, (self._keep_runs,))
+        connection.executemany(_MARK_UNCOUNTED, [(run_id,) for run_id in uncounted])
         connection.execute("COMMIT")
+        self._keep(changed)
         return len(changed)
+
+    def _keep(self, changed: Sequence[Row]) -> None:
+        for state, run in changed:
+            if state is RunState.CLEANED and run.id not in self._uncounted:
+                self._kept.pop(run.id, None)
+            else:
+                self._kept[run.id] = (state, run)
+        if len(self._kept) > 2 * self._keep_runs:  # the file has dropped some of them
+            self._load_kept()
 
     def take_left_open(self) -> tuple[list[Run], list[Run]]:
         """Return the runs that an earlier process did not judge, and those that it did not count.
@@ -323,9 +367,8 @@ class SqliteStore:
         unjudged = self.list_unjudged()
         ids = {run.id for run in unjudged}
         uncounted = [run for run in self._list_uncounted() if run.id not in ids]
-        self._get_connection().executemany(
-            "INSERT OR IGNORE INTO uncounted VALUES (?)", [(run_id,) for run_id in sorted(ids)]
-        )
+        self.write([], uncounted=ids)
+        self._uncounted |= ids
         return unjudged, uncounted
 
     def mark_counted(self, ids: Sequence[str]) -> int:
@@ -333,10 +376,12 @@ class SqliteStore:
         self._get_connection().executemany(
             "DELETE FROM uncounted WHERE id = ?", [(run_id,) for run_id in ids]
         )
+        self._uncounted.difference_update(ids)
+        self._keep([self._kept[run_id] for run_id in ids if run_id in self._kept])
         return len(ids)
 
     def _list_uncounted(self) -> list[Run]:
-        return self._select_runs("WHERE id IN (SELECT id FROM uncounted) ORDER BY seq", ())
+        return self._select_runs(f"WHERE {_IS_UNCOUNTED} ORDER BY seq", ())
 
     def list_unjudged(self) -> list[Run]:
         """List every run without a verdict, oldest first."""

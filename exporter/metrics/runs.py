@@ -81,8 +81,11 @@ class RunMetrics:
         self._registry = registry
         self._label_sets: dict[tuple[str, str], LabelSet] = {}
         self._targets: dict[Stage, float] = {}
-        self._postponed: list[Run] = []
-        self._unscraped: list[str] = []
+        self._postponed: dict[str, Run] = {}
+        self._counted: set[str] = set()
+        """Ids of all runs of earlier processes that were counted."""
+        self._unmarked: set[str] = set()
+        """Ids of those that the journal still has as uncounted."""
         self._define_metrics(registry)
         self._stages = self._define_stages()
         for outcome in CanaryOutcome:
@@ -225,20 +228,31 @@ class RunMetrics:
 
         `increase()` must see a counter before it rises. Were they counted at once, the counter of a
         prober in a crash loop would start at 1 each time and never seem to rise.
+
+        A run is counted once. The journal returns it again each time the prober begins to lead,
+        until it is marked.
         """
-        self._postponed += runs
+        for run in runs:
+            if run.id in self._counted:
+                self._unmarked.add(run.id)
+            else:
+                self._postponed[run.id] = run
 
     def count_postponed(self) -> None:
         """Count the postponed runs, now that the counters have been scraped."""
-        postponed, self._postponed = self._postponed, []
-        for run in postponed:
+        postponed, self._postponed = self._postponed, {}
+        for run in postponed.values():
             self.count_judged(run)
-            self._unscraped.append(run.id)
+        self._counted |= postponed.keys()
+        self._unmarked |= postponed.keys()
 
-    def take_unscraped(self) -> list[str]:
-        """Return the ids of postponed runs that were counted since the last call."""
-        unscraped, self._unscraped = self._unscraped, []
-        return unscraped
+    def list_unmarked(self) -> list[str]:
+        """List the postponed runs that are counted, and not yet marked in the journal."""
+        return sorted(self._unmarked)
+
+    def note_marked(self, ids: Iterable[str]) -> None:
+        """Note that runs are marked as counted in the journal."""
+        self._unmarked.difference_update(ids)
 
     def count_observed(self, run: Run, issues: IssueCount | None = None) -> None:
         """Count the due stages of a run, once nothing more can be learned of them.

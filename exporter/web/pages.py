@@ -1,5 +1,7 @@
 """Pages of the prober: /metrics, health, /runs, reload, scenarios, index."""
 
+import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cache
@@ -31,7 +33,10 @@ _STATUS = {
 STALL_TIMEOUT = 10.0
 """Seconds without a heartbeat of the scheduler after which the process is unhealthy."""
 
-MarkFunction = Callable[[Sequence[str]], Awaitable[None]]
+MARK_TIMEOUT = 1.0
+"""Seconds that a scrape waits for the journal, whose disk may hang."""
+
+MarkFunction = Callable[[Sequence[str]], Awaitable[bool]]
 ReloadFunction = Callable[[], Awaitable[ReloadOutcome]]
 
 
@@ -170,7 +175,8 @@ class WebPages:
         Args:
             reload: reloads the configuration.
             load_controller: control of scenarios.
-            mark_counted: records the ids of runs whose count is being scraped.
+            mark_counted: records the ids of runs whose count is being scraped, and returns
+                whether that worked.
         """
         self._mark_counted = mark_counted
         self._reload_config, self._draining = reload, False
@@ -211,11 +217,18 @@ class WebPages:
     async def _serve_metrics(self, _: web.Request) -> web.Response:
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
         metrics = self._status.metrics
-        unscraped, body = metrics.take_unscraped(), render_exposition(self._status.registry)
-        if unscraped and self._mark_counted is not None:
-            await self._mark_counted(unscraped)
+        scraped, body = metrics.list_unmarked(), render_exposition(self._status.registry)
+        if scraped and self._mark_counted is not None:
+            await self._mark_scraped(scraped, self._mark_counted)
         metrics.count_postponed()
         return web.Response(body=body, headers=headers)
+
+    async def _mark_scraped(self, ids: Sequence[str], mark_counted: MarkFunction) -> None:
+        """Mark runs as counted; the next scrape marks those for which this fails."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MARK_TIMEOUT):
+                if await mark_counted(ids):
+                    self._status.metrics.note_marked(ids)
 
     async def _serve_health(self, _: web.Request) -> web.Response:
         if (age := self._measure_stall()) > STALL_TIMEOUT:

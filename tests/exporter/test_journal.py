@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import errno
+import os
 import signal
 import sqlite3
 import subprocess
@@ -88,6 +90,91 @@ async def test_a_file_that_is_taken_away_is_noticed_at_the_next_write(
     assert len(harness.failures) == 1
     with pytest.raises(JournalError, match="another slo-probe is using it"):
         await JournalHarness(path, FakeClock()).journal.start()
+
+
+async def test_a_file_that_is_taken_away_after_a_failure_loses_no_unfinished_run(
+    harness: JournalHarness, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.journal.write_run(RunState.SENT, build_open_run("open"))
+    await harness.journal.write_run(RunState.CLEANED, build_judged_run("done"))
+    with monkeypatch.context() as patched:
+        patched.setattr(harness.journal._store, "write", _raise_disk_full)
+        await harness.journal.write_run(RunState.PLANNED, build_open_run("next"))
+    replace_journal(path, "all removed")
+    with monkeypatch.context() as patched:
+        patched.setattr("exporter.journal.sqlite.sqlite3.connect", _raise_disk_full)
+        await harness.journal.write_run(RunState.PLANNED, build_open_run("next"))
+    await harness.journal.write_run(RunState.SENT, build_open_run("next"))
+    assert read_rows(path) == [("open", "sent", "unknown"), ("next", "sent", "unknown")]
+
+
+async def test_a_mark_that_is_not_written_is_reported(
+    harness: JournalHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(harness.journal._store, "mark_counted", _raise_disk_full)
+        assert not await harness.journal.mark_counted(["a"])
+    assert await harness.journal.mark_counted(["a"])
+    assert harness.failures == [JournalOperation.CLOSE_RUN]
+
+
+@pytest.mark.parametrize("kind", ["moved", "replaced", "removed", "all removed"])
+async def test_a_file_that_is_taken_away_loses_no_uncounted_run(
+    path: Path, clock: FakeClock, kind: str
+) -> None:
+    first = JournalHarness(path, clock)
+    await first.journal.start()
+    for run_id in ("counted", "uncounted"):
+        await first.journal.write_run(RunState.SENT, build_open_run(run_id))
+    await first.journal.close()
+
+    second = JournalHarness(path, clock)
+    for orphan in await second.journal.start():
+        await second.journal.write_run(RunState.CLEANED, orphan)
+    assert await second.journal.mark_counted(["counted"])
+    replace_journal(path, kind)
+    await second.journal.write_run(RunState.CLEANED, build_judged_run("next"))
+    await second.journal.close()
+
+    third = JournalHarness(path, clock)
+    assert await third.journal.start() == []
+    assert [each.id for each in third.journal.take_uncounted()] == ["uncounted"]
+    await third.journal.close()
+
+
+async def test_a_folder_that_cannot_be_reached_stops_no_run(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    harness = JournalHarness(folder / "journal.sqlite", clock)
+    await harness.journal.start()
+    folder.rename(tmp_path / "elsewhere")
+    await asyncio.to_thread(folder.touch)
+    await harness.journal.write_run(RunState.PLANNED, build_open_run("a"))
+    await harness.journal.write_run(RunState.PLANNED, build_open_run("b"))
+    assert harness.failures == [JournalOperation.OPEN_RUN] * 2
+    folder.unlink()
+    (tmp_path / "elsewhere").rename(folder)
+    await harness.journal.close()
+    assert [row[0] for row in read_rows(folder / "journal.sqlite")] == ["a", "b"]
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOTDIR])
+async def test_a_file_that_cannot_be_looked_at_stops_no_run(
+    harness: JournalHarness, path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    await harness.journal.write_run(RunState.SENT, build_open_run("a"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", fail)
+        await harness.journal.write_run(RunState.PLANNED, build_open_run("b"))
+    assert harness.failures == [JournalOperation.OPEN_RUN]
+    await harness.journal.write_run(RunState.PLANNED, build_open_run("c"))
+    assert [row[0] for row in read_rows(path)] == ["a", "b", "c"]
 
 
 async def test_orphans_are_closed_once(path: Path, clock: FakeClock) -> None:

@@ -172,3 +172,20 @@ def test_two_registries_share_nothing(metrics: RunMetrics, registry: CollectorRe
     metrics.count_judged(RESULT)
     assert b'probe="remediation"' not in render_exposition(other)
     assert b'probe="remediation"' in render_exposition(registry)
+
+
+def test_a_run_that_the_journal_returns_again_is_counted_once(
+    metrics: RunMetrics, registry: CollectorRegistry
+) -> None:
+    labels = {"probe": "remediation", "path": "direct", "verdict": Verdict.OK}
+    for _ in range(2):  # each time the prober begins to lead
+        metrics.postpone_judged([RESULT])
+    metrics.count_postponed()
+    metrics.postpone_judged([RESULT])
+    metrics.count_postponed()
+    assert registry.get_sample_value(contract.PROBE_RUNS, labels) == 1
+    assert metrics.list_unmarked() == [RESULT.id]
+    metrics.note_marked([RESULT.id])
+    assert metrics.list_unmarked() == []
+    metrics.postpone_judged([RESULT])
+    assert metrics.list_unmarked() == [RESULT.id], "its mark was lost"

@@ -1,8 +1,10 @@
 """Web pages of a prober that is running, stuck or draining."""
 
+import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import aiohttp
 import pytest
@@ -11,8 +13,9 @@ from exporter.config.web import WebConfig
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
+from exporter.reload import ReloadOutcome
 from exporter.status import create_status
-from exporter.web.pages import WebPages, render_page
+from exporter.web.pages import ScenarioControl, WebPages, render_page
 from slos.schema.contract import Stage, StageSource, Verdict
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
@@ -30,6 +33,7 @@ RESULT = Run(
     {Stage.END_TO_END: {StageSource.CANARY: Bounds.exactly(0.25)}},
     1_700_000_000.0,
 )
+OK_RUNS = 'probe_runs_total{path="direct",probe="remediation",verdict="ok"}'
 
 
 class ServedPages:
@@ -80,10 +84,67 @@ async def test_runs_of_an_earlier_process_are_counted_after_a_scrape(
     pages: ServedPages, client: aiohttp.ClientSession
 ) -> None:
     pages.face.metrics.postpone_judged([RESULT])
-    sample = 'probe_runs_total{path="direct",probe="remediation",verdict="ok"}'
     for count in (0.0, 1.0, 1.0):
         async with client.get(f"{pages.url}/metrics") as reply:
-            assert f"{sample} {count}" in await reply.text()
+            assert f"{OK_RUNS} {count}" in await reply.text()
+
+
+class RecordingMarks:
+    """Marks of counted runs, in a journal that works, fails or hangs."""
+
+    def __init__(self) -> None:
+        self.state = "works"
+        self.calls: list[list[str]] = []
+
+    async def mark_counted(self, ids: Sequence[str]) -> bool:
+        self.calls.append(list(ids))
+        if self.state == "hangs":
+            await asyncio.Event().wait()
+        return self.state == "works"
+
+
+async def reload_nothing() -> ReloadOutcome:
+    raise NotImplementedError
+
+
+def start_leading(pages: ServedPages, marks: RecordingMarks) -> None:
+    pages.site.start_leading(
+        reload=reload_nothing,
+        load_controller=cast("ScenarioControl", None),
+        mark_counted=marks.mark_counted,
+    )
+
+
+@pytest.mark.parametrize("state", ["fails", "hangs"])
+async def test_a_scrape_marks_counted_runs_again_until_that_works(
+    pages: ServedPages, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr("exporter.web.pages.MARK_TIMEOUT", 0.01)
+    marks = RecordingMarks()
+    start_leading(pages, marks)
+    pages.face.metrics.postpone_judged([RESULT])
+    assert await get_status(client, f"{pages.url}/metrics") == 200
+    assert marks.calls == [], "this scrape does not show the count"
+    for marks.state in (state, state, "works", "works"):
+        assert await get_status(client, f"{pages.url}/metrics") == 200
+    assert marks.calls == [[RESULT.id]] * 3
+
+
+async def test_runs_that_are_scraped_on_standby_are_marked_by_the_next_leader(
+    pages: ServedPages, client: aiohttp.ClientSession
+) -> None:
+    marks = RecordingMarks()
+    start_leading(pages, marks)
+    pages.face.metrics.postpone_judged([RESULT])
+    pages.site.stop_leading()
+    for _ in range(2):
+        await get_status(client, f"{pages.url}/metrics")
+    pages.face.metrics.postpone_judged([RESULT])  # the journal returns it, as it is not marked
+    start_leading(pages, marks)
+    for _ in range(2):
+        async with client.get(f"{pages.url}/metrics") as reply:
+            assert f"{OK_RUNS} 1.0" in await reply.text()
+    assert marks.calls == [[RESULT.id]]
 
 
 async def test_runs_are_listed_as_json(pages: ServedPages, client: aiohttp.ClientSession) -> None:
