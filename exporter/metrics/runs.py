@@ -288,8 +288,7 @@ class RunMetrics:
                 result = IntervalResult.from_comparison(is_in_time)
                 self._intervals.labels(run.probe, run.path, stage, result).inc()
             if is_in_time is not None or time.bounds.is_certain:
-                # Of the bounds, the one at the target: no other bucket decides about the target.
-                seconds = time.bounds.low if is_in_time is False else time.bounds.high
+                seconds = _choose_bound(time.bounds, is_in_time)
                 self._stages.labels(run.probe, run.path, stage, time.source).observe(seconds)
             if is_in_time is not None:
                 results[stage] = is_in_time
@@ -329,3 +328,8 @@ class RunMetrics:
     def find_label_set(self, run: Run) -> LabelSet | None:
         """Find the label set of a run; None for a run that is no measurement."""
         return self._label_sets.get((run.probe, run.path))
+
+
+def _choose_bound(bounds: Bounds, is_in_time: bool | None) -> float:  # noqa: FBT001 - private, one call site
+    """Choose the bound that decided about the target: its bucket agrees with the check."""
+    return bounds.low if is_in_time is False and not bounds.is_certain else bounds.high
