@@ -117,9 +117,10 @@ class RequestHandler(web.RequestHandler):
         self._set_deadline(None)
 
     def end_request(self) -> None:
-        """Expect the client to read the response and to send another request."""
+        """Expect the client to read the response and to send another request, if it is there."""
         self._is_idle = True
-        self._set_deadline(_IDLE_TIMEOUT)
+        # The timer of a lost connection would keep all of it in memory.
+        self._set_deadline(None if self.transport is None else _IDLE_TIMEOUT)
 
     def _set_deadline(self, seconds: float | None) -> None:
         if self._deadline is not None:
@@ -135,12 +136,19 @@ class RequestHandler(web.RequestHandler):
 
 @web.middleware
 async def mark_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tell the connection when a request begins and ends."""
+    """Tell the connection when a request begins and ends.
+
+    A client that disconnects within a request is no error.
+    """
     protocol = request.protocol
     if not isinstance(protocol, RequestHandler):
         return await handler(request)
     protocol.begin_request()
     try:
         return await handler(request)
+    except ConnectionError:
+        if protocol.transport is not None:
+            raise
+        return web.Response()  # nobody receives it
     finally:
         protocol.end_request()
