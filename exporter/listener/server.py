@@ -119,10 +119,12 @@ class HttpServer:
 
     async def cleanup(self) -> None:
         """Close the socket and all connections; requests under way get a second to finish."""
-        if self._accepting is not None:
-            await cancel_tasks(self._accepting, *self._opening)
-        self._listener.close()
-        await self._runner.cleanup()
+        try:
+            if self._accepting is not None:
+                await cancel_tasks(self._accepting, *self._opening)
+        finally:
+            self._listener.close()
+            await self._runner.cleanup()
 
     async def _accept_connections(self) -> None:
         loop = asyncio.get_running_loop()
@@ -130,27 +132,31 @@ class HttpServer:
         while True:
             try:
                 connection, address = await loop.sock_accept(self._listener)
+                self._open_connection(connection, str(address[0]))
             except ConnectionError:  # the client has gone
                 continue
             except (OSError, MemoryError) as error:
                 self._report_shortage(f"cannot accept connections: {_describe_error(error)}")
                 await asyncio.sleep(_ACCEPT_RETRY_INTERVAL)
                 continue
-            self._open_connection(connection, str(address[0]))
             count += 1
             if count % _ACCEPTS_PER_ROUND == 0:
                 await asyncio.sleep(0)
 
     def _open_connection(self, connection: socket.socket, peer: str) -> None:
-        excess = self._connections.find_excess(peer)
-        if excess is not None:
-            connection.close()
-            self._report_shortage(f"connections are refused: {excess}")
-            return
-        self._connections.add(peer)
-        opening = asyncio.create_task(self._serve_connection(connection, peer), name="connection")
-        self._opening.add(opening)
-        opening.add_done_callback(self._opening.discard)
+        with contextlib.ExitStack() as undoing:
+            undoing.callback(connection.close)
+            if excess := self._connections.find_excess(peer):
+                self._report_shortage(f"connections are refused: {excess}")
+                return
+            self._connections.add(peer)
+            undoing.callback(self._connections.remove, peer)
+            serving = self._serve_connection(connection, peer)
+            undoing.callback(serving.close)
+            opening = asyncio.create_task(serving, name="connection")
+            self._opening.add(opening)
+            opening.add_done_callback(self._opening.discard)
+            undoing.pop_all()
 
     async def _serve_connection(self, connection: socket.socket, peer: str) -> None:
         """Start the protocol of a connection; it ends by itself."""
