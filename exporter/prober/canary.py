@@ -55,8 +55,11 @@ class Canary:
         self.app.router.add_route("*", "/{astray:.+}", self._handle_stray_call)
 
     async def _handle_health(self, request: web.Request) -> web.Response:
-        if not request.headers.get("User-Agent", "").startswith(_KUBELET):
-            self._inflight_runs.contacts.add_check(self._clock.now(), _list_join_ids(request))
+        user_agent = _get_user_agent(request)
+        if not user_agent.startswith(_KUBELET):
+            self._inflight_runs.contacts.add_check(
+                self._clock.now(), _list_join_ids(request), user_agent=user_agent
+            )
         return web.json_response({"status": "ok"})
 
     async def _handle_call(self, request: web.Request) -> web.StreamResponse:
@@ -68,7 +71,9 @@ class Canary:
         )
         if inflight_run is None or not inflight_run.is_open:
             if inflight_run is not None:
-                self._inflight_runs.contacts.add_call(inflight_run.id, arrived_at)
+                self._inflight_runs.contacts.add_call(
+                    inflight_run.id, arrived_at, user_agent=_get_user_agent(request)
+                )
             return await self._reply_without_run(request, parameters, inflight_run)
         call = Call(
             contact=Bounds.exactly(arrived_at),
@@ -91,6 +96,7 @@ class Canary:
             inflight_run.id,
             call.arrived_at,
             _list_join_ids(request),
+            user_agent=_get_user_agent(request),
             is_trusted=call.parameters_ok and not call.foreign_id,
         )
 
@@ -184,6 +190,10 @@ class Canary:
             ):
                 return True
         return False
+
+
+def _get_user_agent(request: web.Request) -> str:
+    return request.headers.get("User-Agent", "")[:_MAX_ID_LENGTH]
 
 
 def _list_join_ids(request: web.Request) -> list[str]:

@@ -191,7 +191,8 @@ async def check_health(
     ("checks", "contact"),
     [
         ([{}], Bounds(1001.0, 1001.0)),
-        ([{}, {}], Bounds(1001.0, 1001.0)),
+        ([{}, {}], Bounds(1001.0, 1002.0)),
+        ([{"User-Agent": "Blackbox Exporter/0.26"}, {}], Bounds(1002.0, 1002.0)),
         ([{}, {"x-correlation-id": RUN_1}], Bounds(1002.0, 1002.0)),
         ([{"User-Agent": "kube-probe/1.32"}, {}], Bounds(1002.0, 1002.0)),
         ([], Bounds(1000.0, 1000.0)),
