@@ -44,6 +44,19 @@ class ConnectionLimits:
         return cls(total, int(total * peer_share))
 
 
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """Limit that no further connection may exceed.
+
+    Attributes:
+        text: the limit in words.
+        peer: the peer whose limit it is; None for the limit of all.
+    """
+
+    text: str
+    peer: str | None
+
+
 class ConnectionCounter:
     """Counter of open connections by peer."""
 
@@ -52,12 +65,12 @@ class ConnectionCounter:
         self._by_peer: Counter[str] = Counter()
         self._total = 0
 
-    def find_excess(self, peer: str) -> str | None:
-        """Find the limit that one more connection of a peer would exceed, in words."""
+    def find_excess(self, peer: str) -> Excess | None:
+        """Find the limit that one more connection of a peer would exceed."""
         if self._total >= self._limits.total:
-            return f"{self._limits.total} connections are open"
+            return Excess(f"{self._limits.total} connections are open", peer=None)
         if self._by_peer[peer] >= self._limits.per_peer:
-            return f"{self._limits.per_peer} connections of {peer} are open"
+            return Excess(f"{self._limits.per_peer} connections of {peer} are open", peer)
         return None
 
     def add(self, peer: str) -> None:

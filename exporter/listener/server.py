@@ -68,7 +68,7 @@ def format_url(listener: socket.socket, *, tls: bool = False) -> str:
     return f"{'https' if tls else 'http'}://{Address(host, port)}"
 
 
-def _ignore_shortage() -> None:
+def _ignore_shortage(_peer: str | None) -> None:
     """Do nothing; the default for a listener whose clients may try again."""
 
 
@@ -82,7 +82,8 @@ class HttpServer:
         listener: bound socket; it is closed at the end.
         tls: TLS of the connections.
         limits: limits of open connections.
-        on_shortage: called when a connection cannot be accepted or served for lack of a resource.
+        on_shortage: called when a connection cannot be accepted or served for lack of a resource,
+            with the peer if no other one lacks it.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class HttpServer:
         *,
         tls: ServerTlsContext | None,
         limits: ConnectionLimits,
-        on_shortage: Callable[[], None],
+        on_shortage: Callable[[str | None], None],
     ) -> None:
         app.middlewares.insert(0, mark_request)
         app.middlewares.append(self._build_shortage_middleware())
@@ -147,7 +148,7 @@ class HttpServer:
         with contextlib.ExitStack() as undoing:
             undoing.callback(connection.close)
             if excess := self._connections.find_excess(peer):
-                self._report_shortage(f"connections are refused: {excess}")
+                self._report_shortage(f"connections are refused: {excess.text}", excess.peer)
                 return
             self._connections.add(peer)
             undoing.callback(self._connections.remove, peer)
@@ -197,8 +198,8 @@ class HttpServer:
 
         return report_shortage
 
-    def _report_shortage(self, text: str) -> None:
-        self._on_shortage()
+    def _report_shortage(self, text: str, peer: str | None = None) -> None:
+        self._on_shortage(peer)
         self._warning.log(f"{self._url}: {text}")
 
 
@@ -214,7 +215,7 @@ async def serve_app(
     *,
     tls: ServerTlsContext | None = None,
     limits: ConnectionLimits | None = None,
-    on_shortage: Callable[[], None] = _ignore_shortage,
+    on_shortage: Callable[[str | None], None] = _ignore_shortage,
 ) -> HttpServer:
     """Serve an application on a bound listener until the server is cleaned up.
 
@@ -223,7 +224,8 @@ async def serve_app(
         listener: bound socket; the server closes it.
         tls: TLS of the connections.
         limits: limits of open connections. Default: those of a listener with a few clients.
-        on_shortage: called when a connection cannot be accepted or served for lack of a resource.
+        on_shortage: called when a connection cannot be accepted or served for lack of a resource,
+            with the peer if no other one lacks it.
     """
     server = HttpServer(
         app,

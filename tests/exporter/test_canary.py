@@ -179,6 +179,17 @@ async def test_an_id_of_another_shape_is_never_looked_up(
     assert (status, harness.outcomes) == (404, [CanaryOutcome.UNKNOWN_ID])
 
 
+async def test_only_a_peer_with_a_valid_call_is_a_caller(
+    harness: CanaryHarness, client: aiohttp.ClientSession
+) -> None:
+    await post_call(client, harness, SENT)
+    harness.issue()
+    await post_call(client, harness, {"probe_id": RUN_1})
+    assert not harness.canary.has_caller("127.0.0.1")
+    await post_call(client, harness, SENT)
+    assert harness.canary.has_caller("127.0.0.1")
+
+
 async def check_health(
     client: aiohttp.ClientSession, harness: CanaryHarness, **headers: str
 ) -> None:

@@ -86,18 +86,18 @@ async def test_a_connection_without_memory_is_reported_and_not_counted(
         return create_task(*args, **rest)
 
     monkeypatch.setattr(asyncio, "create_task", create_task_or_fail)
-    shortages: list[None] = []
+    shortages: list[str | None] = []
     listener = bind_socket("test", Address("127.0.0.1", 0))
     server = await serve_app(
         web.Application(),
         listener,
         limits=ConnectionLimits(total=1, per_peer=1),
-        on_shortage=lambda: shortages.append(None),
+        on_shortage=shortages.append,
     )
     replies = [await read_reply(format_url(listener)) for _ in range(3)]
     await server.cleanup()
     assert replies == [b"", b"", b"HTTP/1.1 404"]
-    assert len(shortages) == 2
+    assert shortages == [None, None]
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "cannot accept connections: out of memory" in caplog.text
 
@@ -122,3 +122,21 @@ async def test_the_server_closes_everything_after_an_error(monkeypatch: pytest.M
         await server.cleanup()
     assert listener.fileno() == -1
     assert closed.is_set()
+
+
+@pytest.mark.parametrize(
+    ("limits", "peer"),
+    [(ConnectionLimits(total=2, per_peer=1), "127.0.0.1"), (ConnectionLimits(1, 1), None)],
+)
+async def test_a_shortage_names_the_peer_if_only_that_one_has_too_many_connections(
+    limits: ConnectionLimits, peer: str | None
+) -> None:
+    shortages: list[str | None] = []
+    listener = bind_socket("test", Address("127.0.0.1", 0))
+    server = await serve_app(
+        web.Application(), listener, limits=limits, on_shortage=shortages.append
+    )
+    with await open_post(format_url(listener)):
+        assert await read_reply(format_url(listener)) == b""
+    await server.cleanup()
+    assert shortages == [peer]
