@@ -48,7 +48,7 @@ LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 1
 DISAGREEMENT_TOLERANCE = 1.0
 """Seconds by which two sources of one stage may differ: a fifth of the tightest target (5 s)."""
 
-_INTERVAL_STAGES = frozenset(Stage) - {Stage.END_TO_END, Stage.VERIFICATION}
+_INTERVAL_STAGES = frozenset(Stage) - {Stage.VERIFICATION}
 """Stages whose time may be known within bounds only."""
 
 
