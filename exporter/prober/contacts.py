@@ -15,10 +15,11 @@ agent-sre may check the health as well. Where there is none, the call itself is 
 
 from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from math import inf, nan
+from operator import attrgetter
 
 from exporter.model.bounds import Bounds
 
@@ -56,6 +57,9 @@ class ContactWindow:
     def includes(self, at: float) -> bool:
         """Return whether the health check may have arrived at a time."""
         return self.opened_at <= at <= self.arrived_at
+
+
+_get_arrival = attrgetter("arrived_at")
 
 
 class ContactLog:
@@ -96,7 +100,7 @@ class ContactLog:
         ):
             self._lost.popitem(last=False)
         horizon = min(self._open.values(), default=at)
-        self._windows = [window for window in self._windows if window.arrived_at >= horizon]
+        del self._windows[: self._find_first_window(horizon)]
         self._forget_checks(before=horizon)
 
     def add_check(self, at: float, ids: Iterable[str] = (), *, user_agent: str = "") -> None:
@@ -141,7 +145,7 @@ class ContactLog:
             user_agent=user_agent,
             has_own_check=is_trusted and first_at is not None,
         )
-        self._windows.append(window)
+        insort(self._windows, window, key=_get_arrival)
         same_id = (self._ids[each] for each in ids if each in self._ids)
         contact = next((each for each in same_id if window.includes(each)), None)
         if contact is None:
@@ -187,7 +191,7 @@ class ContactLog:
             index = bisect_left(times, check)
             if times[index : index + 1] == [check]:
                 del times[index]
-                return [other for other in self._windows if other.includes(check)]
+                return list(self._iter_windows(check))
         return []
 
     def _find_undisputed(self, window: ContactWindow, candidates: Sequence[float]) -> float | None:
@@ -204,10 +208,19 @@ class ContactLog:
         undisputed = (
             check
             for check in settled
-            if not any(each.includes(check) for each in self._windows if each is not window)
+            if not any(each is not window for each in self._iter_windows(check))
         )
         found = list(islice(undisputed, 2))
         return found[0] if len(found) == 1 else None
+
+    def _iter_windows(self, check: float) -> Iterator[ContactWindow]:
+        """Iterate over the calls that a health check may belong to."""
+        first = self._find_first_window(check)
+        return (each for each in islice(self._windows, first, None) if each.opened_at <= check)
+
+    def _find_first_window(self, at: float) -> int:
+        """Find the index of the first call that arrived at or after a time."""
+        return bisect_left(self._windows, at, key=_get_arrival)
 
     def _list_candidates(self, window: ContactWindow) -> list[float]:
         """List the health checks that may be that of a call, by time."""

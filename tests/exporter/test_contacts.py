@@ -265,3 +265,17 @@ def test_a_flood_with_a_backlog_costs_little_per_event() -> None:
         longest = max(longest, thread_time() - begun)
     assert longest < 0.25, "the event loop of a busy machine"
     assert all(earlier <= later for earlier, later in pairwise(log._checks))
+
+
+def test_calls_may_be_added_in_another_order_than_they_arrived() -> None:
+    """A call is added when its body has arrived."""
+    log = ContactLog(-inf)
+    for run_id, opened_at in (("a", 0.0), ("b", 0.0), ("c", 3.5), ("d", 6.0)):
+        log.open_run(run_id, opened_at)
+    for at in (1.0, 2.0, 4.0, 7.0, 7.5):
+        log.add_check(at)
+    windows = {
+        run_id: log.add_call(run_id, at)
+        for run_id, at in (("b", 5.0), ("a", 3.0), ("d", 8.0), ("c", 9.0))
+    }
+    assert log.find_contact(windows["c"]) == Bounds(4.0, 7.5)
