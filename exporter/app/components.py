@@ -139,13 +139,18 @@ async def open_components(
             find_probe=journal.find_probe,
             count_call=metrics.count_canary_request,
         )
+
+        def note_shortage(peer: str | None) -> None:
+            if peer is None or function.has_caller(peer):
+                health.note_shortage()
+
         canary_server = await serve_app(
             function.app,
             canary_socket,
             limits=ConnectionLimits.from_open_files(
                 _CANARY_SHARE, at_most=_CANARY_TOTAL, peer_share=_CANARY_PEER_SHARE
             ),
-            on_shortage=health.note_shortage,
+            on_shortage=note_shortage,
         )
         stack.push_async_callback(canary_server.cleanup)
         sender = Sender(await stack.enter_async_context(create_session()), clock)

@@ -44,6 +44,19 @@ class ConnectionLimits:
         return cls(total, int(total * peer_share))
 
 
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """Limit that no further connection may exceed.
+
+    Attributes:
+        text: the limit in words.
+        peer: the peer whose limit it is; None for the limit of all.
+    """
+
+    text: str
+    peer: str | None
+
+
 class ConnectionCounter:
     """Counter of open connections by peer."""
 
@@ -52,12 +65,12 @@ class ConnectionCounter:
         self._by_peer: Counter[str] = Counter()
         self._total = 0
 
-    def find_excess(self, peer: str) -> str | None:
-        """Find the limit that one more connection of a peer would exceed, in words."""
+    def find_excess(self, peer: str) -> Excess | None:
+        """Find the limit that one more connection of a peer would exceed."""
         if self._total >= self._limits.total:
-            return f"{self._limits.total} connections are open"
+            return Excess(f"{self._limits.total} connections are open", peer=None)
         if self._by_peer[peer] >= self._limits.per_peer:
-            return f"{self._limits.per_peer} connections of {peer} are open"
+            return Excess(f"{self._limits.per_peer} connections of {peer} are open", peer)
         return None
 
     def add(self, peer: str) -> None:
@@ -117,9 +130,10 @@ class RequestHandler(web.RequestHandler):
         self._set_deadline(None)
 
     def end_request(self) -> None:
-        """Expect the client to read the response and to send another request."""
+        """Expect the client to read the response and to send another request, if it is there."""
         self._is_idle = True
-        self._set_deadline(_IDLE_TIMEOUT)
+        # The timer of a lost connection would keep all of it in memory.
+        self._set_deadline(None if self.transport is None else _IDLE_TIMEOUT)
 
     def _set_deadline(self, seconds: float | None) -> None:
         if self._deadline is not None:
@@ -135,12 +149,19 @@ class RequestHandler(web.RequestHandler):
 
 @web.middleware
 async def mark_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tell the connection when a request begins and ends."""
+    """Tell the connection when a request begins and ends.
+
+    A client that disconnects within a request is no error.
+    """
     protocol = request.protocol
     if not isinstance(protocol, RequestHandler):
         return await handler(request)
     protocol.begin_request()
     try:
         return await handler(request)
+    except ConnectionError:
+        if protocol.transport is not None:
+            raise
+        return web.Response()  # nobody receives it
     finally:
         protocol.end_request()

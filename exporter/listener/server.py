@@ -68,7 +68,7 @@ def format_url(listener: socket.socket, *, tls: bool = False) -> str:
     return f"{'https' if tls else 'http'}://{Address(host, port)}"
 
 
-def _ignore_shortage() -> None:
+def _ignore_shortage(_peer: str | None) -> None:
     """Do nothing; the default for a listener whose clients may try again."""
 
 
@@ -82,7 +82,8 @@ class HttpServer:
         listener: bound socket; it is closed at the end.
         tls: TLS of the connections.
         limits: limits of open connections.
-        on_shortage: called when a connection cannot be accepted or served for lack of a resource.
+        on_shortage: called when a connection cannot be accepted or served for lack of a resource,
+            with the peer if no other one lacks it.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class HttpServer:
         *,
         tls: ServerTlsContext | None,
         limits: ConnectionLimits,
-        on_shortage: Callable[[], None],
+        on_shortage: Callable[[str | None], None],
     ) -> None:
         app.middlewares.insert(0, mark_request)
         app.middlewares.append(self._build_shortage_middleware())
@@ -119,10 +120,12 @@ class HttpServer:
 
     async def cleanup(self) -> None:
         """Close the socket and all connections; requests under way get a second to finish."""
-        if self._accepting is not None:
-            await cancel_tasks(self._accepting, *self._opening)
-        self._listener.close()
-        await self._runner.cleanup()
+        try:
+            if self._accepting is not None:
+                await cancel_tasks(self._accepting, *self._opening)
+        finally:
+            self._listener.close()
+            await self._runner.cleanup()
 
     async def _accept_connections(self) -> None:
         loop = asyncio.get_running_loop()
@@ -130,27 +133,31 @@ class HttpServer:
         while True:
             try:
                 connection, address = await loop.sock_accept(self._listener)
+                self._open_connection(connection, str(address[0]))
             except ConnectionError:  # the client has gone
                 continue
             except (OSError, MemoryError) as error:
                 self._report_shortage(f"cannot accept connections: {_describe_error(error)}")
                 await asyncio.sleep(_ACCEPT_RETRY_INTERVAL)
                 continue
-            self._open_connection(connection, str(address[0]))
             count += 1
             if count % _ACCEPTS_PER_ROUND == 0:
                 await asyncio.sleep(0)
 
     def _open_connection(self, connection: socket.socket, peer: str) -> None:
-        excess = self._connections.find_excess(peer)
-        if excess is not None:
-            connection.close()
-            self._report_shortage(f"connections are refused: {excess}")
-            return
-        self._connections.add(peer)
-        opening = asyncio.create_task(self._serve_connection(connection, peer), name="connection")
-        self._opening.add(opening)
-        opening.add_done_callback(self._opening.discard)
+        with contextlib.ExitStack() as undoing:
+            undoing.callback(connection.close)
+            if excess := self._connections.find_excess(peer):
+                self._report_shortage(f"connections are refused: {excess.text}", excess.peer)
+                return
+            self._connections.add(peer)
+            undoing.callback(self._connections.remove, peer)
+            serving = self._serve_connection(connection, peer)
+            undoing.callback(serving.close)
+            opening = asyncio.create_task(serving, name="connection")
+            self._opening.add(opening)
+            opening.add_done_callback(self._opening.discard)
+            undoing.pop_all()
 
     async def _serve_connection(self, connection: socket.socket, peer: str) -> None:
         """Start the protocol of a connection; it ends by itself."""
@@ -191,8 +198,8 @@ class HttpServer:
 
         return report_shortage
 
-    def _report_shortage(self, text: str) -> None:
-        self._on_shortage()
+    def _report_shortage(self, text: str, peer: str | None = None) -> None:
+        self._on_shortage(peer)
         self._warning.log(f"{self._url}: {text}")
 
 
@@ -208,7 +215,7 @@ async def serve_app(
     *,
     tls: ServerTlsContext | None = None,
     limits: ConnectionLimits | None = None,
-    on_shortage: Callable[[], None] = _ignore_shortage,
+    on_shortage: Callable[[str | None], None] = _ignore_shortage,
 ) -> HttpServer:
     """Serve an application on a bound listener until the server is cleaned up.
 
@@ -217,7 +224,8 @@ async def serve_app(
         listener: bound socket; the server closes it.
         tls: TLS of the connections.
         limits: limits of open connections. Default: those of a listener with a few clients.
-        on_shortage: called when a connection cannot be accepted or served for lack of a resource.
+        on_shortage: called when a connection cannot be accepted or served for lack of a resource,
+            with the peer if no other one lacks it.
     """
     server = HttpServer(
         app,

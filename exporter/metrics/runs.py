@@ -48,7 +48,7 @@ LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 1
 DISAGREEMENT_TOLERANCE = 1.0
 """Seconds by which two sources of one stage may differ: a fifth of the tightest target (5 s)."""
 
-_INTERVAL_STAGES = frozenset(Stage) - {Stage.END_TO_END, Stage.VERIFICATION}
+_INTERVAL_STAGES = frozenset(Stage) - {Stage.VERIFICATION}
 """Stages whose time may be known within bounds only."""
 
 
@@ -302,8 +302,7 @@ class RunMetrics:
                 result = IntervalResult.from_comparison(is_in_time)
                 self._intervals.labels(run.probe, run.path, stage, result).inc()
             if is_in_time is not None or time.bounds.is_certain:
-                # Of the bounds, the one at the target: no other bucket decides about the target.
-                seconds = time.bounds.low if is_in_time is False else time.bounds.high
+                seconds = _choose_bound(time.bounds, is_in_time)
                 self._stages.labels(run.probe, run.path, stage, time.source).observe(seconds)
             if is_in_time is not None:
                 results[stage] = is_in_time
@@ -343,3 +342,8 @@ class RunMetrics:
     def find_label_set(self, run: Run) -> LabelSet | None:
         """Find the label set of a run; None for a run that is no measurement."""
         return self._label_sets.get((run.probe, run.path))
+
+
+def _choose_bound(bounds: Bounds, is_in_time: bool | None) -> float:  # noqa: FBT001 - private, one call site
+    """Choose the bound that decided about the target: its bucket agrees with the check."""
+    return bounds.low if is_in_time is False and not bounds.is_certain else bounds.high

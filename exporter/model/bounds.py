@@ -37,9 +37,9 @@ class Bounds:
             return True
         return False if self.low > limit or self.is_certain else None
 
-    def measure_from(self, start: float) -> "Bounds":
+    def measure_from(self, start: "Bounds") -> "Bounds":
         """Measure the seconds from an earlier time to this one; never negative."""
-        return Bounds(max(0.0, self.low - start), max(0.0, self.high - start))
+        return Bounds(max(0.0, self.low - start.high), max(0.0, self.high - start.low))
 
     def measure_to(self, end: float) -> "Bounds":
         """Measure the seconds from this time to a later one; never negative."""

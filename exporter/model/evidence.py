@@ -50,7 +50,7 @@ class Evidence:
     """Reason why there is no reply: one of `CONNECTION_ERRORS`, or None."""
     calls: tuple[Call, ...] = ()
     """In order of arrival."""
-    started_at: float | None = None
+    started_at: Bounds | None = None
     """Start of the clock of the latencies, if not the intended time."""
     reply_problem: ReplyProblem | None = None
     """What is wrong with the body of a 2xx of agent-sre."""
@@ -62,9 +62,9 @@ class Evidence:
     """True if the end of the alert was answered with 2xx; None when none was sent."""
 
     @property
-    def clock_start(self) -> float:
+    def clock_start(self) -> Bounds:
         """The time from which latencies count."""
-        return self.intended if self.started_at is None else self.started_at
+        return Bounds.exactly(self.intended) if self.started_at is None else self.started_at
 
     @property
     def is_accepted(self) -> bool:

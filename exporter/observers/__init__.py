@@ -49,7 +49,7 @@ class RunQuery:
     names: tuple[str, ...]
     trace_id: str | None
     intended_at: float
-    end_to_end: float | None = None
+    end_to_end: Bounds | None = None
 
 
 @dataclass(frozen=True, slots=True)

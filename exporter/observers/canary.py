@@ -23,7 +23,8 @@ def measure_stages(evidence: Evidence) -> dict[Stage, Bounds]:
     - Lambda execution runs from first contact to the canary's finished answer. A starved
       agent-sre loses its time between health check and call, so it shows here.
     - Where the first contact is known within bounds, so are these two.
-    - End to end is from the start to the finished answer.
+    - End to end is from the start to the finished answer. Only a start that is the first contact
+      may be known within bounds.
     """
     if not evidence.calls:
         return {}
@@ -31,5 +32,7 @@ def measure_stages(evidence: Evidence) -> dict[Stage, Bounds]:
     found = {Stage.REMEDIATION_SELECTION: call.contact.measure_from(evidence.clock_start)}
     if call.finished_at is not None:
         found[Stage.LAMBDA_EXECUTION] = call.contact.measure_to(call.finished_at)
-        found[Stage.END_TO_END] = Bounds.exactly(call.finished_at - evidence.clock_start)
+        found[Stage.END_TO_END] = Bounds.exactly(call.finished_at).measure_from(
+            evidence.clock_start
+        )
     return found

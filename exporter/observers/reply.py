@@ -21,7 +21,7 @@ def measure_stages(evidence: Evidence) -> dict[Stage, Bounds]:
     """
     if evidence.replied_at is None or not evidence.is_accepted or not evidence.is_synchronous:
         return {}
-    waited = evidence.replied_at - evidence.clock_start
+    waited = evidence.replied_at - evidence.clock_start.low
     longest = _measure_busy(evidence, evidence.replied_at, lambda call: call.contact.low)
     shortest = _measure_busy(evidence, evidence.replied_at, lambda call: call.contact.high)
     return {Stage.CLOUDEVENT_PROCESSING: Bounds(waited - longest, waited - shortest)}
@@ -29,7 +29,7 @@ def measure_stages(evidence: Evidence) -> dict[Stage, Bounds]:
 
 def _measure_busy(evidence: Evidence, until: float, get_start: Callable[[Call], float]) -> float:
     """Measure the seconds before `until` in which at least one call was under way."""
-    total, covered_to = 0.0, evidence.clock_start
+    total, covered_to = 0.0, evidence.clock_start.low
     for start, end in sorted(
         (get_start(call), until if call.finished_at is None else min(call.finished_at, until))
         for call in evidence.calls

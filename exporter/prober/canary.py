@@ -7,6 +7,7 @@ binary mode, answered by one. Each call is matched to its run. Verdicts are give
 import asyncio
 import json
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -26,6 +27,8 @@ _KUBELET = "kube-probe/"
 _MAX_BODY_BYTES = 65_536
 """Bytes; the parameters that are sent take a few hundred."""
 _MAX_ID_LENGTH = 100
+_MAX_CALLERS = 1_000
+"""Addresses of agent-sre's pods that are kept."""
 _BODY_TIMEOUT = 10.0
 """Seconds for a body to arrive, so that slow clients do not pile up."""
 
@@ -47,6 +50,7 @@ class Canary:
         self._clock = clock
         self._find_probe = find_probe
         self._count_call = count_call
+        self._callers: deque[str] = deque(maxlen=_MAX_CALLERS)
         self.app = web.Application(client_max_size=_MAX_BODY_BYTES)
         self.app.add_routes(
             [web.get("/health", self._handle_health), web.post("/", self._handle_call)]
@@ -54,9 +58,16 @@ class Canary:
         self.app.router.add_post("/alertmanager", self._handle_notification)
         self.app.router.add_route("*", "/{astray:.+}", self._handle_stray_call)
 
+    def has_caller(self, peer: str) -> bool:
+        """Return whether a valid call of a run came from this peer."""
+        return peer in self._callers
+
     async def _handle_health(self, request: web.Request) -> web.Response:
-        if not request.headers.get("User-Agent", "").startswith(_KUBELET):
-            self._inflight_runs.contacts.add_check(self._clock.now(), _list_join_ids(request))
+        user_agent = _get_user_agent(request)
+        if not user_agent.startswith(_KUBELET):
+            self._inflight_runs.contacts.add_check(
+                self._clock.now(), _list_join_ids(request), user_agent=user_agent
+            )
         return web.json_response({"status": "ok"})
 
     async def _handle_call(self, request: web.Request) -> web.StreamResponse:
@@ -68,7 +79,9 @@ class Canary:
         )
         if inflight_run is None or not inflight_run.is_open:
             if inflight_run is not None:
-                self._inflight_runs.contacts.add_call(inflight_run.id, arrived_at)
+                self._inflight_runs.contacts.add_call(
+                    inflight_run.id, arrived_at, user_agent=_get_user_agent(request)
+                )
             return await self._reply_without_run(request, parameters, inflight_run)
         call = Call(
             contact=Bounds.exactly(arrived_at),
@@ -78,6 +91,8 @@ class Canary:
             foreign_id=has_foreign_id,
             alias=_find_alias(request, inflight_run),
         )
+        if call.parameters_ok and request.remote and request.remote not in self._callers:
+            self._callers.append(request.remote)
         number = inflight_run.add_call(call, self._open_window(request, inflight_run, call))
         return await self._send_reply(
             request, inflight_run, number, well_formed=parameters is not None
@@ -91,6 +106,7 @@ class Canary:
             inflight_run.id,
             call.arrived_at,
             _list_join_ids(request),
+            user_agent=_get_user_agent(request),
             is_trusted=call.parameters_ok and not call.foreign_id,
         )
 
@@ -184,6 +200,10 @@ class Canary:
             ):
                 return True
         return False
+
+
+def _get_user_agent(request: web.Request) -> str:
+    return request.headers.get("User-Agent", "")[:_MAX_ID_LENGTH]
 
 
 def _list_join_ids(request: web.Request) -> list[str]:

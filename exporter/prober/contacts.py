@@ -5,24 +5,28 @@ is joined to a call by excluding all others:
 
 - It arrived after the event of the run was sent and before the call, and is not joined to another
   call.
-- No other run was waiting for its call when it arrived.
+- It has the user agent of the call, where both have one.
+- It is the only one at which no other run was waiting for its call.
 - Or a client sent the same id in a header of both.
 
-Where several health checks remain, the first and the last of them are the bounds. Where there is
-none, the call itself is the first contact.
+Where several health checks remain, the first and the last of them are the bounds: others than
+agent-sre may check the health as well. Where there is none, the call itself is the first contact.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from math import inf, nan
+from operator import attrgetter
 
 from exporter.model.bounds import Bounds
 
 _MAX_CHECKS = 20_000
 _MAX_IDS = 10_000
+_MAX_AGENTS = 100
+"""User agents that are told apart. A health check of any other may belong to each call."""
 _MAX_LOST = 10_000
 _LOST_MEMORY = 600.0
 """Seconds after its verdict for which agent-sre may still contact the canary for a run."""
@@ -37,18 +41,25 @@ class ContactWindow:
     Attributes:
         opened_at: time at which the event of its run was sent.
         arrived_at: time at which the call arrived.
+        started_at: start of the run; no earlier contact counts for it.
+        user_agent: user agent of the call; empty if it has none.
         has_own_check: whether agent-sre made a health check for this call and no other.
         contact: first contact, once it is certain.
     """
 
     opened_at: float
     arrived_at: float
+    started_at: float
+    user_agent: str
     has_own_check: bool
     contact: float | None = None
 
     def includes(self, at: float) -> bool:
         """Return whether the health check may have arrived at a time."""
         return self.opened_at <= at <= self.arrived_at
+
+
+_get_arrival = attrgetter("arrived_at")
 
 
 class ContactLog:
@@ -59,8 +70,8 @@ class ContactLog:
     """
 
     def __init__(self, now: float) -> None:
-        self._checks: list[float] = []
-        """Times of the health checks that are not joined to a call."""
+        self._checks: dict[str, list[float]] = {}
+        """Times of the health checks that are not joined to a call, by user agent."""
         self._complete_since = -inf
         """Time since which no health check was forgotten."""
         self._ids: OrderedDict[str, float] = OrderedDict()
@@ -89,21 +100,29 @@ class ContactLog:
         ):
             self._lost.popitem(last=False)
         horizon = min(self._open.values(), default=at)
-        self._windows = [window for window in self._windows if window.arrived_at >= horizon]
+        del self._windows[: self._find_first_window(horizon)]
         self._forget_checks(before=horizon)
 
-    def add_check(self, at: float, ids: Iterable[str] = ()) -> None:
-        """Add a health check, with the ids in its headers."""
-        insort(self._checks, at)
+    def add_check(self, at: float, ids: Iterable[str] = (), *, user_agent: str = "") -> None:
+        """Add a health check, with the ids in its headers and its user agent."""
+        is_known = user_agent in self._checks or len(self._checks) < _MAX_AGENTS
+        insort(self._checks.setdefault(user_agent if is_known else "", []), at)
         for each in ids:
             self._ids[each] = nan if each in self._ids else at
         while len(self._ids) > _MAX_IDS:
             self._ids.popitem(last=False)
-        if len(self._checks) > _MAX_CHECKS:
-            self._forget_checks(before=self._checks[1])
+        if sum(map(len, self._checks.values())) > _MAX_CHECKS:
+            times = sorted(chain.from_iterable(self._checks.values()))
+            self._forget_checks(before=times[len(times) // 2])
 
     def add_call(
-        self, run_id: str, at: float, ids: Iterable[str] = (), *, is_trusted: bool = True
+        self,
+        run_id: str,
+        at: float,
+        ids: Iterable[str] = (),
+        *,
+        user_agent: str = "",
+        is_trusted: bool = True,
     ) -> ContactWindow:
         """Add a call.
 
@@ -113,6 +132,7 @@ class ContactLog:
             run_id: id of its run.
             at: time at which it arrived.
             ids: ids in its headers.
+            user_agent: its user agent; empty if it has none.
             is_trusted: whether it certainly belongs to this run.
         """
         lost_at, _ = self._lost.pop(run_id, (None, at))
@@ -121,9 +141,11 @@ class ContactLog:
         window = ContactWindow(
             opened_at if is_trusted else -inf,
             at,
+            started_at=opened_at,
+            user_agent=user_agent,
             has_own_check=is_trusted and first_at is not None,
         )
-        self._windows.append(window)
+        insort(self._windows, window, key=_get_arrival)
         same_id = (self._ids[each] for each in ids if each in self._ids)
         contact = next((each for each in same_id if window.includes(each)), None)
         if contact is None:
@@ -137,10 +159,11 @@ class ContactLog:
         if window.contact is not None:
             return Bounds.exactly(window.contact)
         if window.opened_at < self._complete_since:
-            return Bounds(window.opened_at, window.arrived_at)
+            return Bounds(window.started_at, window.arrived_at)
         candidates = self._list_candidates(window)
         if not window.has_own_check:  # it may have none
-            return Bounds(min([*candidates[:1], window.arrived_at]), window.arrived_at)
+            first = min([*candidates[:1], window.arrived_at])
+            return Bounds(max(first, window.started_at), window.arrived_at)
         undisputed = self._find_undisputed(window, candidates)
         if undisputed == candidates[0]:
             self._join_single(*self._join(window, undisputed))
@@ -161,31 +184,56 @@ class ContactLog:
         """Join a call to a health check; return the calls for which one less remains."""
         window.contact = window.arrived_at if check is None else check
         self._windows.remove(window)
-        index = bisect_left(self._checks, window.contact)
-        if check is None or self._checks[index : index + 1] != [check]:
+        if check is None:
             return []
-        del self._checks[index]
-        return [other for other in self._windows if other.includes(check)]
+        for agent in dict.fromkeys([window.user_agent, *self._checks]):
+            times = self._checks.get(agent, [])
+            index = bisect_left(times, check)
+            if times[index : index + 1] == [check]:
+                del times[index]
+                return list(self._iter_windows(check))
+        return []
 
-    def _find_undisputed(self, window: ContactWindow, candidates: Iterable[float]) -> float | None:
-        """Find the first health check that no other run can have caused."""
+    def _find_undisputed(self, window: ContactWindow, candidates: Sequence[float]) -> float | None:
+        """Find the health check that no other run can have caused, if it is the only one."""
         lost_since = (
             opened_at
             for opened_at, closed_at in self._lost.values()
             if closed_at >= window.arrived_at - _LOST_MEMORY
         )
         uncalled_since = min([*self._uncalled.values(), *lost_since], default=inf)
-        for check in islice(candidates, _MAX_EXAMINED):
-            if check >= uncalled_since:
-                break
-            if not any(each.includes(check) for each in self._windows if each is not window):
-                return check
-        return None
+        settled = candidates[: bisect_left(candidates, uncalled_since)]
+        if len(settled) > _MAX_EXAMINED:
+            return None
+        undisputed = (
+            check
+            for check in settled
+            if not any(each is not window for each in self._iter_windows(check))
+        )
+        found = list(islice(undisputed, 2))
+        return found[0] if len(found) == 1 else None
+
+    def _iter_windows(self, check: float) -> Iterator[ContactWindow]:
+        """Iterate over the calls that a health check may belong to."""
+        first = self._find_first_window(check)
+        return (each for each in islice(self._windows, first, None) if each.opened_at <= check)
+
+    def _find_first_window(self, at: float) -> int:
+        """Find the index of the first call that arrived at or after a time."""
+        return bisect_left(self._windows, at, key=_get_arrival)
 
     def _list_candidates(self, window: ContactWindow) -> list[float]:
-        first = bisect_left(self._checks, window.opened_at)
-        return self._checks[first : bisect_right(self._checks, window.arrived_at)]
+        """List the health checks that may be that of a call, by time."""
+        agents = {window.user_agent, ""} if window.user_agent else self._checks.keys()
+        found = [
+            times[bisect_left(times, window.opened_at) : bisect_right(times, window.arrived_at)]
+            for times in (self._checks.get(agent, []) for agent in agents)
+        ]
+        return found[0] if len(found) == 1 else sorted(chain.from_iterable(found))
 
     def _forget_checks(self, *, before: float) -> None:
-        del self._checks[: bisect_left(self._checks, before)]
+        for agent, times in list(self._checks.items()):
+            del times[: bisect_left(times, before)]
+            if not times:
+                del self._checks[agent]
         self._complete_since = max(self._complete_since, before)

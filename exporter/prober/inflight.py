@@ -8,6 +8,7 @@ import dataclasses
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from exporter.model.bounds import Bounds
 from exporter.model.evidence import Call
 from exporter.prober.contacts import ContactLog, ContactWindow
 
@@ -51,14 +52,16 @@ class InflightRun:
         )
 
     @property
-    def left_alertmanager_at(self) -> float | None:
+    def left_alertmanager_at(self) -> Bounds | None:
         """Time at which the alert left Alertmanager, in monotonic seconds.
 
-        Of two receivers, the canary's webhook may be notified second.
+        Of two receivers, the canary's webhook may be notified second. The first contact is then the
+        start, with its bounds.
         """
         if self.notified_at is None:
             return None
-        return min([self.notified_at, *(call.contact.high for call in self.calls[:1])])
+        contact = self.calls[0].contact if self._calls else Bounds.exactly(self.notified_at)
+        return Bounds(min(self.notified_at, contact.low), min(self.notified_at, contact.high))
 
     def add_call(self, call: Call, window: ContactWindow) -> int:
         """Add a call and the window of its first contact; return the number that finishes it."""

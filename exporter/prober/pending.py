@@ -41,13 +41,12 @@ class PendingRun:
     def query(self) -> RunQuery:
         """The query that late observers get."""
         run = self.run
-        end_to_end = run.stages.get(Stage.END_TO_END)
         return RunQuery(
             run.id,
             (run.id, *run.aliases),
             run.trace_id,
             run.intended_at,
-            end_to_end.high if end_to_end else None,
+            run.stages.get(Stage.END_TO_END),
         )
 
     @property

@@ -198,6 +198,9 @@ async def test_one_peer_cannot_take_every_connection(
                 assert other.recv(100).startswith(b"HTTP/1.1 ")
             before = environment.agent.counters.received
             await wait_until(lambda: environment.agent.counters.received > before + 3)
+            if listener == "canary":
+                runs = await read_runs(prober)
+                assert {run["verdict"] for run in runs} == {"ok"}, "the agent was not refused"
         log = (await prober.stop()).err
     assert f"{most} connections of 127.0.0.2 are open" in log
     assert log.count("connections are refused") == 1

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from exporter.model.alert import create_run_id
 from exporter.model.bounds import Bounds
-from exporter.model.evidence import Call
+from exporter.model.evidence import Call, Evidence
+from exporter.observers import canary as canary_observer
 from exporter.prober.canary import Canary
 from exporter.prober.contacts import ContactLog
 from exporter.prober.inflight import InflightRun, InflightRuns
-from slos.schema.contract import CanaryOutcome
+from slos.schema.contract import CanaryOutcome, Stage
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_agent import build_call_headers
 from tests.exporter.fake_clock import FakeClock
@@ -179,6 +180,17 @@ async def test_an_id_of_another_shape_is_never_looked_up(
     assert (status, harness.outcomes) == (404, [CanaryOutcome.UNKNOWN_ID])
 
 
+async def test_only_a_peer_with_a_valid_call_is_a_caller(
+    harness: CanaryHarness, client: aiohttp.ClientSession
+) -> None:
+    await post_call(client, harness, SENT)
+    harness.issue()
+    await post_call(client, harness, {"probe_id": RUN_1})
+    assert not harness.canary.has_caller("127.0.0.1")
+    await post_call(client, harness, SENT)
+    assert harness.canary.has_caller("127.0.0.1")
+
+
 async def check_health(
     client: aiohttp.ClientSession, harness: CanaryHarness, **headers: str
 ) -> None:
@@ -191,7 +203,8 @@ async def check_health(
     ("checks", "contact"),
     [
         ([{}], Bounds(1001.0, 1001.0)),
-        ([{}, {}], Bounds(1001.0, 1001.0)),
+        ([{}, {}], Bounds(1001.0, 1002.0)),
+        ([{"User-Agent": "Blackbox Exporter/0.26"}, {}], Bounds(1002.0, 1002.0)),
         ([{}, {"x-correlation-id": RUN_1}], Bounds(1002.0, 1002.0)),
         ([{"User-Agent": "kube-probe/1.32"}, {}], Bounds(1002.0, 1002.0)),
         ([], Bounds(1000.0, 1000.0)),
@@ -356,11 +369,36 @@ async def test_the_clock_never_starts_after_the_function_was_reached() -> None:
     ticket = ledger.open_run("a", {}, now=1.0)
     assert ticket.left_alertmanager_at is None
     ticket.notified_at = 5.0
-    assert ticket.left_alertmanager_at == 5.0
+    assert ticket.left_alertmanager_at == Bounds.exactly(5.0)
     ledger.contacts.add_check(4.0)
     call = Call(contact=Bounds.exactly(6.0), arrived_at=6.0, finished_at=None)
     ticket.add_call(call, ledger.contacts.add_call("a", 6.0))
-    assert ticket.left_alertmanager_at == 4.0
+    assert ticket.left_alertmanager_at == Bounds.exactly(4.0)
+
+
+@pytest.mark.parametrize(
+    ("notified_at", "start", "selection", "end_to_end"),
+    [
+        (5.0, Bounds(2.0, 4.0), Bounds(0.0, 2.0), Bounds(2.5, 4.5)),
+        (3.0, Bounds(2.0, 3.0), Bounds(0.0, 2.0), Bounds(3.5, 4.5)),
+        (1.0, Bounds.exactly(1.0), Bounds(1.0, 3.0), Bounds.exactly(5.5)),
+    ],
+)
+async def test_a_clock_that_starts_at_an_uncertain_contact_makes_the_times_uncertain(
+    notified_at: float, start: Bounds, selection: Bounds, end_to_end: Bounds
+) -> None:
+    ledger = InflightRuns(now=0.0)
+    ticket = ledger.open_run("a", {}, now=1.0)
+    ticket.notified_at = notified_at
+    for at in (2.0, 4.0):
+        ledger.contacts.add_check(at)
+    call = Call(contact=Bounds.exactly(6.0), arrived_at=6.0, finished_at=6.5)
+    ticket.add_call(call, ledger.contacts.add_call("a", 6.0))
+    assert ticket.left_alertmanager_at == start
+    evidence = Evidence(0.0, 1.0, calls=ticket.calls, started_at=start, is_synchronous=False)
+    stages = canary_observer.measure_stages(evidence)
+    assert stages[Stage.REMEDIATION_SELECTION] == selection
+    assert stages[Stage.END_TO_END] == end_to_end
 
 
 async def test_a_slow_body_does_not_delay_other_requests(

@@ -14,6 +14,7 @@ from exporter.model.bounds import Bounds
 from exporter.prober.contacts import ContactLog, ContactWindow
 
 TIMES = st.integers(min_value=1, max_value=200)
+AGENT, OTHERS = "python-httpx/0.27", ["Blackbox Exporter/0.26", "ELB-HealthChecker/2.0"]
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,18 @@ def attempts(draw: st.DrawFn) -> Attempt:
 
 
 def replay(
-    found: Sequence[Attempt], *, now: float = -inf
+    found: Sequence[Attempt],
+    *,
+    now: float = -inf,
+    polls: Sequence[tuple[float, str]] = (),
 ) -> tuple[dict[int, Bounds], dict[int, Bounds]]:
-    """Replay attempts in the order of time; return the contacts of first and second calls."""
+    """Replay attempts in the order of time; return the contacts of first and second calls.
+
+    Args:
+        found: attempts of agent-sre.
+        now: start of the log.
+        polls: times and user agents of health checks by others.
+    """
     log = ContactLog(now)
     windows: dict[int, ContactWindow] = {}
     repeated: dict[int, ContactWindow] = {}
@@ -65,16 +75,19 @@ def replay(
         )
         if at is not None
     )
+    steps = sorted([*steps, *((at, 5, number) for number, (at, _) in enumerate(polls))])
     for at, phase, number in steps:
         match phase:
             case 0:
                 log.open_run(str(number), at)
             case 1:
-                log.add_check(at)
+                log.add_check(at, user_agent=AGENT)
             case 2:
-                windows[number] = log.add_call(str(number), at)
+                windows[number] = log.add_call(str(number), at, user_agent=AGENT)
             case 3:
-                repeated[number] = log.add_call(str(number), at)
+                repeated[number] = log.add_call(str(number), at, user_agent=AGENT)
+            case 5:
+                log.add_check(at, user_agent=polls[number][1])
             case _:
                 if number in windows:
                     first[number] = log.find_contact(windows[number])
@@ -84,10 +97,16 @@ def replay(
     return first, second
 
 
-@given(found=st.lists(attempts(), min_size=1, max_size=12), now=st.sampled_from([-inf, 0.0]))
-def test_the_truth_is_within_the_bounds(found: list[Attempt], now: float) -> None:
+@given(
+    found=st.lists(attempts(), min_size=1, max_size=12),
+    now=st.sampled_from([-inf, 0.0]),
+    polls=st.lists(st.tuples(TIMES, st.sampled_from(OTHERS)), max_size=12),
+)
+def test_the_truth_is_within_the_bounds(
+    found: list[Attempt], now: float, polls: list[tuple[float, str]]
+) -> None:
     # Two contacts at the same instant cannot be told apart, and need not be.
-    first, second = replay(found, now=now)
+    first, second = replay(found, now=now, polls=polls)
     for number, bounds in first.items():
         assert bounds.low <= found[number].checked <= bounds.high
     for number, bounds in second.items():
@@ -109,6 +128,46 @@ def test_events_one_after_the_other_are_exact(found: list[Attempt]) -> None:
     assert first == {
         number: Bounds.exactly(each.checked) for number, each in enumerate(apart) if each.called
     }
+
+
+@given(
+    attempt=attempts(), polls=st.lists(st.tuples(TIMES, st.sampled_from(["", AGENT])), max_size=12)
+)
+def test_other_health_checks_that_look_alike_widen_the_bounds_of_a_single_event(
+    attempt: Attempt, polls: list[tuple[float, str]]
+) -> None:
+    first, _ = replay([attempt], polls=polls)
+    for bounds in first.values():
+        assert bounds.low <= attempt.checked <= bounds.high
+
+
+@pytest.mark.parametrize(
+    ("poller", "caller", "contact"),
+    [
+        (AGENT, AGENT, Bounds(0.5, 4.0)),
+        ("", AGENT, Bounds(0.5, 4.0)),
+        (OTHERS[0], "", Bounds(0.5, 4.0)),
+        (OTHERS[0], AGENT, Bounds.exactly(4.0)),
+    ],
+)
+def test_the_health_check_of_a_poller_is_told_apart_by_its_user_agent(
+    poller: str, caller: str, contact: Bounds
+) -> None:
+    log = ContactLog(-inf)
+    log.open_run("a", 0.0)
+    log.add_check(0.5, user_agent=poller)
+    log.add_check(4.0, user_agent=caller)
+    assert log.find_contact(log.add_call("a", 4.1, user_agent=caller)) == contact
+
+
+def test_too_many_user_agents_are_not_told_apart() -> None:
+    log = ContactLog(-inf)
+    log.open_run("a", 0.0)
+    for number in range(200):
+        log.add_check(1.0 + number / 100, user_agent=f"agent {number}")
+    log.add_check(4.0, user_agent=AGENT)
+    contact = log.find_contact(log.add_call("a", 4.1, user_agent=AGENT))
+    assert contact == Bounds(2.0, 4.0)
 
 
 SLOW = [Attempt(30 * n, 30 * n + 1, 30 * n + 41, 30 * n + 46) for n in range(8)]
@@ -165,13 +224,18 @@ def test_an_id_that_two_health_checks_have_joins_nothing() -> None:
     assert log.find_contact(log.add_call("a", 3.0, ["trace"])) == Bounds(1.0, 2.0)
 
 
-def test_a_call_with_wrong_parameters_may_have_any_earlier_health_check() -> None:
+@pytest.mark.parametrize("has_forgotten", [False, True])
+def test_a_call_with_wrong_parameters_may_have_any_health_check_since_its_run_began(
+    *, has_forgotten: bool
+) -> None:
     log = ContactLog(0.0)
     log.open_run("a", 0.0)
     log.add_check(1.0)
+    if has_forgotten:
+        log.close_run("a", 1.5)
     log.open_run("b", 2.0)
     foreign = log.add_call("b", 3.0, is_trusted=False)
-    assert log.find_contact(foreign) == Bounds(1.0, 3.0)
+    assert log.find_contact(foreign) == Bounds(2.0, 3.0)
 
 
 def test_what_was_forgotten_is_still_within_the_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,3 +265,17 @@ def test_a_flood_with_a_backlog_costs_little_per_event() -> None:
         longest = max(longest, thread_time() - begun)
     assert longest < 0.25, "the event loop of a busy machine"
     assert all(earlier <= later for earlier, later in pairwise(log._checks))
+
+
+def test_calls_may_be_added_in_another_order_than_they_arrived() -> None:
+    """A call is added when its body has arrived."""
+    log = ContactLog(-inf)
+    for run_id, opened_at in (("a", 0.0), ("b", 0.0), ("c", 3.5), ("d", 6.0)):
+        log.open_run(run_id, opened_at)
+    for at in (1.0, 2.0, 4.0, 7.0, 7.5):
+        log.add_check(at)
+    windows = {
+        run_id: log.add_call(run_id, at)
+        for run_id, at in (("b", 5.0), ("a", 3.0), ("d", 8.0), ("c", 9.0))
+    }
+    assert log.find_contact(windows["c"]) == Bounds(4.0, 7.5)

@@ -5,6 +5,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -43,6 +45,10 @@ RESULT = Run(
 @pytest.fixture
 def metrics(registry: CollectorRegistry) -> RunMetrics:
     Gauges(registry, version="1.2.3")
+    return build_metrics(registry)
+
+
+def build_metrics(registry: CollectorRegistry) -> RunMetrics:
     line = LabelSet(
         "remediation",
         DeliveryPath.DIRECT,
@@ -153,6 +159,18 @@ def test_a_time_within_bounds_counts_only_if_they_decide(
     name, source = contract.STAGE_DURATION, {**labels, "source": "reply"}
     assert registry.get_sample_value(f"{name}_count", source) == (observed is not None)
     assert registry.get_sample_value(f"{name}_sum", source) == (observed or 0)
+
+
+@given(low=st.floats(min_value=4.9, max_value=5.1), width=st.sampled_from([0.0, 0.001, 0.004, 0.1]))
+def test_the_bucket_of_the_target_agrees_with_the_check(low: float, width: float) -> None:
+    registry = CollectorRegistry()
+    metrics = build_metrics(registry)
+    stage, bounds = Stage.CLOUDEVENT_PROCESSING, Bounds(low, low + width)
+    times: StageTimes = {**RESULT.stage_times, stage: {StageSource.REPLY: bounds}}
+    metrics.count_judged(dataclasses.replace(RESULT, stage_times=times))
+    labels = {"probe": "remediation", "path": "direct", "stage": stage, "source": "reply"}
+    met = registry.get_sample_value(f"{contract.STAGE_DURATION}_bucket", {**labels, "le": "5.0"})
+    assert met == (read_checks(registry).get("AC1.cloudevent_processing") == "pass")
 
 
 def test_a_stage_without_a_target_counts_only_if_it_is_certain(

@@ -233,6 +233,19 @@ def test_a_contact_within_bounds_bounds_its_stages() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("start", "verdict"),
+    [
+        (Bounds.exactly(0.0), Verdict.LATE),
+        (Bounds(0.0, 8.0), Verdict.OK),
+        (Bounds(0.0, 4.0), Verdict.LATE),
+    ],
+)
+def test_an_execution_is_late_only_if_that_is_certain(start: Bounds, verdict: Verdict) -> None:
+    evidence = Evidence(0.0, 0.1, 16.0, 200, calls=(SHARED,), started_at=start)
+    assert judge_evidence(evidence, 10.0)[0] is verdict
+
+
 @given(evidence=evidences())
 def test_observers_see_only_what_they_declare_and_never_negative_times(evidence: Evidence) -> None:
     for observer in load_evidence_observers():

@@ -38,7 +38,7 @@ def compute_stage_times(
     *,
     correlation_id: str | None = None,
     rules: SpanRules | None = None,
-    end_to_end: float | None = None,
+    end_to_end: Bounds | None = None,
 ) -> TraceTimes:
     """Compute the stage times of one event.
 
@@ -120,7 +120,7 @@ def _find_function_call(groups: _SpanGroups) -> _FunctionCall | None:
     )
 
 
-def _derive_stages(groups: _SpanGroups, *, end_to_end: float | None) -> dict[Stage, Bounds]:
+def _derive_stages(groups: _SpanGroups, *, end_to_end: Bounds | None) -> dict[Stage, Bounds]:
     """Derive all known stage times."""
     stage_times: dict[Stage, Bounds] = {}
     handle = next(iter(groups.get(SpanRole.HANDLE, ())), None)
@@ -129,7 +129,8 @@ def _derive_stages(groups: _SpanGroups, *, end_to_end: float | None) -> dict[Sta
     if call and not call.is_failed:
         stage_times[Stage.LAMBDA_EXECUTION] = call.execution
     if call and handle and end_to_end is not None:
-        queue = call.answer.measure_from(handle.start / _NANOSECONDS).measure_to(end_to_end)
+        handled_at = Bounds.exactly(handle.start / _NANOSECONDS)
+        queue = end_to_end.measure_from(call.answer.measure_from(handled_at))
         stage_times |= _derive_stages_from_send(groups, handle, call, queue)
     if verification and not verification.failed:
         stage_times[Stage.VERIFICATION] = Bounds.exactly(verification.seconds)
@@ -157,14 +158,14 @@ def _derive_stages_from_send(
     linear_seconds = _sum_covered_seconds(
         map(_to_seconds, linear), within=(started_at, call.contact.high)
     )
-    selection = call.contact.measure_from(started_at + linear_seconds)
+    selection = call.contact.measure_from(Bounds.exactly(started_at + linear_seconds))
     found = {
         Stage.CLOUDEVENT_PROCESSING: queue.add(Bounds.exactly(own_seconds)),
         Stage.REMEDIATION_SELECTION: queue.add(selection),
     }
     if linear and not linear[-1].failed:
-        start, end = _to_seconds(linear[-1])
-        found[Stage.LINEAR_ISSUE_CREATION] = queue.add(Bounds(start, end).measure_from(started_at))
+        created = Bounds(*_to_seconds(linear[-1])).measure_from(Bounds.exactly(started_at))
+        found[Stage.LINEAR_ISSUE_CREATION] = queue.add(created)
     return found
 
 

@@ -225,7 +225,8 @@ def compute_times(
     **rest: Any,  # noqa: ANN401 - as `compute_stage_times`
 ) -> TraceTimes:
     trace = parse_trace(build_trace_document(spans))
-    return compute_stage_times(trace, end_to_end=end_to_end, **rest)
+    certain = None if end_to_end is None else Bounds.exactly(end_to_end)
+    return compute_stage_times(trace, end_to_end=certain, **rest)
 
 
 def remove_stages(*stages_gone: Stage) -> dict[Stage, Any]:
