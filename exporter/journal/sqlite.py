@@ -183,7 +183,7 @@ class SqliteStore:
         self._uncounted: set[str] = set()
         """Ids in the table of uncounted runs."""
         self._is_file_gone = False
-        """Whether the kept runs are still to be written to another file."""
+        """True if the kept runs still have to be written to another file."""
 
     def claim(self) -> None:
         """Lock the file for this process.

@@ -109,7 +109,7 @@ class HttpServer:
 
     @property
     def is_accepting(self) -> bool:
-        """Whether the server accepts connections."""
+        """True if the server accepts connections."""
         return self._accepting is not None and not self._accepting.done()
 
     async def start(self) -> None:

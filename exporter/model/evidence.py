@@ -11,7 +11,7 @@ from exporter.model.error_kind import ErrorKind
 
 
 class ReplyProblem(StrEnum):
-    """What is wrong with the body of a 2xx; the reason of a verdict."""
+    """Fault in the body of a 2xx; the reason of a verdict."""
 
     FOREIGN = "foreign_reply"
     """It names another event."""
@@ -53,7 +53,7 @@ class Evidence:
     started_at: Bounds | None = None
     """Start of the clock of the latencies, if not the intended time."""
     reply_problem: ReplyProblem | None = None
-    """What is wrong with the body of a 2xx of agent-sre."""
+    """Fault in the body of a 2xx of agent-sre."""
     is_synchronous: bool = True
     """The reply came from agent-sre itself, after its work, and not from something in front of
     it."""

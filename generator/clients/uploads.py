@@ -64,7 +64,7 @@ def apply_changes(ruler: Ruler, pending: Iterable[GroupChange]) -> Iterator[Chan
 
 
 def _may_replace(write: GroupChange, removal: GroupChange) -> bool:
-    """Whether a written group may hold the rules of a removed one.
+    """Return whether a written group may hold the rules of a removed one.
 
     A renamed SLO stays in its namespace; the groups of a renamed file keep their names.
     """

@@ -62,7 +62,7 @@ def _is_hidden(raw: MethodMeasurement | None) -> bool:
 def _check_new_series(
     rows: Sequence[MethodMeasurement], raw: Mapping[tuple[str, int], MethodMeasurement]
 ) -> Iterator[TargetResult]:
-    """Where counters appear, ours is closer to the truth than rates of all raw samples."""
+    """Check that ours is closer to the truth than rates of raw samples if counters appear."""
     for row in rows:
         other = raw.get((row.shape, row.instances))
         if row.has_new_series and other:
