@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from tests.benchmarks.incident_replay import IncidentReplay
 from tests.benchmarks.measurement import MethodMeasurement
@@ -56,7 +57,7 @@ def _is_hidden(raw: MethodMeasurement | None) -> bool:
     """
     if raw is None or raw.tolerance is None or raw.has_new_series:
         return False
-    return abs(raw.error) > raw.tolerance
+    return isfinite(raw.error) and abs(raw.error) > raw.tolerance
 
 
 def _check_new_series(
@@ -77,9 +78,11 @@ def _check_tolerance(row: MethodMeasurement, target: str, error: float) -> Targe
 
 
 def _check_cost(rows: Sequence[MethodMeasurement]) -> Iterator[TargetResult]:
-    """The least favourable shape counts."""
+    """The least favourable shape counts, of those for which a method has a value."""
     reads = {
-        (row.shape, row.instances, row.method): row.samples_per_hour for row in rows if row.is_whole
+        (row.shape, row.instances, row.method): row.samples_per_hour
+        for row in rows
+        if row.is_whole and isfinite(row.error)
     }
     for instances, min_factor in _CHEAPER.items():
         factors = [

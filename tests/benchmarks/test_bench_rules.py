@@ -143,3 +143,13 @@ def test_what_the_samples_do_not_hold_is_not_asked_of_a_rule(rows: list[MethodMe
     (other,) = targets.check_targets([our, blind], [])
     assert (equal.met, other.met) == (True, False)
     assert "all raw samples (-1.0e-01)" in equal.target
+
+
+def test_a_method_without_a_value_is_no_measure(rows: list[MethodMeasurement]) -> None:
+    our = replace(rows[0], instances=20)
+    silent = [
+        replace(our, method=method, ratio=float("nan"), samples_per_hour=0.0)
+        for method in (sloth.RAW, sloth.DEFAULT)
+    ]
+    (period,) = targets.check_targets([our, *silent], [])
+    assert (period.met, "raw samples" in period.target) == (True, False)
