@@ -12,7 +12,7 @@ import click
 
 from generator.build import DEFAULT_FORMAT, ReadSettings
 from generator.commands import _values
-from generator.files.sources import STDOUT, FileFilter
+from generator.files.sources import STDOUT, FileFilter, is_folder
 from generator.model import Engine
 from generator.outputs import OutputSettings, load_formats
 from generator.pipeline import BuildSettings
@@ -49,8 +49,8 @@ class Request:
     @property
     def writes_runbooks(self) -> bool:
         """Tell whether a build with these options writes a runbook page for each alert."""
-        is_folder = not self.to_file and self.out != STDOUT
-        return is_folder and self.format_ in (None, _RUNBOOKS)
+        writes_folder = not self.to_file and self.out != STDOUT
+        return writes_folder and self.format_ in (None, _RUNBOOKS)
 
 
 spec_argument = click.argument(
@@ -228,8 +228,8 @@ def parse_request(options: dict[str, Any]) -> Request:
     out = options["out"] or (STDOUT if as_written else _RULES)
     # Sloth writes a file for a file and a folder for a folder; the name does not matter.
     is_yaml = Path(out).suffix.lower() in {".yaml", ".yml"}
-    to_file = not any(map(_is_folder, inputs)) if as_written else is_yaml
-    to_file = to_file and not _is_folder(Path(out))
+    to_file = not any(map(is_folder, inputs)) if as_written else is_yaml
+    to_file = to_file and not is_folder(Path(out))
     format_ = options["format_"]
     if format_ and not load_formats()[format_].ONE_FILE and (to_file or out == STDOUT):
         raise click.UsageError(f"--format {format_} writes several files; --out must be a folder")
@@ -300,10 +300,3 @@ def _parse_build_settings(options: dict[str, Any], engine: Engine) -> BuildSetti
             options["namespace"], options["object_labels"] or None, options["office_hours"]
         ),
     )
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name no file can have: reading or writing it reports the error
-        return False

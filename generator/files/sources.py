@@ -75,9 +75,11 @@ def read_sources(
     """
     sources, problems = [], []
     for input_path in dict.fromkeys(inputs):
-        is_folder = input_path != _STDIN and _is_folder(input_path)
+        lists_files = input_path != _STDIN and is_folder(input_path)
         found = (
-            _list_spec_files(input_path, file_filter or FileFilter()) if is_folder else [input_path]
+            _list_spec_files(input_path, file_filter or FileFilter())
+            if lists_files
+            else [input_path]
         )
         if not found:
             hint = "add *.yaml or *.json files, or use the paths of the files"
@@ -85,7 +87,7 @@ def read_sources(
                 Problem(Position(str(input_path)), "no spec files in this folder", hint)
             )
         for path in found:
-            name = path.relative_to(input_path) if is_folder else Path(path.name)
+            name = path.relative_to(input_path) if lists_files else Path(path.name)
             try:
                 sources.append(_read_source(path, PurePosixPath(name.as_posix())))
             except OSError as error:
@@ -102,11 +104,11 @@ def find_output_conflicts(
         return []
     position, hint = Position(out), "use another output path"
     # Resolving the path of each spec takes time; no spec is a folder.
-    if not _is_folder(target) and any(
+    if not is_folder(target) and any(
         _resolve_path(source.display_name) == target for source in sources
     ):
         return [Problem(position, "output file is one of the specs", hint)]
-    folders = filter(_is_folder, inputs)
+    folders = filter(is_folder, inputs)
     if any(target.is_relative_to(folder.resolve()) for folder in folders):
         return [Problem(position, "output is in the folder of the specs", hint)]
     return []
@@ -119,10 +121,11 @@ def _resolve_path(path: str) -> Path | None:
         return None
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder; a name that no file can have is none."""
     try:
         return path.is_dir()
-    except OSError:  # a name no file can have: reading it reports the error
+    except OSError:  # reading or writing it reports the error
         return False
 
 

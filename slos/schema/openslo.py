@@ -75,6 +75,11 @@ Target = Annotated[Decimal, AfterValidator(_check_target)]
 """An objective as a ratio."""
 
 
+def lower_text(value: object) -> object:
+    """Convert a text to lower case; OpenSLO does not tell the case of its keywords apart."""
+    return value.lower() if isinstance(value, str) else value
+
+
 def check_single_window(windows: list[Window]) -> list[Window]:
     """Return the time windows when there is at most one; both versions have a list for it.
 

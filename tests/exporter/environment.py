@@ -33,6 +33,16 @@ class ProberProcess:
     process: asyncio.subprocess.Process
     output_lines: list[str] = field(default_factory=list)
 
+    @contextlib.asynccontextmanager
+    async def kill_at_end(self) -> AsyncIterator["ProberProcess"]:
+        """Wait until the pages are served, and kill the process at the end if it still runs."""
+        try:
+            await self.wait_for_url("web")
+            yield self
+        finally:
+            if self.process.returncode is None:
+                await self.kill()
+
     async def wait_for_url(self, name: str) -> str:
         """Wait until a listener serves; return its URL."""
         assert self.process.stdout is not None

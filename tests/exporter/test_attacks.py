@@ -54,13 +54,8 @@ async def run_prober(
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    prober = ProberProcess(process)
-    try:
-        await prober.wait_for_url("web")
+    async with ProberProcess(process).kill_at_end() as prober:
         yield prober
-    finally:
-        if process.returncode is None:
-            await prober.kill()
 
 
 async def find_address(prober: ProberProcess, name: str) -> tuple[str, int]:

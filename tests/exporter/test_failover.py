@@ -160,13 +160,8 @@ class ProberPods:
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             env=environment | {"PYTHONPATH": str(ROOT), "POD_NAME": name},
         )  # fmt: skip
-        prober = ProberProcess(process)
-        try:
-            await prober.wait_for_url("web")
+        async with ProberProcess(process).kill_at_end() as prober:
             yield prober
-        finally:
-            if process.returncode is None:
-                await prober.kill()
 
     @property
     def holder(self) -> str:

@@ -17,6 +17,7 @@ from slos.schema.openslo import (
     OpenSloModel,
     build_located_spec,
     check_single_window,
+    lower_text,
 )
 from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.promql import wrap_query
@@ -30,10 +31,6 @@ OTHER_KINDS = openslo.OTHER_KINDS
 KEY_SPELLINGS = openslo.KEY_SPELLINGS
 
 _FIXED_LENGTH = re.compile(r"[0-9]+[mhdw]")
-
-
-def _lower_text(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
 
 
 def _check_fixed_length(duration: str) -> str:
@@ -62,7 +59,7 @@ class _QuerySpec(OpenSloModel):
 
 
 class _MetricSource(OpenSloModel):
-    type: Annotated[Literal["prometheus"], BeforeValidator(_lower_text)] = "prometheus"
+    type: Annotated[Literal["prometheus"], BeforeValidator(lower_text)] = "prometheus"
     spec: _QuerySpec
     metric_source_ref: Annotated[Any, Field(alias="metricSourceRef")] = None
 
@@ -82,7 +79,7 @@ class _RatioMetric(OpenSloModel):
     raw: _OpenSloMetric | None = None
     counter: Any = None
     raw_type: Annotated[
-        Literal["success", "failure"] | None, BeforeValidator(_lower_text), Field(alias="rawType")
+        Literal["success", "failure"] | None, BeforeValidator(lower_text), Field(alias="rawType")
     ] = None
 
     @model_validator(mode="after")

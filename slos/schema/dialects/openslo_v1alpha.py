@@ -12,6 +12,7 @@ from slos.schema.openslo import (
     OpenSloModel,
     build_located_spec,
     check_single_window,
+    lower_text,
 )
 from slos.schema.problem import Problem
 from slos.schema.spec import LocatedSpec, SpecOrigin
@@ -22,10 +23,6 @@ API_VERSION = "openslo/v1alpha"
 KIND = "SLO"
 OTHER_KINDS = openslo.OTHER_KINDS
 KEY_SPELLINGS = openslo.KEY_SPELLINGS
-
-
-def _lower_text(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
 
 
 class _Query(OpenSloModel):
@@ -51,7 +48,7 @@ class _AlphaObjective(OpenSloModel):
 
 
 class _AlphaTimeWindow(OpenSloModel):
-    unit: Annotated[Literal["day"], BeforeValidator(_lower_text)]
+    unit: Annotated[Literal["day"], BeforeValidator(lower_text)]
     count: Annotated[int, Field(gt=0)]
     is_rolling: Annotated[Any, Field(alias="isRolling")] = None
     calendar: Any = None
