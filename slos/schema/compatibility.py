@@ -68,6 +68,14 @@ def is_classic_label(name: str) -> bool:
     return _LABEL_NAME.fullmatch(name) is not None
 
 
+def is_classic_grouping(name: str) -> bool:
+    """Return whether a label is written without quotes in the list of a grouping.
+
+    Prometheus reads `inf` and `nan` in any case as numbers there.
+    """
+    return is_classic_label(name) and name.lower() not in {"inf", "nan"}
+
+
 def is_classic_metric(name: str) -> bool:
     """Return whether a metric name is written without quotes in every version."""
     return _METRIC_NAME.fullmatch(name) is not None
@@ -75,7 +83,7 @@ def is_classic_metric(name: str) -> bool:
 
 def describe_classic_name(name: str) -> str:
     """Describe as a hint what to use in place of a name that Prometheus 2 does not know."""
-    classic = re.sub(r"[^A-Za-z0-9_]|^(?=[0-9])", "_", name)
+    classic = re.sub(r"[^A-Za-z0-9_]|^(?=[0-9])|^(?=(?:inf|nan)$)", "_", name, flags=re.IGNORECASE)
     return (
         f"use the name that Prometheus 2 has, like {classic}, or build with --prometheus-version 3"
     )

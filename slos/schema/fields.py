@@ -18,6 +18,7 @@ from slos.schema.compatibility import (
     OLDEST_VERSION,
     UTF8_VERSION,
     describe_classic_name,
+    is_classic_grouping,
     is_classic_label,
     is_classic_metric,
 )
@@ -112,7 +113,7 @@ def _check_source_name(value: str, info: ValidationInfo) -> str:
 
 def _check_grouping_label(value: str, info: ValidationInfo) -> str:
     """Return a label that an SLI is grouped by; Prometheus 3 has any text as name."""
-    if is_classic_label(value) or not _is_quotable(value):
+    if is_classic_grouping(value) or not _is_quotable(value):
         return _check_label_name(value)
     return _check_utf8_name(value, info)
 

@@ -12,6 +12,7 @@ import promql_parser as ast
 from slos.schema.compatibility import (
     OLDEST_VERSION,
     check_compatibility,
+    is_classic_grouping,
     is_classic_label,
     is_classic_metric,
     read_metric_name,
@@ -242,7 +243,7 @@ def format_label_name(name: str) -> str:
 
 def format_label_names(labels: Iterable[str]) -> str:
     """Format names of labels as the list of a grouping."""
-    return ", ".join(map(format_label_name, labels))
+    return ", ".join(name if is_classic_grouping(name) else quote_string(name) for name in labels)
 
 
 def format_label_set(labels: Mapping[str, str]) -> str:

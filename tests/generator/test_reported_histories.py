@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from exporter.devstack.stack import find_binary
 from tests.generator.command_line import run_slo_rules
 from tests.generator.promtool import PromtoolEvaluation
 from tests.schema.specs import build_slo, build_spec, dump_yaml
@@ -164,5 +165,6 @@ def test_values_of_strict_objectives_have_no_float_noise(tmp_path: Path, objecti
     (tmp_path / "spec.yaml").write_bytes(text)
     built = run_slo_rules("build", tmp_path / "spec.yaml", "-o", tmp_path / "out")
     assert built.exit_code == 0, built.output
-    tested = run_slo_rules("test", tmp_path / "out" / "tests", "-j", "1")
+    promtool = find_binary("promtool") or ""
+    tested = run_slo_rules("test", tmp_path / "out" / "tests", "-j", "1", "--promtool", promtool)
     assert tested.exit_code == 0, tested.output

@@ -4,7 +4,7 @@ from typing import Any
 
 import promql_parser as ast
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slos.schema.compatibility import list_label_matchers, read_metric_name
@@ -48,6 +48,7 @@ def test_what_needs_a_feature_flag_is_refused_for_prometheus_3_as_well(query: st
         check_template(query, 3)
 
 
+@example("up", {"INF": "0", "nan": "1", "by": "2", "bool": "3"})
 @given(TEXT, st.dictionaries(TEXT.filter(lambda name: name != "__name__"), TEXT, max_size=3))
 def test_any_names_become_promql_that_reads_them_again(metric: str, labels: dict[str, str]) -> None:
     matchers = format_label_set(labels)[1:-1]
@@ -76,6 +77,7 @@ def test_a_quoted_metric_and_a_matcher_of_its_name_are_one_selector() -> None:
         ({"latency": {"metric": "http.time", "threshold": "1s", "by": ["http.route"]}}, 2),
         ({"latency": {"metric": "http.time", "threshold": "1s", "native": True}}, 1),
         ({"gauge": {"metric": "service.up", "selector": '"a.b"="c"', "by": ["service.name"]}}, 3),
+        ({"gauge": {"metric": "service_up", "by": ["Inf", "nan"]}}, 2),
     ],
 )
 def test_an_sli_by_name_has_any_names_when_the_run_says_prometheus_3(
