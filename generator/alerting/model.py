@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import promql_parser as ast
+
 from generator.alerting.hours import OfficeHours
+from slos.schema import promql
 from slos.schema.promql import quote_string
 
 # Characters with a meaning in Go's regular expressions.
@@ -35,6 +38,16 @@ def match_none(label: str, values: Iterable[str]) -> Matcher:
 def match_present(label: str) -> Matcher:
     """Match alerts that have the label. A regular expression, since operators drop empty values."""
     return Matcher(label, "=~", ".+")
+
+
+def list_selector_matchers(selector: str) -> tuple[Matcher, ...]:
+    """List the matchers of a PromQL selector, without that of the metric's name."""
+    node = promql.parse_query(selector)
+    return tuple(
+        Matcher(each.name, promql.format_operator(each), each.value)
+        for each in (node.matchers.matchers if isinstance(node, ast.VectorSelector) else ())
+        if each.name != "__name__"
+    )
 
 
 def _build_matcher(label: str, values: Iterable[str], *, operators: tuple[str, str]) -> Matcher:

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import promql_parser as ast
-
 from generator import names
 from generator.alerting.graph import SEVERITIES_BELOW_PAGE, SpecWithSLOs, find_causes, list_alerts
 from generator.alerting.hours import OfficeHours
@@ -15,12 +13,12 @@ from generator.alerting.model import (
     Route,
     Routing,
     TimeInterval,
+    list_selector_matchers,
     match_any,
     match_none,
     match_present,
 )
 from generator.model import SLO, AlertingRule, AlertSeverity, Plan, RecordingRule, Rule, SpecPlan
-from slos.schema import promql
 from slos.schema.query_analysis import Grouping, find_grouping
 
 PAGE_RECEIVER, TICKET_RECEIVER, INFO_RECEIVER, WATCHDOG_RECEIVER = (
@@ -119,7 +117,7 @@ def build_other_route(
         if each.label == names.SEVERITY
     ]
     return Route(
-        tuple(_parse_matchers(selector)),
+        list_selector_matchers(f"up{{{selector}}}"),
         TICKET_RECEIVER,
         by_alert,
         _TICKET_TIMING,
@@ -154,13 +152,6 @@ def _build_route(matcher: Matcher, group_by: tuple[str, ...], urgency: _Urgency)
         urgency.active_time_intervals,
         urgency.mute_time_intervals,
     )
-
-
-def _parse_matchers(selector: str) -> Iterator[Matcher]:
-    node = promql.parse_query(f"up{{{selector}}}")
-    if isinstance(node, ast.VectorSelector):
-        for matcher in node.matchers.matchers:
-            yield Matcher(matcher.name, promql.format_operator(matcher), matcher.value)
 
 
 def collect_groupings(plans: Sequence[Plan]) -> Groupings:

@@ -1,29 +1,50 @@
 """Client of a running Prometheus, for the facts about metrics that live checks need."""
 
-import json
 import math
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from generator import names
+from generator.clients.json_api import APIError, read_json
 from generator.model import SLO, MetricFacts
 from generator.rules import increments, tiers
 from slos.schema import promql
 from slos.schema.query_analysis import Counting
 from slos.schema.units import Duration
 
-_TIMEOUT = 30
 # Range for queries outside SLOs, whose templates have no window of an SLO.
 _DEFAULT_WINDOW = Duration.from_parts(minutes=5)
 _METRIC_SUFFIXES = ("_bucket", "_count", "_sum", "_total")
 
 
-class PrometheusError(Exception):
-    """Request to Prometheus failed; the text gives the reason."""
+def read_prometheus(url: str, path: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
+    """Read the data that the HTTP API of a Prometheus has at a path.
+
+    Args:
+        url: base URL, with a path prefix if there is one.
+        path: path below `/api/v1/`.
+        parameters: parameters of the query.
+
+    Raises:
+        APIError: the request fails, or it is not a Prometheus.
+    """
+    document = read_json(url, f"api/v1/{path}", **parameters)
+    if not isinstance(document, dict) or document.get("status") != "success":
+        raise APIError(f"{url} is not a Prometheus")
+    return document["data"]
+
+
+def read_retention(url: str) -> Duration | None:
+    """Read for how long a Prometheus keeps samples; None where only the size limits it.
+
+    Raises:
+        APIError: when the request fails.
+    """
+    # Like `15d`, `10GiB` or `15d or 10GiB`; defaults included.
+    text = str(read_prometheus(url, "status/runtimeinfo").get("storageRetention", ""))
+    limits = [limit for limit in text.split(" or ") if not limit.endswith("B")]
+    return Duration.parse(limits[0]) if limits and limits[0] else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +57,11 @@ class MetricFactsClient:
 
     url: str
 
-    def read_retention(self) -> Duration | None:
-        """Read the retention time of samples; None where only the size limits it.
-
-        Raises:
-            PrometheusError: when the request fails.
-        """
-        # Like `15d`, `10GiB` or `15d or 10GiB`; defaults included.
-        for limit in str(
-            self._send_request("status/runtimeinfo").get("storageRetention", "")
-        ).split(" or "):
-            if not limit.endswith("B"):
-                return Duration.parse(limit) if limit else None
-        return None
-
     def read_slo_facts(self, slo: SLO) -> MetricFacts:
         """Read the facts of an SLO's metrics.
 
         Raises:
-            PrometheusError: when a request fails.
+            APIError: when a request fails.
         """
         window = increments.compute_range(slo.steps.fine, slo.steps.scrape)
         templates = (slo.signal.total, slo.signal.errors)
@@ -69,7 +76,7 @@ class MetricFactsClient:
         """Read the facts of the metrics of a standalone alert or recording.
 
         Raises:
-            PrometheusError: when a request fails.
+            APIError: when a request fails.
         """
         return self._read_facts((query,), (), _DEFAULT_WINDOW)
 
@@ -109,9 +116,9 @@ class MetricFactsClient:
             if promql.read_selector_metric(selector) == metric
             for name in promql.list_matched_labels(selector)
         }
-        names = self._send_request("labels", **{"match[]": metric})
+        names = read_prometheus(self.url, "labels", **{"match[]": metric})
         return {
-            name: self._send_request(f"label/{name}/values", **{"match[]": metric})
+            name: read_prometheus(self.url, f"label/{name}/values", **{"match[]": metric})
             if name in matched
             else ()
             for name in names
@@ -129,30 +136,15 @@ class MetricFactsClient:
 
     def _read_metric_type(self, metric: str) -> str:
         for name in (metric, *(metric.removesuffix(suffix) for suffix in _METRIC_SUFFIXES)):
-            for entry in self._send_request("metadata", metric=name).get(name, []):
+            for entry in read_prometheus(self.url, "metadata", metric=name).get(name, []):
                 return str(entry["type"])
         return ""
 
     def _query_number(self, query: str) -> float | None:
-        result = self._send_request("query", query=query)["result"]
+        result = read_prometheus(self.url, "query", query=query)["result"]
         value = float(result[0]["value"][1]) if result else math.nan
         return None if math.isnan(value) else value
 
     def _count_samples(self, query: str) -> int:
-        stats = self._send_request("query", query=query, stats="all").get("stats", {})
+        stats = read_prometheus(self.url, "query", query=query, stats="all").get("stats", {})
         return int(stats.get("samples", {}).get("totalQueryableSamples", 0))
-
-    def _send_request(self, path: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
-        query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
-        url = f"{self.url.rstrip('/')}/api/v1/{path}{query}"
-        try:
-            with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:  # noqa: S310 - checked
-                document = json.load(response)
-        except urllib.error.HTTPError as error:
-            raise PrometheusError(f"{self.url} returned {error.code} for {path}") from error
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise PrometheusError(f"cannot query {self.url}: {reason}") from error
-        if not isinstance(document, dict) or document.get("status") != "success":
-            raise PrometheusError(f"{self.url} is not a Prometheus")
-        return document["data"]

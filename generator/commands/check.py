@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from generator import build
-from generator.clients.prometheus import MetricFactsClient, PrometheusError
+from generator.clients.json_api import APIError
+from generator.clients.prometheus import MetricFactsClient, read_retention
 from generator.commands import _report, _values
 from generator.commands._options import Request, add_spec_options, parse_request
 from generator.files import output
@@ -84,7 +85,7 @@ def command(
             out=request.out,
             read_settings=request.read_settings,
         )
-    except PrometheusError as error:
+    except APIError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     build_plan, changes = _compare_output(build_plan, request)
@@ -158,7 +159,7 @@ def _build_check_settings(
         settings.run_settings,
         review=True,
         writes_runbooks=request.writes_runbooks,
-        retention=retention or (recorder.client.read_retention() if recorder else None),
+        retention=retention or (read_retention(recorder.client.url) if recorder else None),
         metrics_source=recorder,
     )
     return replace(settings, run_settings=run_settings)

@@ -48,8 +48,8 @@ class AlertmanagerServer:
             for each in answer.json()
         }
 
-    def add_silence(self, **labels: str) -> None:
-        """Silence what has these labels, for an hour."""
+    def add_silence(self, **labels: str) -> str:
+        """Silence what has these labels, for an hour; return the id of the silence."""
         now = datetime.now(UTC)
         matchers = [
             {"name": name, "value": value, "isRegex": False, "isEqual": True}
@@ -57,7 +57,13 @@ class AlertmanagerServer:
         ]
         times = {"startsAt": now.isoformat(), "endsAt": (now + timedelta(hours=1)).isoformat()}
         body = {"matchers": matchers, "createdBy": "a test", "comment": "a test", **times}
-        requests.post(f"{self.url}/api/v2/silences", json=body, timeout=10).raise_for_status()
+        answer = requests.post(f"{self.url}/api/v2/silences", json=body, timeout=10)
+        answer.raise_for_status()
+        return str(answer.json()["silenceID"])
+
+    def remove_silence(self, silence: str) -> None:
+        """End a silence."""
+        requests.delete(f"{self.url}/api/v2/silence/{silence}", timeout=10).raise_for_status()
 
     def read_log(self) -> str:
         """What it said until now."""

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,7 +123,12 @@ async def wait_until(condition: Callable[[], Awaitable[bool]], *, seconds: float
 
 @contextlib.contextmanager
 def run_prometheus(
-    folder: Path, job: str, target: str | None = None, *, holds: str = "up == 1"
+    folder: Path,
+    job: str,
+    target: str | None = None,
+    *,
+    holds: str = "up == 1",
+    sections: Mapping[str, object] | None = None,
 ) -> Iterator[str]:
     """The address of a real Prometheus, which scrapes a target or itself every second.
 
@@ -132,16 +137,20 @@ def run_prometheus(
         job: the label of what it scrapes.
         target: host and port; without, it scrapes itself.
         holds: a query that has a result before the body begins.
+        sections: more of its configuration.
     """
     program, address = find_binary("prometheus"), f"127.0.0.1:{stack.find_free_port()}"
     assert program, "Prometheus is missing; run: make tools"
     scraped = {"job_name": job, "static_configs": [{"targets": [target or address]}]}
-    config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scraped]}
+    intervals = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config = {"global": intervals, "scrape_configs": [scraped], **(sections or {})}
     (folder / "prometheus.yml").write_text(json.dumps(config))
     child = stack.start_process(
         "prometheus",
         [program, f"--config.file={folder / 'prometheus.yml'}",
-         f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}"],
+         f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}",
+         # Alerts that fire before the Alertmanager is discovered are sent again soon.
+         "--rules.alert.resend-delay=1s"],
         folder=folder,
     )  # fmt: skip
 

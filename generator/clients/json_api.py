@@ -1,0 +1,37 @@
+"""Reader of JSON from the HTTP API of a server."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+_TIMEOUT = 30
+
+
+class APIError(Exception):
+    """Request to a server that failed; the text names the server and the reason."""
+
+
+def read_json(url: str, path: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
+    """Read the JSON document that a server has at a path.
+
+    Args:
+        url: base URL, with a path prefix if there is one.
+        path: path below the base URL.
+        parameters: parameters of the query.
+
+    Raises:
+        APIError: the server cannot be reached, refuses, or does not answer with JSON.
+    """
+    query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
+    address = f"{url.rstrip('/')}/{path}{query}"
+    try:
+        with urllib.request.urlopen(address, timeout=_TIMEOUT) as response:  # noqa: S310 - checked
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise APIError(f"{url} returned {error.code} for {path}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise APIError(f"cannot query {url}: {reason}") from error

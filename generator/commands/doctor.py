@@ -1,0 +1,146 @@
+"""Command `slo-rules doctor`: check that the built rules work in a cluster."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from generator import build
+from generator.alerting.graph import list_alerts
+from generator.clients.json_api import APIError
+from generator.clients.live import read_alertmanager_state, read_prometheus_state
+from generator.commands import _report, _values
+from generator.commands._options import add_spec_options, parse_request
+from generator.doctor.alertmanager import ReceiverSettings, check_alertmanager
+from generator.doctor.finding import Finding, FindingStatus
+from generator.doctor.prometheus import check_prometheus
+from generator.model import SLO
+from generator.pipeline import BuildPlan
+from slos.schema.golang import Re2Pattern
+from slos.schema.units import format_count
+
+_COLOURS = {
+    FindingStatus.OK: "green",
+    FindingStatus.WARNING: "yellow",
+    FindingStatus.FAILED: "red",
+}
+
+
+@click.command("doctor")
+@add_spec_options
+@click.option(
+    "--prometheus",
+    "prometheus_url",
+    metavar="URL",
+    required=True,
+    callback=_values.check_web_address,
+    help="URL of the Prometheus that evaluates the rules.",
+)
+@click.option(
+    "--alertmanager",
+    "alertmanager_url",
+    metavar="URL",
+    callback=_values.check_web_address,
+    help="URL of the Alertmanager that it sends alerts to.",
+)
+@click.option(
+    "--acting-receiver",
+    "acting",
+    type=_values.PatternType(),
+    multiple=True,
+    metavar="PATTERN",
+    help="Regular expression of the names or webhook URLs of receivers that act on alerts. No "
+    "alert may reach them. Repeatable.",
+)
+@click.option(
+    "--human-receiver",
+    "humans",
+    type=_values.PatternType(),
+    multiple=True,
+    metavar="PATTERN",
+    help="Regular expression of the names or webhook URLs of webhooks that notify people. "
+    "Repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON on stdout.")
+def command(
+    prometheus_url: str,
+    alertmanager_url: str | None,
+    acting: tuple[Re2Pattern, ...],
+    humans: tuple[Re2Pattern, ...],
+    *,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401 - read by parse_request
+) -> None:
+    """Check that the rules of the specs work in a cluster.
+
+    Asks its Prometheus whether all rules are loaded, their metrics exist, the targets are up and
+    the retention suffices; asks its Alertmanager who is notified by each alert, what mutes it, and
+    whether the heartbeat arrives. Give the same specs and options as to build. Changes nothing.
+    Exits with 1 if a check fails.
+
+    \b
+    Examples:
+      slo-rules doctor --prometheus http://localhost:9090
+      slo-rules doctor --prometheus http://localhost:9090 --alertmanager http://localhost:9093 \\
+        --acting-receiver prometheus-events
+    """
+    request = parse_request(options)
+    build_plan = build.plan_inputs(
+        request.inputs, request.settings, out=request.out, read_settings=request.read_settings
+    )
+    _report.print_problems([each for each in build_plan.problems if build_plan.has_errors])
+    if build_plan.has_errors:
+        sys.exit(1)
+    try:
+        settings = ReceiverSettings(humans, acting)
+        findings = list(_examine(build_plan, prometheus_url, alertmanager_url, settings))
+    except (APIError, ValueError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    if as_json:
+        click.echo(json.dumps({"findings": [asdict(each) for each in findings]}, indent=2))
+    else:
+        _print_findings(findings)
+    sys.exit(1 if any(each.status is FindingStatus.FAILED for each in findings) else 0)
+
+
+def _examine(
+    build_plan: BuildPlan,
+    prometheus_url: str,
+    alertmanager_url: str | None,
+    settings: ReceiverSettings,
+) -> Iterator[Finding]:
+    """Run all checks on what the servers have now."""
+    groups = [group for plan in build_plan.plans for group in plan.groups]
+    slos = [slo for slo in build_plan.slos if isinstance(slo, SLO)]
+    prometheus = read_prometheus_state(prometheus_url)
+    yield from check_prometheus(groups, slos, prometheus)
+    if not alertmanager_url:
+        yield Finding(
+            "acting-receivers",
+            FindingStatus.WARNING,
+            "the routes of alerts are not checked",
+            "name the Alertmanager with --alertmanager URL",
+        )
+        return
+    specs = [(part.spec, part.slos) for plan in build_plan.plans for part in plan.spec_plans]
+    heartbeats = [alert.name for alert in list_alerts(specs) if alert.heartbeat]
+    state = read_alertmanager_state(alertmanager_url)
+    yield from check_alertmanager(groups, heartbeats, prometheus, state, settings)
+
+
+def _print_findings(findings: Iterable[Finding]) -> None:
+    """Print the findings, one a line, each with its hint."""
+    listed = list(findings)
+    for each in listed:
+        status = click.style(f"{each.status:7}", fg=_COLOURS[each.status], bold=True)
+        click.echo(f"{status} {each.check}: {each.message}")
+        if each.hint:
+            click.echo(f"        hint: {each.hint}")
+    statuses = [each.status for each in listed]
+    failed = statuses.count(FindingStatus.FAILED)
+    warnings = format_count(statuses.count(FindingStatus.WARNING), "warning")
+    click.echo(f"{format_count(len(listed), 'check')}: {failed} failed, {warnings}", err=True)

@@ -1,0 +1,310 @@
+"""Checks of a running Alertmanager: who is notified by each built alert, and what mutes it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from generator import names
+from generator.alerting.dispatch import (
+    Delivery,
+    Labels,
+    Receiver,
+    find_deliveries,
+    list_inhibit_rules,
+    list_receivers,
+    match_labels,
+)
+from generator.alerting.model import Matcher
+from generator.alerting.tree import ALERTNAME
+from generator.clients.live import AlertmanagerState, PrometheusState
+from generator.doctor.finding import Finding, FindingStatus, list_names
+from generator.model import AlertingRule, RecordingRule, RuleGroup
+from slos.schema.golang import Re2Pattern
+from slos.schema.units import format_count
+
+_PAGE_SEVERITY = "critical"
+_WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverSettings:
+    """What the user says about receivers, as patterns of their names and webhook URLs.
+
+    Attributes:
+        humans: receivers whose webhooks notify people.
+        acting: receivers that act on alerts; no built alert may reach one.
+    """
+
+    humans: tuple[Re2Pattern, ...] = ()
+    acting: tuple[Re2Pattern, ...] = ()
+
+    def is_acting(self, receiver: Receiver) -> bool:
+        """Tell whether a receiver acts on alerts."""
+        return _matches_any(self.acting, receiver)
+
+    def is_human(self, receiver: Receiver) -> bool:
+        """Tell whether a receiver notifies people: by any integration other than webhooks."""
+        others = [kind for kind in receiver.integrations if kind != _WEBHOOK]
+        return bool(others) or _matches_any(self.humans, receiver)
+
+
+def _matches_any(patterns: Sequence[Re2Pattern], receiver: Receiver) -> bool:
+    texts = (receiver.name, *receiver.urls)
+    return any(pattern.matches(text) for pattern in patterns for text in texts)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedAlert:
+    """Built alert, its labels as far as they are fixed, and its routes."""
+
+    name: str
+    labels: Labels
+    deliveries: Sequence[Delivery]
+
+
+def check_alertmanager(
+    groups: Sequence[RuleGroup],
+    heartbeats: Sequence[str],
+    prometheus: PrometheusState,
+    state: AlertmanagerState,
+    settings: ReceiverSettings,
+) -> Iterator[Finding]:
+    """Check the routes, inhibitions, silences and heartbeats of an Alertmanager.
+
+    Args:
+        groups: the built rule groups.
+        heartbeats: names of the alerts that always fire.
+        prometheus: state of the Prometheus that sends the alerts.
+        state: state of the Alertmanager.
+        settings: what is known about its receivers.
+    """
+    alerts = list(_route_alerts(groups, prometheus, state))
+    receivers = list_receivers(state.config)
+    others = [alert for alert in alerts if alert.name not in heartbeats]
+    yield check_acting_receivers(alerts, receivers, settings)
+    yield check_human_receivers(others, receivers, settings)
+    yield check_delivery_times(others)
+    yield check_inhibitions(alerts, heartbeats, state)
+    yield check_silences(alerts, state)
+    for name in heartbeats:
+        yield check_heartbeat(name, alerts, receivers, prometheus, state)
+
+
+def _route_alerts(
+    groups: Sequence[RuleGroup], prometheus: PrometheusState, state: AlertmanagerState
+) -> Iterator[RoutedAlert]:
+    """Route every built alert, by the labels of its loaded rule where there is one.
+
+    An alert of an SLO also has the labels that all series of the SLO have.
+    """
+    series_labels = _read_series_labels(groups)
+    loaded = {rule.name: rule.labels for rules in prometheus.groups.values() for rule in rules}
+    for group in groups:
+        for rule in group.rules:
+            if isinstance(rule, AlertingRule):
+                own = {
+                    **prometheus.external_labels,
+                    **series_labels.get(group.slo, {}),
+                    **loaded.get(rule.alert, rule.labels),
+                }
+                fixed = {key: value for key, value in own.items() if "{{" not in value}
+                labels = {**fixed, ALERTNAME: rule.alert}
+                yield RoutedAlert(rule.alert, labels, find_deliveries(state.config, labels))
+
+
+def _read_series_labels(groups: Sequence[RuleGroup]) -> dict[str, dict[str, str]]:
+    """Read the labels that all recorded series of an SLO share, by the id of the SLO."""
+    shared: dict[str, dict[str, str]] = {}
+    for group in groups:
+        for rule in group.rules if group.slo else ():
+            if isinstance(rule, RecordingRule):
+                items = shared.setdefault(group.slo, dict(rule.labels)).items()
+                shared[group.slo] = dict(items & rule.labels.items())
+    return shared
+
+
+def check_acting_receivers(
+    alerts: Sequence[RoutedAlert],
+    receivers: Mapping[str, Receiver],
+    settings: ReceiverSettings,
+) -> Finding:
+    """Check that no alert reaches a receiver that acts on alerts, such as agent-sre itself."""
+    reached: dict[str, Delivery] = {}
+    for alert in alerts:
+        for delivery in alert.deliveries:
+            receiver = receivers.get(delivery.receiver)
+            if receiver and settings.is_acting(receiver):
+                reached.setdefault(alert.name, delivery)
+    if not settings.acting:
+        return Finding(
+            "acting-receivers",
+            FindingStatus.WARNING,
+            "no receiver is named that acts on alerts",
+            "name those that do with --acting-receiver PATTERN, or with ^$ say that there are none",
+        )
+    if not reached:
+        known = [name for name, each in receivers.items() if settings.is_acting(each)]
+        message = f"no alert reaches {list_names(known) or 'a receiver that acts on alerts'}"
+        return Finding("acting-receivers", FindingStatus.OK, message)
+    first = next(iter(reached.values()))
+    count = f"{len(reached)} of {format_count(len(alerts), 'alert')}"
+    return Finding(
+        "acting-receivers",
+        FindingStatus.FAILED,
+        f"{count} reach {first.receiver}, which acts on alerts: {list_names([*reached])}",
+        f"by the route {first.route}; put the generated routes above it, and add "
+        f"'{names.SERVICE}=\"\"' to its matchers",
+    )
+
+
+def check_human_receivers(
+    alerts: Sequence[RoutedAlert],
+    receivers: Mapping[str, Receiver],
+    settings: ReceiverSettings,
+) -> Finding:
+    """Check that every alert reaches a receiver that notifies people."""
+    unheard: dict[str, str] = {}
+    webhooks: dict[str, str] = {}
+    for alert in alerts:
+        reached = [r for each in alert.deliveries if (r := receivers.get(each.receiver))]
+        if any(settings.is_human(receiver) for receiver in reached):
+            continue
+        found = [each for each in reached if each.integrations and not settings.is_acting(each)]
+        target = (found or reached or [Receiver("none", (), ())])[0].name
+        (webhooks if found else unheard)[alert.name] = target
+    count = format_count(len(alerts), "alert")
+    if unheard:
+        receiver = next(iter(unheard.values()))
+        return Finding(
+            "human-receivers",
+            FindingStatus.FAILED,
+            f"{len(unheard)} of {count} reach nobody: {list_names([*unheard])}",
+            f"the receiver {receiver} notifies no one; give it an address, or add the generated "
+            "routes to the configuration",
+        )
+    if webhooks:
+        reached_names = sorted(set(webhooks.values()))
+        return Finding(
+            "human-receivers",
+            FindingStatus.WARNING,
+            f"{len(webhooks)} of {count} reach only webhooks: {list_names(reached_names)}",
+            "say with --human-receiver PATTERN which webhooks notify people",
+        )
+    return Finding("human-receivers", FindingStatus.OK, f"all of {count} reach people")
+
+
+def check_delivery_times(alerts: Sequence[RoutedAlert]) -> Finding:
+    """Check that no page waits for a time interval."""
+    pages = [a for a in alerts if a.labels.get(names.SEVERITY) == _PAGE_SEVERITY]
+    waiting = {
+        page.name: each
+        for page in pages
+        for each in page.deliveries
+        if each.muted_in or each.active_in
+    }
+    always = {
+        page.name
+        for page in pages
+        if any(not each.muted_in and not each.active_in for each in page.deliveries)
+    }
+    late = [name for name in waiting if name not in always]
+    if late:
+        interval = [*waiting[late[0]].muted_in, *waiting[late[0]].active_in]
+        return Finding(
+            "delivery-times",
+            FindingStatus.FAILED,
+            f"{format_count(len(late), 'page')} not notified at all times: {list_names(late)}",
+            f"remove the time interval {list_names(interval)} from the route",
+        )
+    return Finding(
+        "delivery-times",
+        FindingStatus.OK,
+        f"{format_count(len(pages), 'page')} notified at any time",
+    )
+
+
+def check_inhibitions(
+    alerts: Sequence[RoutedAlert], heartbeats: Sequence[str], state: AlertmanagerState
+) -> Finding:
+    """Check that alerts of other rules cannot mute a page, a heartbeat, or alerts for ever.
+
+    An inhibition whose `equal` labels are all missing on an alert mutes it whenever any source
+    without these labels fires, as InfoInhibitor of kube-prometheus-stack does.
+    """
+    own = {alert.name for alert in alerts}
+    muted: dict[str, str] = {}
+    for rule in list_inhibit_rules(state.config):
+        if any(match_labels(rule.source, alert.labels) for alert in alerts):
+            continue
+        source = ", ".join(map(str, rule.source))
+        for alert in alerts:
+            is_loose = not any(alert.labels.get(label) for label in rule.equal)
+            if rule.mutes(alert.labels) and (is_loose or alert.name in heartbeats):
+                muted.setdefault(alert.name, source)
+    if not muted:
+        message = f"no foreign inhibition mutes one of {format_count(len(own), 'alert')}"
+        return Finding("inhibitions", FindingStatus.OK, message)
+    name, source = next(iter(muted.items()))
+    return Finding(
+        "inhibitions",
+        FindingStatus.FAILED if set(muted) & set(heartbeats) else FindingStatus.WARNING,
+        f"{format_count(len(muted), 'alert')} muted by foreign inhibitions: {list_names([*muted])}",
+        f"{name} is muted while an alert with {source} fires; give the alert the label that the "
+        "inhibition compares, such as namespace",
+    )
+
+
+def check_silences(alerts: Sequence[RoutedAlert], state: AlertmanagerState) -> Finding:
+    """Check that no active silence matches a built alert."""
+    silenced = {
+        alert.name: str(silence.get("id", ""))
+        for silence in state.silences
+        for alert in alerts
+        if match_labels([_read_silence_matcher(each) for each in silence["matchers"]], alert.labels)
+    }
+    if not silenced:
+        return Finding("silences", FindingStatus.OK, "no silence matches an alert")
+    return Finding(
+        "silences",
+        FindingStatus.WARNING,
+        f"{format_count(len(silenced), 'alert')} silenced: {list_names([*silenced])}",
+        f"silence {next(iter(silenced.values()))}; a silenced cause still mutes its symptoms",
+    )
+
+
+def _read_silence_matcher(matcher: Mapping[str, object]) -> Matcher:
+    negated, pattern = not matcher.get("isEqual", True), matcher.get("isRegex")
+    operator = {(0, 0): "=", (1, 0): "!=", (0, 1): "=~", (1, 1): "!~"}[negated, bool(pattern)]
+    return Matcher(str(matcher["name"]), operator, str(matcher["value"]))
+
+
+def check_heartbeat(
+    name: str,
+    alerts: Sequence[RoutedAlert],
+    receivers: Mapping[str, Receiver],
+    prometheus: PrometheusState,
+    state: AlertmanagerState,
+) -> Finding:
+    """Check that a heartbeat fires, arrives in Alertmanager, is not muted, and is sent on."""
+
+    def fail(message: str, hint: str) -> Finding:
+        return Finding("heartbeat", FindingStatus.FAILED, f"{name} {message}", hint)
+
+    if not any(labels.get(ALERTNAME) == name for labels in prometheus.firing):
+        return fail("does not fire", "it always fires once its rule is loaded and evaluated")
+    held = [alert for alert in state.alerts if alert.labels.get(ALERTNAME) == name]
+    if not held:
+        hint = "check that Prometheus sends its alerts to this Alertmanager"
+        return fail("does not arrive in Alertmanager", hint)
+    if held[0].silenced_by or held[0].inhibited_by:
+        by = "a silence" if held[0].silenced_by else "an inhibition"
+        return fail(f"is muted by {by}", "a muted heartbeat raises the alarm at its receiver")
+    deliveries = [d for alert in alerts if alert.name == name for d in alert.deliveries]
+    sent = [d for d in deliveries if (r := receivers.get(d.receiver)) and r.integrations]
+    if not sent:
+        receiver = deliveries[0].receiver if deliveries else "none"
+        return fail(
+            f"reaches the receiver {receiver}, which sends nothing",
+            "configure a receiver that raises an alarm when the heartbeat stops",
+        )
+    message = f"{name} reaches {sent[0].receiver}, repeated every {sent[0].repeat_interval}"
+    return Finding("heartbeat", FindingStatus.OK, message)

@@ -1,0 +1,34 @@
+"""Findings of the doctor."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FindingStatus(StrEnum):
+    """Status of a finding; the value is part of the JSON output."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Result of one check of a cluster.
+
+    Attributes:
+        check: name of the check.
+        message: what was seen.
+        hint: what to do next; empty where nothing is to be done.
+    """
+
+    check: str
+    status: FindingStatus
+    message: str
+    hint: str = ""
+
+
+def list_names(names: list[str], *, shown: int = 5) -> str:
+    """Format names as a list, of which only the first ones are shown."""
+    rest = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,261 @@
+"""`slo-rules doctor` on a real Prometheus and Alertmanager, right and broken in many ways."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from click.testing import Result
+
+from tests.e2e.alertmanager import AlertmanagerServer, run_alertmanager
+from tests.exporter.slo_probe import run_prometheus
+from tests.generator.command_line import run_slo_rules
+from tests.schema.specs import build_slo, build_spec, dump_yaml
+from tests.schema.test_standalone_alerts import build_alert
+
+REQUESTS = 'sum(rate(prometheus_http_requests_total{code=~"CODE"}[{{.window}}]))'
+SLO = build_slo(
+    period="7d",
+    sli={
+        "events": {
+            "error_query": REQUESTS.replace("CODE", "5.."),
+            "total_query": REQUESTS.replace("CODE", ".+"),
+        }
+    },
+)
+DOWN = build_alert(name="ShopDown", query='up{job="shop"}', severity="critical")
+HEARTBEAT = build_alert(
+    name="ShopHeartbeat",
+    query="vector(1)",
+    severity="info",
+    labels={"severity": "none"},
+    above=0,
+    below=None,
+    quiet=None,
+    firing=None,
+    example=None,
+    no_data="firing",
+    heartbeat=True,
+)
+SPEC = build_spec(SLO, alerts=[DOWN, HEARTBEAT])
+
+# As docs/alertmanager.md describes the cluster: the root receiver acts on alerts.
+EVENTS = {"name": "prometheus-events", "webhook_configs": [{"url": "http://127.0.0.1:9/events"}]}
+PAGER = {"name": "pager", "email_configs": [{"to": "a@b.example"}]}
+BEAT = {"name": "beat", "webhook_configs": [{"url": "http://127.0.0.1:9/beat"}]}
+BEATS = {"receiver": "beat", "matchers": ['alertname="ShopHeartbeat"'], "repeat_interval": "1m"}
+OWN: dict[str, Any] = {"receiver": "pager", "matchers": ['sloth_service="shop"'], "routes": [BEATS]}
+MAIL = {"smtp_smarthost": "127.0.0.1:9", "smtp_from": "c@d.example"}
+RIGHT: dict[str, Any] = {
+    "global": MAIL,
+    "route": {"receiver": "prometheus-events", "routes": [OWN]},
+    "receivers": [EVENTS, PAGER, BEAT],
+    "inhibit_rules": [
+        {
+            "source_matchers": ["alertname=InfoInhibitor"],
+            "target_matchers": ["severity=info"],
+            "equal": ["namespace"],
+        }
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A Prometheus with built rules, and its Alertmanager."""
+
+    prometheus: str
+    alertmanager: AlertmanagerServer
+    folder: Path
+
+    def write_spec(self, spec: dict[str, Any]) -> Path:
+        path = self.folder / "shop.yaml"
+        path.write_bytes(dump_yaml(spec))
+        return path
+
+    def configure(self, config: dict[str, Any]) -> None:
+        """Have Alertmanager read another configuration."""
+        (self.folder / "alertmanager.yml").write_text(json.dumps(config))
+        requests.post(f"{self.alertmanager.url}/-/reload", timeout=10).raise_for_status()
+
+    def wait_for_heartbeat(self) -> None:
+        self.alertmanager.child.wait_for(
+            lambda: "ShopHeartbeat" in self.alertmanager.list_inhibited(alertname="ShopHeartbeat")
+        )
+
+    def examine(self, *args: str, spec: dict[str, Any] = SPEC) -> Result:
+        return run_slo_rules(
+            "doctor", self.write_spec(spec), "--prometheus", self.prometheus,
+            "--alertmanager", self.alertmanager.url, *args,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    spec, rules, config = folder / "shop.yaml", folder / "rules.yaml", folder / "alertmanager.yml"
+    spec.write_bytes(dump_yaml(SPEC))
+    built = run_slo_rules("build", spec, "-o", rules)
+    assert built.exit_code == 0, built.output
+    # The heartbeat fires at the first evaluation, which may come as late as the interval.
+    rules.write_text(re.sub(r"interval: .*", "interval: 1s", rules.read_text()))
+    config.write_text(json.dumps(RIGHT))
+    with run_alertmanager(config, folder) as alertmanager:
+        address = alertmanager.url.removeprefix("http://")
+        sections = {
+            "rule_files": [str(rules)],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [address]}]}]},
+        }
+        with run_prometheus(folder, "shop", holds="ALERTS", sections=sections) as prometheus:
+            yield Cluster(prometheus, alertmanager, folder)
+
+
+@pytest.fixture(autouse=True)
+def right_cluster(cluster: Cluster) -> None:
+    """Every test begins with a cluster that is right."""
+    cluster.configure(RIGHT)
+    cluster.wait_for_heartbeat()
+
+
+def list_findings(result: Result) -> dict[str, str]:
+    """Messages and hints of all checks that failed or warn."""
+    return {
+        each["check"]: f"{each['status']}: {each['message']}; {each['hint']}"
+        for each in json.loads(result.stdout)["findings"]
+        if each["status"] != "ok"
+    }
+
+
+def test_a_cluster_where_all_is_right_passes(cluster: Cluster) -> None:
+    result = cluster.examine("--acting-receiver", "prometheus-events")
+    assert result.exit_code == 0, result.output
+    assert "0 failed, 0 warnings" in result.stderr
+    assert "ShopHeartbeat reaches beat, repeated every 1m" in result.stdout
+
+
+WITHOUT_OWN: dict[str, Any] = {**RIGHT, "route": {"receiver": "prometheus-events"}}
+IN_NAMESPACE = {**OWN, "matchers": ['namespace="prometheus"', 'sloth_service="shop"']}
+INHIBITED = [{"source_matchers": ["a=b"], "target_matchers": ['alertname="ShopHeartbeat"']}]
+WEEKDAYS = [{"name": "weekdays", "time_intervals": [{"weekdays": ["monday:friday"]}]}]
+
+
+@pytest.mark.parametrize(
+    ("config", "check", "seen"),
+    [
+        (WITHOUT_OWN, "acting-receivers", "failed: 5 of 5 alerts reach prometheus-events"),
+        (WITHOUT_OWN, "human-receivers", "failed: 4 of 4 alerts reach nobody"),
+        (
+            {**RIGHT, "route": {"receiver": "prometheus-events", "routes": [IN_NAMESPACE]}},
+            "acting-receivers",
+            "by the route the root route",
+        ),
+        (
+            {**RIGHT, "route": {**RIGHT["route"], "routes": [{**OWN, "continue": True}, {}]}},
+            "acting-receivers",
+            "failed: 5 of 5 alerts",
+        ),
+        (
+            {**RIGHT, "receivers": [EVENTS, {"name": "pager"}, BEAT]},
+            "human-receivers",
+            "the receiver pager notifies no one",
+        ),
+        (
+            {**RIGHT, "receivers": [EVENTS, {**BEAT, "name": "pager"}, BEAT]},
+            "human-receivers",
+            "warning: 4 of 4 alerts reach only webhooks: pager; say with --human-receiver",
+        ),
+        (
+            {
+                **RIGHT,
+                "time_intervals": WEEKDAYS,
+                "route": {
+                    "receiver": "prometheus-events",
+                    "routes": [{**OWN, "active_time_intervals": ["weekdays"]}],
+                },
+            },
+            "delivery-times",
+            "failed: 2 pages not notified at all times",
+        ),
+        (
+            {**RIGHT, "receivers": [EVENTS, PAGER, {"name": "beat"}]},
+            "heartbeat",
+            "ShopHeartbeat reaches the receiver beat, which sends nothing",
+        ),
+        ({**RIGHT, "inhibit_rules": INHIBITED}, "inhibitions", "failed: 1 alert muted"),
+    ],
+)
+def test_a_broken_alertmanager_is_found(
+    cluster: Cluster, config: dict[str, Any], check: str, seen: str
+) -> None:
+    cluster.configure(config)
+    result = cluster.examine("--acting-receiver", "prometheus-events", "--json")
+    assert seen in list_findings(result)[check], result.stdout
+    assert result.exit_code == ("failed" in list_findings(result)[check])
+
+
+@pytest.mark.parametrize(
+    ("spec", "check", "seen"),
+    [
+        (
+            build_spec(SLO, alerts=[DOWN, HEARTBEAT, build_alert(name="New")]),
+            "rules",
+            "rule groups not loaded: slo-alert-New; apply them; a PrometheusRule is read only if",
+        ),
+        (
+            build_spec({**SLO, "objective": 99}, alerts=[DOWN, HEARTBEAT]),
+            "rules",
+            "not of this build",
+        ),
+        (
+            build_spec(SLO, alerts=[{**DOWN, "query": 'up{job="bank"}'}, HEARTBEAT]),
+            "targets",
+            "ShopDown reads; add its ServiceMonitor or scrape job; jobs of this Prometheus: shop",
+        ),
+        (
+            build_spec(SLO, alerts=[{**DOWN, "query": "bank_up"}, HEARTBEAT]),
+            "metrics",
+            "rules read missing: bank_up (read by ShopDown)",
+        ),
+        (
+            build_spec({**SLO, "period": "30d"}, alerts=[DOWN, HEARTBEAT]),
+            "retention",
+            "retention of 15d is shorter than the period of shop-requests (30d)",
+        ),
+        (
+            build_spec(SLO, alerts=[DOWN, {**HEARTBEAT, "name": "NoBeat"}]),
+            "heartbeat",
+            "NoBeat does not fire",
+        ),
+    ],
+)
+def test_rules_that_the_cluster_does_not_have_are_found(
+    cluster: Cluster, spec: dict[str, Any], check: str, seen: str
+) -> None:
+    result = cluster.examine("--acting-receiver", "prometheus-events", "--json", spec=spec)
+    assert result.exit_code == 1
+    assert seen in list_findings(result)[check], result.stdout
+
+
+def test_without_a_named_acting_receiver_the_doctor_asks_for_it(cluster: Cluster) -> None:
+    result = cluster.examine()
+    assert result.exit_code == 0, result.output
+    assert "--acting-receiver PATTERN" in result.stdout
+
+
+def test_a_silenced_heartbeat_is_found(cluster: Cluster) -> None:
+    silence = cluster.alertmanager.add_silence(alertname="ShopHeartbeat")
+    cluster.alertmanager.child.wait_for(lambda: "is muted by a silence" in cluster.examine().stdout)
+    findings = list_findings(cluster.examine("--json"))
+    assert findings["silences"].startswith("warning: 1 alert silenced: ShopHeartbeat")
+    cluster.alertmanager.remove_silence(silence)
+
+
+def test_a_server_that_is_neither_is_an_error(cluster: Cluster) -> None:
+    spec = cluster.write_spec(SPEC)
+    result = run_slo_rules("doctor", spec, "--prometheus", cluster.alertmanager.url)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "returned 404" in result.stderr
