@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
+import promql_parser as ast
+
 from generator.alerting.dispatch import match_labels
 from generator.alerting.model import list_selector_matchers
 from generator.clients.live import LiveRule, PrometheusState
 from generator.doctor.finding import Finding, FindingStatus, list_names
 from generator.model import SLO, RecordingRule, Rule, RuleGroup
 from slos.schema import promql
+from slos.schema.compatibility import list_label_matchers, read_metric_name
 from slos.schema.promql_printer import print_template
 from slos.schema.units import format_count
 
@@ -63,19 +66,29 @@ def check_loaded_rules(groups: Sequence[RuleGroup], state: PrometheusState) -> F
 
 def _is_loaded(group: RuleGroup, live: Sequence[LiveRule]) -> bool:
     """Tell whether a group has all of its rules; a namespace label may have been enforced."""
-    loaded = {(rule.name, _normalize_query(rule.query), rule.for_seconds) for rule in live}
+    loaded = {(rule.name, normalize_query(rule.query), rule.for_seconds) for rule in live}
     return all(_identify_rule(rule) in loaded for rule in group.rules)
 
 
 def _identify_rule(rule: Rule) -> tuple[str, str, float]:
-    query = _normalize_query(rule.expr)
+    query = normalize_query(rule.expr)
     if isinstance(rule, RecordingRule):
         return rule.record, query, 0.0
     return rule.alert, query, rule.for_.ms / 1000 if rule.for_ else 0.0
 
 
-def _normalize_query(query: str) -> str:
-    return print_template(promql.parse_query(query))
+def normalize_query(query: str) -> str:
+    """Normalize a query as Prometheus does, which sorts the matchers of each selector."""
+    tree = promql.parse_query(query)
+    text = print_template(tree)
+    for node in promql.walk_nodes(tree):
+        if isinstance(node, ast.VectorSelector):
+            matchers = sorted(
+                map(promql.format_matcher, list_label_matchers(node)),
+            )
+            ordered = promql.format_selector(read_metric_name(node), *matchers)
+            text = text.replace(promql.format_vector_selector(node), ordered)
+    return text
 
 
 def check_rule_errors(groups: Sequence[RuleGroup], state: PrometheusState) -> Finding:

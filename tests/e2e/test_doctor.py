@@ -17,6 +17,7 @@ from tests.generator.command_line import run_slo_rules
 from tests.schema.specs import build_slo, build_spec, dump_yaml
 from tests.schema.test_standalone_alerts import build_alert
 
+ROOT = Path(__file__).parents[2]
 REQUESTS = 'sum(rate(prometheus_http_requests_total{code=~"CODE"}[{{.window}}]))'
 SLO = build_slo(
     period="7d",
@@ -107,7 +108,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with run_alertmanager(config, folder) as alertmanager:
         address = alertmanager.url.removeprefix("http://")
         sections = {
-            "rule_files": [str(rules)],
+            "rule_files": [str(rules), str(ROOT / "rules" / "prometheus" / "*.yaml")],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [address]}]}]},
         }
         with run_prometheus(folder, "shop", holds="ALERTS", sections=sections) as prometheus:
@@ -238,6 +239,13 @@ def test_rules_that_the_cluster_does_not_have_are_found(
     result = cluster.examine("--acting-receiver", "prometheus-events", "--json", spec=spec)
     assert result.exit_code == 1
     assert seen in list_findings(result)[check], result.stdout
+
+
+def test_the_rules_of_this_repository_are_those_that_prometheus_prints(cluster: Cluster) -> None:
+    result = run_slo_rules("doctor", ROOT / "slos", "--prometheus", cluster.prometheus, "--json")
+    findings = list_findings(result)
+    assert "rules" not in findings, findings["rules"]
+    assert "metrics that the rules read missing" in findings["metrics"]
 
 
 def test_without_a_named_acting_receiver_the_doctor_asks_for_it(cluster: Cluster) -> None:
