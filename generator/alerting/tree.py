@@ -27,8 +27,14 @@ PAGE_RECEIVER, TICKET_RECEIVER, INFO_RECEIVER, WATCHDOG_RECEIVER = (
     "slo-info",
     "slo-watchdog",
 )
+# A receiver without integrations, as kube-prometheus-stack has it.
+NULL_RECEIVER = "null"
 OFFICE_HOURS_INTERVAL, WEEKENDS_INTERVAL = "slo-office-hours", "slo-weekends"
 ALERTNAME = "alertname"
+
+# An alert of kube-prometheus-stack that fires beside every informational alert, to mute it. It has
+# the labels of that alert, and is not for people.
+_INFO_INHIBITOR = "InfoInhibitor"
 
 # Alertmanager remembers notifications for five days; every repeat interval is shorter.
 _PAGE_TIMING = GroupTiming(group_wait="10s", group_interval="5m", repeat_interval="4h")
@@ -97,7 +103,8 @@ def build_own_route(
         (*common_labels, ALERTNAME),
         _HEARTBEAT_TIMING,
     )
-    routes = (*([heartbeat_route] if heartbeats else ()), *urgency_routes)
+    inhibitor_route = Route((match_any(ALERTNAME, [_INFO_INHIBITOR]),), NULL_RECEIVER, by_alert)
+    routes = (inhibitor_route, *([heartbeat_route] if heartbeats else ()), *urgency_routes)
     return Route((matcher,), TICKET_RECEIVER, by_alert, _TICKET_TIMING, routes=routes)
 
 

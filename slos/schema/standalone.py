@@ -76,7 +76,7 @@ class StandaloneAlert(AlertOptions):
 
     Attributes:
         name: name of the alert, unique among all alerts.
-        severity: severity of the alert; it selects the receiver.
+        severity: severity of the alert; it selects the receiver. `none` is for heartbeats only.
         query: PromQL expression; each series of the result can fire.
         above: threshold above which the alert fires.
         below: threshold below which the alert fires.
@@ -96,7 +96,7 @@ class StandaloneAlert(AlertOptions):
     """
 
     name: Name
-    severity: Literal["critical", "warning", "info"]
+    severity: Literal["critical", "warning", "info", "none"]
     summary: Annotated[AlertText, Field(min_length=1)]
     description: Annotated[AlertText, Field(min_length=1)]
     query: PlainQuery
@@ -131,6 +131,8 @@ class StandaloneAlert(AlertOptions):
     def _check_heartbeat(self) -> Self:
         if self.heartbeat and self.inhibits:
             raise ValueError("a heartbeat always fires and must not inhibit; remove inhibits")
+        if self.severity == "none" and not self.heartbeat:
+            raise ValueError("severity none is for a heartbeat; use critical, warning or info")
         return self
 
     @property

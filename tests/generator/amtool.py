@@ -76,5 +76,11 @@ def build_owner_config(*, root: str = "null") -> dict[str, Any]:
 def merge_configs(owner: dict[str, Any], fragment: dict[str, Any]) -> dict[str, Any]:
     """As docs/alertmanager.md says: our routes first, everything else beside the owner's."""
     route = {**owner["route"], "routes": [*fragment["route"]["routes"], *owner["route"]["routes"]]}
-    section_names = ("receivers", "inhibit_rules", "time_intervals")
-    return {"route": route, **{key: [*owner.get(key, []), *fragment[key]] for key in section_names}}
+    merged = {
+        key: [
+            *owner.get(key, []),
+            *(each for each in fragment[key] if each not in owner.get(key, [])),
+        ]
+        for key in ("receivers", "inhibit_rules", "time_intervals")
+    }
+    return {"route": route, **merged}

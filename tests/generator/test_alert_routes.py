@@ -70,6 +70,23 @@ def test_no_alert_of_ours_reaches_what_acts_on_alerts(write_config: Write, root:
         assert find_receivers(config, labels) == [get_role(labels)]
 
 
+@pytest.mark.parametrize("root", ["null", ACTS])
+def test_info_inhibitor_notifies_nobody_whatever_alert_it_is_for(
+    write_config: Write, root: str
+) -> None:
+    config = write_config(merge_configs(build_owner_config(root=root), read_fragment()))
+    for labels in ALERTS.values():
+        if labels["severity"] == "info":
+            inhibitor = {**labels, "alertname": "InfoInhibitor", "severity": "none"}
+            assert find_receivers(config, inhibitor) == ["null"]
+
+
+def test_informational_alerts_have_the_namespace_that_info_inhibitor_compares() -> None:
+    informational = [labels for labels in ALERTS.values() if labels["severity"] == "info"]
+    assert informational
+    assert all(labels.get("namespace") for labels in informational)
+
+
 def test_without_our_route_every_alert_of_ours_would_be_acted_on(write_config: Write) -> None:
     config = write_config(build_owner_config())
     assert ACTS in find_receivers(config, ALERTS["AgentSREUnavailable"])

@@ -81,7 +81,11 @@ def test_every_file_of_the_folder_has_its_row() -> None:
 
 def test_the_pace_of_each_role_is_that_of_the_tree() -> None:
     tree = read_fragment()["route"]["routes"][0]["routes"]
-    pace = {each["receiver"]: (each["group_wait"], each["repeat_interval"]) for each in tree}
+    pace = {
+        each["receiver"]: (each["group_wait"], each["repeat_interval"])
+        for each in tree
+        if each["receiver"] != "null"
+    }
     rows = re.findall(r"^\| `severity: \w+` \| `([\w-]+)` \| (\w+) \| (\w+) \|", PAGE, re.MULTILINE)
     assert {receiver: (wait, repeat) for receiver, wait, repeat in rows} == {
         receiver: pace[receiver] for receiver in ("slo-page", "slo-ticket", "slo-info")
