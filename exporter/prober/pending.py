@@ -8,6 +8,7 @@ from exporter.httpclient.retry import Backoff
 from exporter.model.run import Leftover, Run
 from exporter.model.stages import merge_stage_times
 from exporter.observers import Observation, RunQuery
+from exporter.paths import keeps_event_id
 from slos.schema.contract import IssueCount, LeftoverKind, Stage
 
 _FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
@@ -26,6 +27,7 @@ class PendingRun:
         next_try: monotonic seconds before which nothing is cleaned up.
         backoff: pauses between two clean-up attempts.
         has_failed: whether the last clean-up attempt left something.
+        is_untraceable: whether it may have leftovers that cannot be found.
     """
 
     run: Run
@@ -36,6 +38,7 @@ class PendingRun:
     next_try: float = 0.0
     backoff: Backoff = field(default_factory=lambda: Backoff(first=_FIRST_RETRY, cap=_LAST_RETRY))
     has_failed: bool = False
+    is_untraceable: bool = False
 
     @property
     def query(self) -> RunQuery:
@@ -47,6 +50,7 @@ class PendingRun:
             run.trace_id,
             run.intended_at,
             run.stages.get(Stage.END_TO_END),
+            is_traceable=bool(run.aliases) or keeps_event_id(run.path),
         )
 
     @property
@@ -64,6 +68,7 @@ class PendingRun:
             leftovers=tuple(leftovers),
         )
         self.issues = observation.issues or self.issues
+        self.is_untraceable |= observation.is_untraceable
         if observation.is_final:
             self.waiting.discard(source)
 
