@@ -26,7 +26,8 @@ class PendingRun:
         issues: how many Linear issues it opened, once that is known.
         next_try: monotonic seconds before which nothing is cleaned up.
         backoff: pauses between two clean-up attempts.
-        has_failed: whether the last clean-up attempt left something.
+        failing_since: monotonic seconds of the first of the failed clean-up attempts; None if the
+            last one left nothing.
         is_untraceable: whether it may have leftovers that cannot be found.
     """
 
@@ -37,7 +38,7 @@ class PendingRun:
     issues: IssueCount | None = None
     next_try: float = 0.0
     backoff: Backoff = field(default_factory=lambda: Backoff(first=_FIRST_RETRY, cap=_LAST_RETRY))
-    has_failed: bool = False
+    failing_since: float | None = None
     is_untraceable: bool = False
 
     @property
@@ -107,7 +108,13 @@ class PendingRun:
         left = tuple(leftover for leftover in self.run.leftovers if leftover not in done)
         changed = left != self.run.leftovers
         self.run = dataclasses.replace(self.run, leftovers=left)
-        self.has_failed = not set(failed).isdisjoint(left)
-        if self.has_failed:
+        if set(failed).isdisjoint(left):
+            self.failing_since = None
+        else:
+            self.failing_since = now if self.failing_since is None else self.failing_since
             self.next_try = now + self.backoff.record_failure()
         return changed
+
+    def is_overdue(self, now: float) -> bool:
+        """Return whether clean-up has failed for so long that it is no short outage."""
+        return self.failing_since is not None and now - self.failing_since >= _LAST_RETRY

@@ -232,11 +232,12 @@ class Reconciler:
 
     def _update_orphan_gauges(self) -> None:
         """Set the gauge of leftovers that exist longer than they should."""
+        now = self._clock.now()
         overdue = Counter(
             leftover.kind
             for pending in self._pending.values()
             for leftover in pending.run.leftovers
-            if pending.has_failed or leftover.kind not in self._cleaners
+            if pending.is_overdue(now) or leftover.kind not in self._cleaners
         )
         overdue.update(leftover.kind for leftover in self._sweep.uncleaned)
         for source, observer in self._observers.items():

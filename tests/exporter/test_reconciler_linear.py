@@ -115,12 +115,14 @@ async def test_issue_creation_is_measured_and_the_issue_archived(
     assert {row[1] for row in read_rows(path)} == {"cleaned"}
 
 
-async def test_several_issues_of_a_run_are_archived(
-    harness: LinearHarness, clock: FakeClock
+@pytest.mark.parametrize(
+    "title", ["[Alert] SloProbeSynthetic", "[Remediation Failed] SloProbeSynthetic"]
+)
+async def test_several_issues_of_a_run_are_counted_and_archived(
+    harness: LinearHarness, clock: FakeClock, title: str
 ) -> None:
     run = await harness.finish_run_with_issue()
-    harness.open_issue(run)
-    harness.open_issue(run, "[Remediation Failed] SloProbeSynthetic")
+    harness.open_issue(run, title)
     await harness.reconciler.finish_run(build_judged_run(intended_at=clock.wall()))
     await harness.reconciler.advance(300)
     assert (

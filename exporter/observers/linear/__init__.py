@@ -10,7 +10,6 @@ from exporter.fields import DurationField
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.errors import RequestError
 from exporter.metrics.gauges import Gauges
-from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover
 from exporter.model.stages import Accuracy
 from exporter.observers import Observation, RunQuery
@@ -24,8 +23,6 @@ from slos.schema.units import Duration
 
 SOURCE = "linear"
 STAGES = {Stage.LINEAR_ISSUE_CREATION: Accuracy.EXACT}
-_MAX_UNCERTAINTY = 1.0
-"""Seconds of uncertainty above which a time is not used: a tenth of the target."""
 
 
 class Settings(LinearSettings):
@@ -106,10 +103,8 @@ class LinearObserver:
         if isinstance(finding, poller.IssueUnknown):
             return Observation(finding.run_id)
         self._record_skew(finding.issues)
-        stages = {}
-        if finding.seconds is not None and finding.uncertainty <= _MAX_UNCERTAINTY:
-            stages = {Stage.LINEAR_ISSUE_CREATION: Bounds.exactly(finding.seconds)}
-        count = IssueCount.SEVERAL if finding.duplicates else IssueCount.ONE
+        stages = {} if finding.creation is None else {Stage.LINEAR_ISSUE_CREATION: finding.creation}
+        count = IssueCount.SEVERAL if len(finding.issues) > 1 else IssueCount.ONE
         return Observation(finding.run_id, stages, tuple(_list_leftovers(finding.issues)), count)
 
     def _record_skew(self, issues: Sequence[Issue]) -> None:
