@@ -82,8 +82,14 @@ class LinearObserver:
         """Observe every run whose issues are certain by now."""
         for query in queries:
             sent = query.intended_at
-            self._poller.add_query(poller.IssueQuery(query.id, sent, sent + self._within))
-        return [self._to_observation(finding) for finding in await self._poller.poll()]
+            # Issues that hold an id made from the run's own are found by the latter.
+            aliases = tuple(name for name in query.names if query.id not in name)
+            self._poller.add_query(poller.IssueQuery(query.id, sent, sent + self._within, aliases))
+        untraceable = {query.id for query in queries if not query.is_traceable}
+        return [
+            self._to_observation(finding, is_traceable=finding.run_id not in untraceable)
+            for finding in await self._poller.poll()
+        ]
 
     async def clean_up(self, leftovers: Sequence[Leftover]) -> list[Leftover]:
         """Archive issues."""
@@ -97,8 +103,10 @@ class LinearObserver:
         except RequestError:
             return []
 
-    def _to_observation(self, finding: poller.IssueOutcome) -> Observation:
+    def _to_observation(self, finding: poller.IssueOutcome, *, is_traceable: bool) -> Observation:
         if isinstance(finding, poller.IssueNotFound):
+            if not is_traceable:
+                return Observation(finding.run_id, is_untraceable=True)
             return Observation(finding.run_id, issues=IssueCount.NONE)
         if isinstance(finding, poller.IssueUnknown):
             return Observation(finding.run_id)

@@ -26,6 +26,8 @@ class IssueQuery:
     """Intended send time of the event, in seconds since 1970 on our clock."""
     deadline: float
     """Time from which a missing issue counts as never opened, on the same clock."""
+    aliases: tuple[str, ...] = ()
+    """Other ids under which agent-sre may know the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,9 @@ class IssueSource(Protocol):
     def wall(self) -> float:
         """Return seconds since 1970 on our clock."""
 
-    async def find_issues(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
+    async def find_issues(
+        self, ids: Iterable[str], *, since: float, aliases: Mapping[str, str]
+    ) -> Mapping[str, list[Issue]]:
         """Find the issues of runs; raises RequestError when the result is incomplete."""
 
 
@@ -144,9 +148,12 @@ class IssuePoller:
     async def _query_source(self, open_queries: list[_OpenQuery]) -> ErrorKind | None:
         """Search for all open queries and add what was found; return the error kind, if any."""
         ids = [known.query.run_id for known in open_queries]
+        aliases = {
+            alias: known.query.run_id for known in open_queries for alias in known.query.aliases
+        }
         try:
             found = await self._source.find_issues(
-                ids, since=min(each.query.sent_at for each in open_queries)
+                ids, since=min(each.query.sent_at for each in open_queries), aliases=aliases
             )
         except RequestError as error:
             return error.kind

@@ -137,8 +137,10 @@ class ScriptedSource:
     def wall(self) -> float:
         return self._clock.wall()
 
-    async def find_issues(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
-        del since
+    async def find_issues(
+        self, ids: Iterable[str], *, since: float, aliases: Mapping[str, str]
+    ) -> Mapping[str, list[Issue]]:
+        del since, aliases
         answer = self._answers.pop(0)
         if isinstance(answer, ErrorKind):
             raise RequestError("Linear", answer, "told so")
