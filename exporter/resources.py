@@ -58,12 +58,17 @@ class RepeatedWarning:
         self._next_at = 0.0
         self._count = 0
 
-    def log(self, text: str) -> None:
-        """Log a warning, unless one was logged a short time ago."""
+    def log(self, text: str, *, bug: BaseException | None = None) -> None:
+        """Log a warning, unless one was logged a short time ago.
+
+        Args:
+            text: the warning.
+            bug: error to log in full.
+        """
         self._count += 1
         now = time.monotonic()
         if now < self._next_at:
             return
         times = f" ({self._count} times)" if self._count > 1 else ""
-        self._logger.warning("%s%s", text, times)
+        self._logger.warning("%s%s", text, times, exc_info=bug)
         self._next_at, self._count = now + _REPEAT_INTERVAL, 0

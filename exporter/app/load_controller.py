@@ -47,7 +47,7 @@ _LATE_RESULTS_MARGIN = 30.0
 
 def _choose_rejection_reader(
     loaded: LoadedConfig, clock: Clock
-) -> Callable[[], Awaitable[Rejections]]:
+) -> Callable[[], Awaitable[Rejections | None]]:
     """Choose how to read the queries that the stand-in for Linear refused."""
     url = find_stand_in_url(loaded.config.scenarios, loaded.observers.get(StageSource.LINEAR))
     return partial(read_rejections, url, clock=clock) if url else read_no_rejections

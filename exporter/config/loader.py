@@ -14,8 +14,9 @@ from exporter.config.web import WebConfig, read_web_config
 from exporter.config.yaml_file import read_document, read_file
 from exporter.fields import Section
 from exporter.httpclient.auth import check_connection_files
+from exporter.model.deadlines import AlertProbeSettings
 from exporter.observers import load_late_modules
-from exporter.paths import load_path_modules
+from exporter.paths import PathSettings, load_path_modules
 from exporter.plugins import describe_error
 from exporter.probes import load_probe_modules
 from exporter.schedule.timetable import Schedule
@@ -70,14 +71,15 @@ class LoadedConfig:
         return cast("dict[str, Schedule]", _list_set_sections(self.config.probes))
 
     @property
-    def paths(self) -> dict[str, Section]:
+    def paths(self) -> dict[str, PathSettings]:
         """Settings of every delivery path that is configured or has no settings."""
         without_settings = {
             path: module.Settings()
             for path, module in load_path_modules().items()
             if not module.Settings.model_fields
         }
-        return {**without_settings, **_list_set_sections(self.config.paths)}
+        configured = cast("dict[str, PathSettings]", _list_set_sections(self.config.paths))
+        return {**without_settings, **configured}
 
     @property
     def observers(self) -> dict[str, Section]:
@@ -188,6 +190,24 @@ def _check_probes(loaded: LoadedConfig, document: Document) -> Iterable[Problem]
         for path in sorted(paths - set(loaded.paths)):
             message = f"probes.{name} uses the path {path}, which has no section under paths"
             yield Problem(place, message, f"add paths: {{{path}: {{url: ...}}}}")
+        if isinstance(settings, AlertProbeSettings):
+            found = [
+                problem
+                for path in sorted(paths & set(loaded.paths))
+                for problem in _find_path_problems(settings, path, loaded)
+            ]
+            yield from _to_problems(document, ("probes", name), found)
+
+
+def _find_path_problems(settings: AlertProbeSettings, path: str, loaded: LoadedConfig) -> _Findings:
+    """Find settings of a probe that do not fit a path."""
+    section = loaded.paths[path]
+    found = section.find_deadline_problems(settings.resolve_settings(path), loaded.targets)
+    for key, message, hint in found:
+        yield settings.name_setting(path, key), message, hint
+    end_problem = section.find_end_problem() if settings.SENDS_END else None
+    if end_problem:
+        yield ("path", *end_problem)
 
 
 def _check_scenarios(loaded: LoadedConfig, document: Document) -> Iterable[Problem]:

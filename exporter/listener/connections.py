@@ -1,6 +1,7 @@
 """Connections of a listener: their number and their deadlines."""
 
 import asyncio
+import ipaddress
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,24 @@ _IDLE_TIMEOUT = 120.0
 that no client sends a request on one that is just being closed."""
 _LINGERING_TIME = 1.0
 """Seconds in which the rest of a body is discarded, so that the client can read the response."""
+_IPV6_PREFIX = 64
+"""Bits of an IPv6 address that name a network; its hosts can take any address of it."""
+
+
+def name_peer(address: str | None) -> str:
+    """Return the peer to which an address belongs: an IPv4 address or an IPv6 network.
+
+    Limits for each IPv6 address would be none, as a single host has billions of them.
+    """
+    try:
+        parsed = ipaddress.ip_address(address or "")
+    except ValueError:
+        return address or ""
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed), _IPV6_PREFIX), strict=False))
 
 
 @dataclass(frozen=True, slots=True)

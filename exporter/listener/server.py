@@ -18,6 +18,7 @@ from exporter.listener.connections import (
     ConnectionLimits,
     RequestHandler,
     mark_request,
+    name_peer,
 )
 from exporter.listener.tls import ServerTlsContext
 from exporter.resources import RepeatedWarning, is_shortage
@@ -133,11 +134,15 @@ class HttpServer:
         while True:
             try:
                 connection, address = await loop.sock_accept(self._listener)
-                self._open_connection(connection, str(address[0]))
+                self._open_connection(connection, name_peer(address[0]))
             except ConnectionError:  # the client has gone
                 continue
             except (OSError, MemoryError) as error:
                 self._report_shortage(f"cannot accept connections: {_describe_error(error)}")
+                await asyncio.sleep(_ACCEPT_RETRY_INTERVAL)
+                continue
+            except Exception as error:  # noqa: BLE001 - a bug must not close the listener
+                self._warning.log(f"{self._url}: a connection failed", bug=error)
                 await asyncio.sleep(_ACCEPT_RETRY_INTERVAL)
                 continue
             count += 1

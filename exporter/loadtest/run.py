@@ -49,7 +49,7 @@ class RunControls:
     late_results: LateResults
     max_events: int
     can_see_issues: bool
-    read_rejections: Callable[[], Awaitable[Rejections]] = read_no_rejections
+    read_rejections: Callable[[], Awaitable[Rejections | None]] = read_no_rejections
 
 
 class ScenarioRun:
@@ -138,10 +138,13 @@ class ScenarioRun:
         ):
             await self._stop_without_issue(rejections)
 
-    async def _stop_without_issue(self, before: Rejections) -> NoReturn:
+    async def _stop_without_issue(self, before: Rejections | None) -> NoReturn:
         """Stop because the issue of the event before the load was not found."""
         rejections = await self.controls.read_rejections()
-        if rejections.count == before.count:
+        if before is None or rejections is None:
+            note = "the stand-in for Linear did not say whether it refused a query of agent-sre"
+            self.update(notes=(note,))
+        if before is None or rejections is None or rejections.count == before.count:
             self.controls.stop_signal.request_and_raise(StopReason.ISSUES_ELSEWHERE)
         note = f"the stand-in for Linear refused a query of agent-sre: {rejections.last_message}"
         self.update(notes=(note,))

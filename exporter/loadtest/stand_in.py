@@ -24,8 +24,8 @@ async def read_no_rejections() -> Rejections:
     return Rejections()
 
 
-async def read_rejections(url: str, *, clock: Clock) -> Rejections:
-    """Read the refused queries; none if they cannot be read.
+async def read_rejections(url: str, *, clock: Clock) -> Rejections | None:
+    """Read the refused queries; None if they cannot be read.
 
     Args:
         url: GraphQL endpoint of the stand-in.
@@ -37,7 +37,7 @@ async def read_rejections(url: str, *, clock: Clock) -> Rejections:
         try:
             served = (await client.get("/served")).raise_for_status().parse_json()
         except RequestError:
-            return Rejections()
+            return None
     if not isinstance(served, Mapping) or not isinstance(served.get("rejected"), int):
-        return Rejections()
+        return None
     return Rejections(served["rejected"], str(served.get("last_rejection", "")))

@@ -20,6 +20,7 @@ from slos.schema.contract import (
     IntervalResult,
     IssueCount,
     JournalOperation,
+    PathProblem,
     Stage,
     StageSource,
     Verdict,
@@ -151,6 +152,10 @@ class RunMetrics:
         self._missed = define_counter(
             contract.MISSED_RUNS, "Slots of the schedule in which no run was started.", "probe"
         )
+        self._path_problems = define_counter(
+            contract.PATH_PROBLEMS, "Runs with a problem of the chain on their path.",
+            "path", "problem",
+        )  # fmt: skip
         self._in_flight = Gauge(contract.IN_FLIGHT, "Runs in flight.", ["probe"], registry=registry)
         self._canary_requests = define_counter(
             contract.CANARY_REQUESTS, "Calls of the canary function by outcome.", "outcome"
@@ -185,6 +190,8 @@ class RunMetrics:
             if StageSource.LINEAR in sources:
                 for count in IssueCount:
                     self._issues.labels(count)
+        for problem in PathProblem:
+            self._path_problems.labels(label_set.path, problem)
         self._lag.labels(label_set.probe)
         self._missed.labels(label_set.probe)
         self._in_flight.labels(label_set.probe)
@@ -318,6 +325,10 @@ class RunMetrics:
     def count_check(self, criterion: Criterion, *, passed: bool) -> None:
         """Count the check of a criterion."""
         self._checks.labels(criterion, CheckResult.PASS if passed else CheckResult.FAIL).inc()
+
+    def count_path_problem(self, path: str, problem: PathProblem) -> None:
+        """Count a run with a problem of the chain on its path."""
+        self._path_problems.labels(path, problem).inc()
 
     def observe_lag(self, probe: str, seconds: float) -> None:
         """Observe the send lag of an event, in seconds."""

@@ -49,6 +49,15 @@ class Bounds:
         """Add two durations."""
         return Bounds(self.low + other.low, self.high + other.high)
 
+    def widen(self, seconds: float) -> "Bounds":
+        """Widen the bounds by some seconds on both sides."""
+        return Bounds(self.low - seconds, self.high + seconds)
+
+    def intersect(self, other: "Bounds") -> "Bounds | None":
+        """Return the bounds that both allow; None if they contradict each other."""
+        low, high = max(self.low, other.low), min(self.high, other.high)
+        return Bounds(low, high) if low <= high else None
+
     def __format__(self, spec: str) -> str:
         """Format a certain time as one number, and others as both bounds."""
         if self.is_certain:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from exporter.fields import DurationField
 from exporter.schedule.timetable import Schedule
@@ -76,6 +76,9 @@ def to_deadlines(settings: DeadlineSettings, targets: Targets) -> Deadlines:
 class AlertProbeSettings(Schedule):
     """A schedule, and the deadlines of a run."""
 
+    SENDS_END: ClassVar[bool] = False
+    """True if the probe also sends the end of each alert."""
+
     settle: DurationField = Duration.from_parts(seconds=5)
     """Time to wait for a second execution after the reply and the first execution. Default 5s:
     repetitions by agent-sre arrive within milliseconds, those of a broker within seconds. A later
@@ -87,6 +90,14 @@ class AlertProbeSettings(Schedule):
     def find_problems(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
         """Find mistakes that only show with the specs, as key, message and hint."""
         return find_deadline_problems(self, targets)
+
+    def resolve_settings(self, path: str) -> "AlertProbeSettings":  # noqa: ARG002 - for overrides that use it
+        """Return the settings that apply on a path."""
+        return self
+
+    def name_setting(self, path: str, key: str) -> str:  # noqa: ARG002 - for overrides that use it
+        """Return the name of the setting that applies on a path."""
+        return key
 
     def to_deadlines(self, targets: Targets) -> Deadlines:
         """Return the deadlines of a run in seconds."""

@@ -52,6 +52,8 @@ class Evidence:
     """In order of arrival."""
     started_at: Bounds | None = None
     """Start of the clock of the latencies, if not the intended time."""
+    lacks_notification: bool = False
+    """The clock starts with the notification of Alertmanager, and none arrived."""
     reply_problem: ReplyProblem | None = None
     """Fault in the body of a 2xx of agent-sre."""
     is_synchronous: bool = True
@@ -65,6 +67,11 @@ class Evidence:
     def clock_start(self) -> Bounds:
         """The time from which latencies count."""
         return Bounds.exactly(self.intended) if self.started_at is None else self.started_at
+
+    @property
+    def is_refused(self) -> bool:
+        """The target answered 4xx, so it did not take the request."""
+        return self.status is not None and 400 <= self.status <= 499  # noqa: PLR2004 - HTTP
 
     @property
     def is_accepted(self) -> bool:

@@ -43,6 +43,7 @@ class RunQuery:
         trace_id: id of the trace it was sent with, if there is one.
         intended_at: wall clock seconds of the intended send.
         end_to_end: seconds from the intended send to the answer of the function, if it was called.
+        is_traceable: whether one of the names is that under which agent-sre knows the event.
     """
 
     id: str
@@ -50,6 +51,7 @@ class RunQuery:
     trace_id: str | None
     intended_at: float
     end_to_end: Bounds | None = None
+    is_traceable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Observation:
         leftovers: leftovers of the run that must be cleaned up.
         issues: how many Linear issues it opened, where that is known.
         is_final: whether another query would give nothing new.
+        is_untraceable: whether it may have leftovers that cannot be found.
     """
 
     id: str
@@ -69,6 +72,7 @@ class Observation:
     leftovers: tuple[Leftover, ...] = ()
     issues: IssueCount | None = None
     is_final: bool = True
+    is_untraceable: bool = False
 
 
 class LateObserver(Protocol):

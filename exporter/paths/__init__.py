@@ -1,9 +1,10 @@
 """API and registry of delivery paths: one plug-in file each.
 
-A path file has its `PATH`, the value of the label `path`; `Settings`; and `Path`, which sends.
+A path file has its `PATH`, the value of the label `path`; `KEEPS_EVENT_ID`; `Settings`; and `Path`,
+which sends.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Protocol, cast
@@ -13,6 +14,7 @@ from pydantic import PlainValidator
 from exporter.fields import Section
 from exporter.httpclient.client import Reply, Sender
 from exporter.model.alert import Alert, CanaryIdentity
+from exporter.model.deadlines import AlertProbeSettings, Targets
 from exporter.model.run import Leftover
 from exporter.schedule.clock import Clock
 from slos.schema.contract import LeftoverKind
@@ -43,6 +45,22 @@ class PathContext:
     target_sender: Sender
     clock: Clock
     read_headers: Callable[[], Mapping[str, str]] = _return_no_headers
+
+
+class PathSettings(Section):
+    """Settings of a path."""
+
+    def find_deadline_problems(
+        self,
+        deadlines: AlertProbeSettings,  # noqa: ARG002 - for overrides that use them
+        targets: Targets,  # noqa: ARG002 - for overrides that use them
+    ) -> Iterable[tuple[str, str, str]]:
+        """Find deadlines of a probe that do not fit the path, as key, message and hint."""
+        return ()
+
+    def find_end_problem(self) -> tuple[str, str] | None:
+        """Find why the end of an alert does not reach agent-sre on this path: message and hint."""
+        return None
 
 
 class Path(Protocol):
@@ -78,9 +96,17 @@ class PathModule(Protocol):
     """API of a file in this folder."""
 
     PATH: str
-    Settings: type[Section]
+    KEEPS_EVENT_ID: bool
+    """True if agent-sre gets the event with the id that the prober gave it."""
+    Settings: type[PathSettings]
     """Settings of the path; one that has none needs no section in the configuration."""
-    Path: Callable[[Section, PathContext], Path]
+    Path: Callable[[PathSettings, PathContext], Path]
+
+
+def keeps_event_id(path: str) -> bool:
+    """Return whether events keep their id on a path; a path that is gone is assumed to keep it."""
+    module = load_path_modules().get(path)
+    return module is None or module.KEEPS_EVENT_ID
 
 
 @cache

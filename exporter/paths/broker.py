@@ -2,22 +2,34 @@
 
 from collections.abc import Sequence
 
-from exporter.fields import Section, Url
+from exporter.fields import Url
 from exporter.httpclient.client import Reply
 from exporter.model.alert import Alert, build_fired_event, build_resolved_event
 from exporter.model.run import Leftover
-from exporter.paths import PathContext
+from exporter.paths import PathContext, PathSettings
 from slos.schema.contract import LeftoverKind
 
 PATH = "broker"
+KEEPS_EVENT_ID = True
 
 
-class Settings(Section):
+class Settings(PathSettings):
     """Endpoint of the broker."""
 
     url: Url
     """URL of the broker ingress, with the path of the broker if it has one. No default, because
     another broker would deliver the events to its subscribers."""
+    resolved_events: bool = False
+    """Whether agent-sre gets the end of an alert, an event of type
+    `io.homelab.prometheus.alert.resolved`. Default false: the usual Trigger takes fired alerts
+    only."""
+
+    def find_end_problem(self) -> tuple[str, str] | None:
+        """Find why the end of an alert does not reach agent-sre."""
+        if self.resolved_events:
+            return None
+        hint = "use path: direct, or set paths.broker.resolved_events: true if a Trigger takes them"
+        return "the broker delivers no resolved events", hint
 
 
 class Path:

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-from exporter.fields import Section
 from exporter.httpclient.client import Reply
 from exporter.model.alert import Alert, build_fired_event, build_resolved_event
 from exporter.model.run import Leftover
-from exporter.paths import PathContext
+from exporter.paths import PathContext, PathSettings
 from slos.schema.contract import LeftoverKind
 
 PATH = "direct"
+KEEPS_EVENT_ID = True
 
 
-class Settings(Section):
+class Settings(PathSettings):
     """No settings: the section `target` has the endpoint of agent-sre."""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from exporter.listener.connections import name_peer
 from exporter.model.alert import find_run_ids, is_run_id
 from exporter.model.bounds import Bounds
 from exporter.model.evidence import Call
@@ -28,7 +29,7 @@ _MAX_BODY_BYTES = 65_536
 """Bytes; the parameters that are sent take a few hundred."""
 _MAX_ID_LENGTH = 100
 _MAX_CALLERS = 1_000
-"""Addresses of agent-sre's pods that are kept."""
+"""Peers that are kept: agent-sre's pods."""
 _BODY_TIMEOUT = 10.0
 """Seconds for a body to arrive, so that slow clients do not pile up."""
 
@@ -91,8 +92,9 @@ class Canary:
             foreign_id=has_foreign_id,
             alias=_find_alias(request, inflight_run),
         )
-        if call.parameters_ok and request.remote and request.remote not in self._callers:
-            self._callers.append(request.remote)
+        caller = name_peer(request.remote)
+        if call.parameters_ok and caller not in self._callers:
+            self._callers.append(caller)
         number = inflight_run.add_call(call, self._open_window(request, inflight_run, call))
         return await self._send_reply(
             request, inflight_run, number, well_formed=parameters is not None

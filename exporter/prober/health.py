@@ -10,6 +10,10 @@ from exporter.model.verdict import ProberFault
 from exporter.schedule.clock import Clock
 from exporter.schedule.scheduler import Heartbeat
 
+_STALL_WINDOW = 5
+"""Times `max_send_lag`: the time within which stalls may add up to it. By default it is a fifth of
+the tightest target."""
+
 
 class ProberHealth:
     """Faults of the prober: shutdown, lost lease, closed canary, shortage, late sends, stalls.
@@ -59,7 +63,9 @@ class ProberHealth:
         faults = self._find_process_faults()
         if evidence.sent_at is None:
             return faults
-        stall = self._heartbeat.measure_stall(evidence.intended, self._clock.now())
+        stall = self._heartbeat.measure_stall(
+            evidence.intended, self._clock.now(), window=_STALL_WINDOW * deadlines.max_send_lag
+        )
         if evidence.sent_at - evidence.intended > deadlines.max_send_lag:
             faults.add(ProberFault.SENT_LATE)
         if self._short_at >= evidence.sent_at:  # a call may have been refused, even a second one

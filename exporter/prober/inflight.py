@@ -51,16 +51,18 @@ class InflightRun:
             for call, window in zip(self._calls, self._windows, strict=True)
         )
 
-    @property
-    def left_alertmanager_at(self) -> Bounds | None:
-        """Time at which the alert left Alertmanager, in monotonic seconds.
+    def find_left_alertmanager_at(self, intended: float) -> Bounds | None:
+        """Find the time at which the alert left Alertmanager, in monotonic seconds.
 
         Of two receivers, the canary's webhook may be notified second. The first contact is then the
-        start, with its bounds.
+        start, with its bounds. Without a notification, the start is between the intended send and
+        the first contact; it is unknown if there was no contact.
         """
+        contact = self.calls[0].contact if self._calls else None
         if self.notified_at is None:
-            return None
-        contact = self.calls[0].contact if self._calls else Bounds.exactly(self.notified_at)
+            return contact and Bounds(min(intended, contact.high), contact.high)
+        if contact is None:
+            return Bounds.exactly(self.notified_at)
         return Bounds(min(self.notified_at, contact.low), min(self.notified_at, contact.high))
 
     def add_call(self, call: Call, window: ContactWindow) -> int:

@@ -8,6 +8,7 @@ from exporter.httpclient.retry import Backoff
 from exporter.model.run import Leftover, Run
 from exporter.model.stages import merge_stage_times
 from exporter.observers import Observation, RunQuery
+from exporter.paths import keeps_event_id
 from slos.schema.contract import IssueCount, LeftoverKind, Stage
 
 _FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
@@ -25,7 +26,9 @@ class PendingRun:
         issues: how many Linear issues it opened, once that is known.
         next_try: monotonic seconds before which nothing is cleaned up.
         backoff: pauses between two clean-up attempts.
-        has_failed: whether the last clean-up attempt left something.
+        failing_since: monotonic seconds of the first of the failed clean-up attempts; None if the
+            last one left nothing.
+        is_untraceable: whether it may have leftovers that cannot be found.
     """
 
     run: Run
@@ -35,7 +38,8 @@ class PendingRun:
     issues: IssueCount | None = None
     next_try: float = 0.0
     backoff: Backoff = field(default_factory=lambda: Backoff(first=_FIRST_RETRY, cap=_LAST_RETRY))
-    has_failed: bool = False
+    failing_since: float | None = None
+    is_untraceable: bool = False
 
     @property
     def query(self) -> RunQuery:
@@ -47,6 +51,7 @@ class PendingRun:
             run.trace_id,
             run.intended_at,
             run.stages.get(Stage.END_TO_END),
+            is_traceable=bool(run.aliases) or keeps_event_id(run.path),
         )
 
     @property
@@ -64,6 +69,7 @@ class PendingRun:
             leftovers=tuple(leftovers),
         )
         self.issues = observation.issues or self.issues
+        self.is_untraceable |= observation.is_untraceable
         if observation.is_final:
             self.waiting.discard(source)
 
@@ -102,7 +108,13 @@ class PendingRun:
         left = tuple(leftover for leftover in self.run.leftovers if leftover not in done)
         changed = left != self.run.leftovers
         self.run = dataclasses.replace(self.run, leftovers=left)
-        self.has_failed = not set(failed).isdisjoint(left)
-        if self.has_failed:
+        if set(failed).isdisjoint(left):
+            self.failing_since = None
+        else:
+            self.failing_since = now if self.failing_since is None else self.failing_since
             self.next_try = now + self.backoff.record_failure()
         return changed
+
+    def is_overdue(self, now: float) -> bool:
+        """Return whether clean-up has failed for so long that it is no short outage."""
+        return self.failing_since is not None and now - self.failing_since >= _LAST_RETRY

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
@@ -16,8 +17,9 @@ from exporter.observers import LateObserver, load_late_modules
 from exporter.prober.cleanup import Cleaner, OrphanSweep
 from exporter.prober.history import RunHistory
 from exporter.prober.pending import PendingRun
+from exporter.resources import RepeatedWarning
 from exporter.schedule.clock import Clock
-from slos.schema.contract import IssueCount, LeftoverKind, Stage, is_load_probe
+from slos.schema.contract import IssueCount, LeftoverKind, PathProblem, Stage, is_load_probe
 
 RECONCILE_INTERVAL = 2.0
 """Seconds between two reconcile steps."""
@@ -26,6 +28,7 @@ _MAX_CLEANED_PER_STEP = 20
 _MAX_RUNS = 20_000
 """Pending runs kept in memory. Leftovers of an older run are found by the orphan sweep."""
 
+_log = logging.getLogger(__name__)
 
 ObservedListener = Callable[[Run, IssueCount | None], None]
 """Gets a run about which nothing more can be learned, and how many Linear issues it opened."""
@@ -56,6 +59,7 @@ class Reconciler:
         self._shown_kinds: set[LeftoverKind] = set()
         self._step_lock = asyncio.Lock()
         self._listeners: list[ObservedListener] = []
+        self._untraceable_warning = RepeatedWarning(_log)
 
     def __len__(self) -> int:
         """Number of runs that are not finished."""
@@ -192,9 +196,19 @@ class Reconciler:
         self._metrics.count_observed(counted, pending.issues)
         if is_observed:
             self._metrics.count_disagreements(pending.run)
+            self._report_untraceable(pending)
         self._history.update(pending.run)
         for listener in self._listeners if is_observed else ():
             listener(pending.run, pending.issues)
+
+    def _report_untraceable(self, pending: PendingRun) -> None:
+        """Count a run whose Linear issue can neither be found nor archived, if there is one."""
+        if pending.is_untraceable:
+            self._metrics.count_path_problem(pending.run.path, PathProblem.UNTRACEABLE_ISSUE)
+            self._untraceable_warning.log(
+                f"path {pending.run.path}: the event of run {pending.run.id} has an unknown id at "
+                "agent-sre; if it opened a Linear issue, that cannot be found and archived"
+            )
 
     async def _write_pending(self, pending: PendingRun) -> None:
         await self._journal.write_run(
@@ -218,11 +232,12 @@ class Reconciler:
 
     def _update_orphan_gauges(self) -> None:
         """Set the gauge of leftovers that exist longer than they should."""
+        now = self._clock.now()
         overdue = Counter(
             leftover.kind
             for pending in self._pending.values()
             for leftover in pending.run.leftovers
-            if pending.has_failed or leftover.kind not in self._cleaners
+            if pending.is_overdue(now) or leftover.kind not in self._cleaners
         )
         overdue.update(leftover.kind for leftover in self._sweep.uncleaned)
         for source, observer in self._observers.items():

@@ -9,7 +9,8 @@ from exporter.model.evidence import Evidence
 from exporter.model.run import Run
 from exporter.prober.history import HISTORY_SIZE, RunHistory
 from exporter.prober.reconciler import Reconciler
-from slos.schema.contract import Verdict, is_load_probe
+from exporter.resources import RepeatedWarning
+from slos.schema.contract import PathProblem, Verdict, is_load_probe
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class RunRecorder:
         self._metrics = metrics
         self._history = history
         self._reconciler = reconciler
+        self._notification_warning = RepeatedWarning(_log)
 
     async def restore(self, orphans: list[Run]) -> None:
         """Restore the runs of earlier processes from the journal.
@@ -65,6 +67,12 @@ class RunRecorder:
             self._metrics.count_judged(run)
             self._history.add(run)
         log_run(run)
+        if evidence.lacks_notification and evidence.is_accepted:
+            self._metrics.count_path_problem(run.path, PathProblem.NO_NOTIFICATION)
+            self._notification_warning.log(
+                f"path {run.path}: no notification of run {run.id} arrived at the webhook of the "
+                "canary, so its latencies are uncertain; see clock: webhook"
+            )
 
     def _record_orphans(self, orphans: list[Run]) -> None:
         """Record runs that an earlier process left open. They are counted after the next scrape."""

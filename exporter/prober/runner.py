@@ -157,6 +157,8 @@ class AlertRunner:
         else:
             evidence = await self._send(job, alert, run, slot, faults)
             sent = evidence.connection_error not in NOT_SENT_ERRORS
+            if not sent or evidence.is_refused:  # nothing was posted, so nothing is left
+                run = dataclasses.replace(run, leftovers=())
         faults |= self._health.find_run_faults(evidence, job.deadlines)
         verdict, reason = judge_evidence(evidence, job.deadlines.late_after, faults)
         aliases = {call.alias: None for call in evidence.calls if call.alias}
@@ -238,6 +240,9 @@ def _build_evidence(
         if reply and has_status and path.SYNCHRONOUS
         else None,
         calls=inflight_run.calls,
-        started_at=inflight_run.left_alertmanager_at if path.clock_at_webhook else None,
+        started_at=inflight_run.find_left_alertmanager_at(slot.intended)
+        if path.clock_at_webhook
+        else None,
+        lacks_notification=path.clock_at_webhook and inflight_run.notified_at is None,
         is_synchronous=path.SYNCHRONOUS,
     )

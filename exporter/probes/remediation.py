@@ -1,11 +1,11 @@
 """Remediation probe: one fired alert, one execution of the canary, on each path."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pydantic import Field, model_validator
 
 from exporter.fields import DurationField, Section
-from exporter.model.deadlines import AlertProbeSettings
+from exporter.model.deadlines import AlertProbeSettings, Targets, find_deadline_problems
 from exporter.paths import PathField
 from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob
@@ -27,6 +27,9 @@ class PathOverride(Section):
     late_after: DurationField | None = None
     """End-to-end time above which an execution is late on this path. Default: late_after of the
     probe."""
+    settle: DurationField | None = None
+    """Time to wait for a second execution on this path. Default: settle of the probe. On the path
+    alertmanager it must be above the time after which Alertmanager repeats a notification."""
 
 
 class Settings(AlertProbeSettings):
@@ -43,6 +46,19 @@ class Settings(AlertProbeSettings):
         for path in self.paths:
             self.resolve_settings(path)
         return self
+
+    def find_problems(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
+        """Find mistakes that only show with the specs, also on the paths with other deadlines."""
+        yield from super().find_problems(targets)
+        for path, override in self.paths.items():
+            if override.late_after or override.timeout:
+                found = find_deadline_problems(self.resolve_settings(path), targets)
+                for key, message, hint in found:
+                    yield self.name_setting(path, key), message, hint
+
+    def name_setting(self, path: str, key: str) -> str:
+        """Return the name of the setting that applies on a path."""
+        return f"paths.{path}.{key}"
 
     def resolve_settings(self, path: str) -> AlertProbeSettings:
         """Resolve the settings of one path."""

@@ -5,12 +5,14 @@ stage stays absent.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from exporter.fields import DurationField
 from exporter.model.deadlines import AlertProbeSettings
+from exporter.paths import PathField
 from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob
-from exporter.probes import Probe, SingleAlertProbe
+from exporter.probes import Probe, SingleAlertProbe, build_key
 from slos.schema.contract import Criterion, DeliveryPath
 from slos.schema.units import Duration
 
@@ -21,20 +23,25 @@ _NAME = "resolved"
 class Settings(AlertProbeSettings):
     """Settings of the resolved probe."""
 
+    SENDS_END: ClassVar[bool] = True
     interval: DurationField = Duration.from_parts(minutes=10)
     """Time between two alerts. Default 10m: above the target of verification, 5 minutes."""
+    path: PathField = DeliveryPath.DIRECT
+    """Path of the alerts and of their ends: direct, or broker if it delivers resolved events.
+    Default direct."""
 
 
-def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
-    """List the direct path."""
-    return [(_NAME, DeliveryPath.DIRECT)]
+def list_label_pairs(settings: Settings) -> Sequence[tuple[str, str]]:
+    """List the one path."""
+    return [(_NAME, settings.path)]
 
 
 def build_probes(settings: Settings, context: ProbeContext) -> Sequence[Probe]:
     """Build the one probe."""
-    path, deadlines = context.paths[DeliveryPath.DIRECT], settings.to_deadlines(context.targets)
-    return [
-        SingleAlertProbe(
-            _NAME, settings, AlertJob(_NAME, path, deadlines, sends_end=True), context.alert_runner
-        )
-    ]
+    job = AlertJob(
+        _NAME,
+        context.paths[settings.path],
+        settings.to_deadlines(context.targets),
+        sends_end=settings.SENDS_END,
+    )
+    return [SingleAlertProbe(build_key(_NAME, settings.path), settings, job, context.alert_runner)]

@@ -19,6 +19,9 @@ is left out hides what it would have measured; one that is used late counts from
 _SHORTEST_STALL = 0.1
 """Seconds; a busy machine wakes a process that much late, which delays no measurement by much."""
 
+_MAX_GAPS = 1000
+"""Stalls that are kept: even if every second has one, those of a run of several minutes."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -29,7 +32,7 @@ class Heartbeat:
         self.period = period
         """Longest regular time between two beats, in seconds; a longer time is a stall."""
         self.last_beat = now
-        self._gaps: deque[tuple[float, float]] = deque(maxlen=100)
+        self._gaps: deque[tuple[float, float]] = deque(maxlen=_MAX_GAPS)
 
     def beat(self, now: float) -> None:
         """Record that the loop is awake."""
@@ -41,11 +44,24 @@ class Heartbeat:
         """Return the seconds since the last beat."""
         return now - self.last_beat
 
-    def measure_stall(self, since: float, until: float) -> float:
-        """Return the seconds of all stalls that touch a span of time; short ones add up."""
-        gaps = [*self._gaps, (self.last_beat, until)]
-        stalls = (end - start - self.period for start, end in gaps if end > since and start < until)
-        return sum(stall for stall in stalls if stall >= _SHORTEST_STALL)
+    def measure_stall(self, since: float, until: float, *, window: float) -> float:
+        """Return the most seconds of stalls within a window of time; short ones add up.
+
+        Only stalls that touch the span from `since` to `until` count. Without the window, rare
+        short stalls would add up to any number of seconds in a long run.
+        """
+        recent: deque[tuple[float, float]] = deque()
+        most = total = 0.0
+        for start, end in (*self._gaps, (self.last_beat, until)):
+            stall = end - start - self.period
+            if end <= since or start >= until or stall < _SHORTEST_STALL:
+                continue
+            recent.append((end, stall))
+            total += stall
+            while recent[0][0] <= end - window:
+                total -= recent.popleft()[1]
+            most = max(most, total)
+        return most
 
 
 class ScheduleMetrics(Protocol):

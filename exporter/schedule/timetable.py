@@ -36,7 +36,8 @@ class Schedule(Section):
     limit is counted as missed and does not wait."""
     max_send_lag: DurationField = Duration.from_parts(seconds=1)
     """Delay between intended and actual send, or pause of the prober, above which a run is
-    `unknown`. Default 1s: a fifth of the tightest target (5 s)."""
+    `unknown`. Default 1s: a fifth of the tightest target (5 s). Short pauses add up within five
+    times as long."""
 
     def find_problems(self, targets: Mapping[Stage, Duration]) -> Iterable[tuple[str, str, str]]:  # noqa: ARG002 - for overrides that use them
         """Find mistakes that only show with the targets of the specs, as key, message and hint."""

@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from exporter.config.web import WebConfig
+from exporter.listener.connections import name_peer
 from exporter.web.browsers import is_cross_origin, is_known_host
 
 _MAX_VERIFIED = 64
@@ -54,7 +55,7 @@ class LoginQueue:
     """Queue for the password checks, which run one at a time.
 
     Peers with fewer wrong passwords and checks go first, and take the place of others when the
-    queue is full.
+    queue is full. Of peers with equally many, a random one gives up its place.
     So a flood of wrong passwords does not keep another peer from logging in.
     """
 
@@ -92,8 +93,10 @@ class LoginQueue:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((peer, turn))
         if len(self._waiting) > _MAX_WAITING:
-            last = max(reversed(self._waiting), key=self._count_attempts)
-            last[1].set_exception(TooManyLoginsError)
+            most = max(map(self._count_attempts, self._waiting))
+            last = [each for each in self._waiting if self._count_attempts(each) == most]
+            # Were it the newest one, a queue that others keep full would never admit another peer.
+            secrets.choice(last)[1].set_exception(TooManyLoginsError)
         try:
             await turn
         except asyncio.CancelledError:
@@ -148,7 +151,7 @@ class BasicAuth:
 
         Args:
             credentials: user and password.
-            peer: address of the client.
+            peer: the client, as the limits of the listener know it.
 
         Raises:
             TooManyLoginsError: too many checks are waiting.
@@ -234,7 +237,7 @@ class AuthMiddleware:
         """Refuse a request without valid credentials; the response is the same for every reason."""
         login = parse_authorization(request.headers.get("Authorization"))
         try:
-            if login and await self._basic_auth.check_password(login, request.remote or ""):
+            if login and await self._basic_auth.check_password(login, name_peer(request.remote)):
                 return None
         except TooManyLoginsError:
             return web.Response(status=503, text="too many log-ins\n", headers=_RETRY_AFTER)

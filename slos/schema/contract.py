@@ -16,6 +16,7 @@ STAGE_INTERVALS = PREFIX + "stage_intervals_total"
 CHECKS = PREFIX + "checks_total"
 SCHEDULE_LAG = PREFIX + "schedule_lag_seconds"
 MISSED_RUNS = PREFIX + "missed_runs_total"
+PATH_PROBLEMS = PREFIX + "path_problems_total"
 IN_FLIGHT = PREFIX + "in_flight"
 CANARY_REQUESTS = PREFIX + "canary_requests_total"
 JOURNAL_FAILURES = PREFIX + "journal_failures_total"
@@ -67,6 +68,16 @@ class DeliveryPath(StrEnum):
     DIRECT = "direct"
     BROKER = "broker"
     ALERTMANAGER = "alertmanager"
+
+
+class PathProblem(StrEnum):
+    """Problem of the chain on a path, because of which less is known of a run."""
+
+    NO_NOTIFICATION = "no_notification"
+    """The clock starts with the notification of Alertmanager, and none reached the prober."""
+    UNTRACEABLE_ISSUE = "untraceable_issue"
+    """The id of the event was replaced, and no call told the new one. A Linear issue of the run,
+    if there is one, can neither be found nor archived."""
 
 
 class Scenario(StrEnum):

@@ -367,25 +367,26 @@ async def test_strange_bodies(
 async def test_the_clock_never_starts_after_the_function_was_reached() -> None:
     ledger = InflightRuns(now=0.0)
     ticket = ledger.open_run("a", {}, now=1.0)
-    assert ticket.left_alertmanager_at is None
+    assert ticket.find_left_alertmanager_at(1.0) is None
     ticket.notified_at = 5.0
-    assert ticket.left_alertmanager_at == Bounds.exactly(5.0)
+    assert ticket.find_left_alertmanager_at(1.0) == Bounds.exactly(5.0)
     ledger.contacts.add_check(4.0)
     call = Call(contact=Bounds.exactly(6.0), arrived_at=6.0, finished_at=None)
     ticket.add_call(call, ledger.contacts.add_call("a", 6.0))
-    assert ticket.left_alertmanager_at == Bounds.exactly(4.0)
+    assert ticket.find_left_alertmanager_at(1.0) == Bounds.exactly(4.0)
 
 
 @pytest.mark.parametrize(
     ("notified_at", "start", "selection", "end_to_end"),
     [
+        (None, Bounds(1.0, 4.0), Bounds(0.0, 3.0), Bounds(2.5, 5.5)),
         (5.0, Bounds(2.0, 4.0), Bounds(0.0, 2.0), Bounds(2.5, 4.5)),
         (3.0, Bounds(2.0, 3.0), Bounds(0.0, 2.0), Bounds(3.5, 4.5)),
         (1.0, Bounds.exactly(1.0), Bounds(1.0, 3.0), Bounds.exactly(5.5)),
     ],
 )
 async def test_a_clock_that_starts_at_an_uncertain_contact_makes_the_times_uncertain(
-    notified_at: float, start: Bounds, selection: Bounds, end_to_end: Bounds
+    notified_at: float | None, start: Bounds, selection: Bounds, end_to_end: Bounds
 ) -> None:
     ledger = InflightRuns(now=0.0)
     ticket = ledger.open_run("a", {}, now=1.0)
@@ -394,7 +395,7 @@ async def test_a_clock_that_starts_at_an_uncertain_contact_makes_the_times_uncer
         ledger.contacts.add_check(at)
     call = Call(contact=Bounds.exactly(6.0), arrived_at=6.0, finished_at=6.5)
     ticket.add_call(call, ledger.contacts.add_call("a", 6.0))
-    assert ticket.left_alertmanager_at == start
+    assert ticket.find_left_alertmanager_at(1.0) == start
     evidence = Evidence(0.0, 1.0, calls=ticket.calls, started_at=start, is_synchronous=False)
     stages = canary_observer.measure_stages(evidence)
     assert stages[Stage.REMEDIATION_SELECTION] == selection

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import ipaddress
 import socket
 import struct
 from collections import Counter
@@ -12,9 +13,17 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from exporter.fields import Address
-from exporter.listener.connections import ConnectionLimits, RequestHandler
+from exporter.listener.connections import (
+    ConnectionCounter,
+    ConnectionLimits,
+    Excess,
+    RequestHandler,
+    name_peer,
+)
 from exporter.listener.server import bind_socket, format_url, serve_app
 from tests.exporter.conftest import Serve
 from tests.exporter.environment import wait_until
@@ -102,26 +111,52 @@ async def test_a_connection_without_memory_is_reported_and_not_counted(
     assert "cannot accept connections: out of memory" in caplog.text
 
 
-async def test_the_server_closes_everything_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    app, closed, accepted = web.Application(), asyncio.Event(), asyncio.Event()
+async def test_an_error_of_one_connection_is_logged_and_the_next_one_is_served(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    find_excess = ConnectionCounter.find_excess
+    errors = chain([ZeroDivisionError] * 2, repeat(None))
+
+    def find_excess_or_fail(counter: ConnectionCounter, peer: str) -> Excess | None:
+        if error := next(errors):
+            raise error
+        return find_excess(counter, peer)
+
+    monkeypatch.setattr(ConnectionCounter, "find_excess", find_excess_or_fail)
+    app, closed = web.Application(), asyncio.Event()
 
     async def close(_: web.Application) -> None:
         closed.set()
 
-    def fail(*_: object) -> None:
-        accepted.set()
-        raise ZeroDivisionError
-
     app.on_cleanup.append(close)
-    monkeypatch.setattr("exporter.listener.connections.ConnectionCounter.find_excess", fail)
     listener = bind_socket("test", Address("127.0.0.1", 0))
     server = await serve_app(app, listener)
-    with await open_post(format_url(listener)):
-        await asyncio.wait_for(accepted.wait(), 30)
-    with pytest.raises(ZeroDivisionError):
-        await server.cleanup()
+    replies = [await read_reply(format_url(listener)) for _ in range(3)]
+    assert server.is_accepting
+    await server.cleanup()
+    assert replies == [b"", b"", b"HTTP/1.1 404"]
+    assert caplog.text.count("ZeroDivisionError") == 1, "repetitions are not logged"
     assert listener.fileno() == -1
     assert closed.is_set()
+
+
+_HALF = st.binary(min_size=8, max_size=8)
+
+
+@given(_HALF, _HALF, _HALF)
+def test_ipv6_addresses_of_one_network_are_one_peer(
+    network: bytes, host: bytes, other: bytes
+) -> None:
+    first, second, elsewhere = (
+        ipaddress.IPv6Address(part) for part in (network + host, network + other, other + host)
+    )
+    assume(other != network and not any(each.ipv4_mapped for each in (first, second, elsewhere)))
+    assert name_peer(str(first)) == name_peer(str(second)) != name_peer(str(elsewhere))
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ipv4_address_is_one_peer_however_it_is_written(address: ipaddress.IPv4Address) -> None:
+    assert name_peer(str(address)) == name_peer(f"::ffff:{address}") == str(address)
 
 
 @pytest.mark.parametrize(

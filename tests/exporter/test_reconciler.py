@@ -164,6 +164,25 @@ async def test_a_failed_clean_up_is_retried(harness: ReconcilerHarness, path: Pa
     assert harness.read_stage_durations(Stage.END_TO_END, StageSource.CANARY) == (1, 0.5)
 
 
+@pytest.mark.parametrize("outage", [9, 500])
+async def test_an_outage_shorter_than_the_longest_pause_leaves_no_orphan(
+    harness: ReconcilerHarness, outage: int
+) -> None:
+    linear = ScriptedObserver(refuses_cleanup=True)
+    harness.use_observers(linear=linear)
+    for number in range(40):
+        await harness.finish_run(build_judged_run(f"{number}", build_issue_leftover(f"{number}")))
+    orphans = []
+    for _ in range(outage):
+        await harness.advance(1, step=1.0)
+        orphans.append(harness.orphans)
+    linear.refuses_cleanup = False
+    await harness.advance(620, step=5.0)
+    assert set(orphans) == {0}
+    assert harness.orphans == 0
+    assert (harness.read_sample("cleanup_failures_total", kind="linear_issue") or 0) >= 40
+
+
 async def test_known_leftovers_are_cleaned_up_before_observers_answer(
     harness: ReconcilerHarness, path: Path
 ) -> None:
@@ -295,7 +314,7 @@ async def test_the_sweep_finds_issues_of_unknown_runs(
     linear.observations["a"] = Observation("a", leftovers=(build_issue_leftover("known"),))
     harness.use_observers(linear=linear)
     await harness.finish_run(build_judged_run("a"))
-    await harness.advance(610, step=5.0)
+    await harness.advance(620, step=5.0)
     assert (
         build_issue_leftover("lost"),
     ) in linear.cleanup_attempts  # the other one is tried again in between

@@ -1,6 +1,8 @@
 """Reconciler with the Linear observer against the simulated Linear."""
 
 import contextlib
+import dataclasses
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from exporter.model.alert import create_run_id
 from exporter.model.run import Run
 from exporter.observers.linear import Settings, open_observer
 from exporter.simulator.linear.server import LinearApi, serve_linear_api
 from exporter.simulator.linear.settings import Settings as ApiSettings
-from slos.schema.contract import Stage, StageSource
+from slos.schema.contract import PathProblem, Stage, StageSource, Verdict
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.journal_harness import read_rows
@@ -53,6 +56,11 @@ class LinearHarness:
             Stage.LINEAR_ISSUE_CREATION, StageSource.LINEAR
         )
         return count or 0, (seconds or 0) / (count or 1)
+
+    def count_untraceable(self, path: str) -> float | None:
+        """Return the number of runs on a path whose issue cannot be found."""
+        labels = {"path": path, "problem": PathProblem.UNTRACEABLE_ISSUE.value}
+        return self.reconciler.read_sample("path_problems_total", **labels)
 
     @property
     def open_issues(self) -> int:
@@ -115,12 +123,14 @@ async def test_issue_creation_is_measured_and_the_issue_archived(
     assert {row[1] for row in read_rows(path)} == {"cleaned"}
 
 
-async def test_several_issues_of_a_run_are_archived(
-    harness: LinearHarness, clock: FakeClock
+@pytest.mark.parametrize(
+    "title", ["[Alert] SloProbeSynthetic", "[Remediation Failed] SloProbeSynthetic"]
+)
+async def test_several_issues_of_a_run_are_counted_and_archived(
+    harness: LinearHarness, clock: FakeClock, title: str
 ) -> None:
     run = await harness.finish_run_with_issue()
-    harness.open_issue(run)
-    harness.open_issue(run, "[Remediation Failed] SloProbeSynthetic")
+    harness.open_issue(run, title)
     await harness.reconciler.finish_run(build_judged_run(intended_at=clock.wall()))
     await harness.reconciler.advance(300)
     assert (
@@ -185,6 +195,36 @@ async def test_issues_that_cannot_be_archived_are_orphans(harness: LinearHarness
         0,
         1,
     )
+
+
+async def test_the_issue_of_a_converted_event_is_archived(harness: LinearHarness) -> None:
+    event_id = str(uuid.uuid4())
+    run = build_judged_run(intended_at=harness.reconciler.clock.wall())
+    harness.open_issue(dataclasses.replace(run, id=event_id), title="[Alert] unknown")
+    await harness.reconciler.finish_run(
+        dataclasses.replace(run, path="alertmanager", aliases=(event_id,))
+    )
+    await harness.reconciler.advance(200)
+    assert harness.open_issues == 0
+    assert harness.reconciler.read_sample("linear_issues_total", count="one") == 1
+    assert harness.count_untraceable("alertmanager") == 0
+
+
+async def test_a_run_whose_issue_cannot_be_found_is_counted_and_misses_no_target(
+    harness: LinearHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = build_judged_run(intended_at=harness.reconciler.clock.wall())
+    harness.open_issue(dataclasses.replace(run, id=str(uuid.uuid4())), title="[Alert] unknown")
+    for path in ("alertmanager", "direct"):
+        lost = dataclasses.replace(run, id=create_run_id(), path=path, verdict=Verdict.LOST)
+        await harness.reconciler.finish_run(lost)
+    await harness.reconciler.advance(200)
+    assert harness.open_issues == 1, "it may be that of a real alert"
+    assert [harness.count_untraceable(path) for path in ("alertmanager", "direct")] == [1, 0]
+    assert harness.reconciler.read_sample("linear_issues_total", count="none") == 1
+    missed = {"criterion": "AC1.linear_issue_creation", "result": "fail"}
+    assert harness.reconciler.read_sample("checks_total", **missed) == 1
+    assert "cannot be found and archived" in caplog.text
 
 
 async def test_issues_without_a_run_in_the_journal_are_archived(harness: LinearHarness) -> None:

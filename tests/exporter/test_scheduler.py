@@ -203,12 +203,12 @@ async def test_a_broken_run_is_logged(clock: FakeClock, caplog: pytest.LogCaptur
 def test_a_standstill_of_the_loop_is_seen_while_it_lasts_and_afterwards() -> None:
     pulse = Heartbeat(0.0, period=1.0)
     pulse.beat(1.0)
-    assert pulse.measure_stall(0.0, 1.5) == 0.0
-    assert pulse.measure_stall(0.5, 6.0) == pytest.approx(4.0)
+    assert pulse.measure_stall(0.0, 1.5, window=5.0) == 0.0
+    assert pulse.measure_stall(0.5, 6.0, window=5.0) == pytest.approx(4.0)
     pulse.beat(6.0)
     pulse.beat(7.0)
-    assert pulse.measure_stall(5.0, 7.0) == pytest.approx(4.0)
-    assert pulse.measure_stall(6.5, 7.5) == 0.0
+    assert pulse.measure_stall(5.0, 7.0, window=1.0) == pytest.approx(4.0)
+    assert pulse.measure_stall(6.5, 7.5, window=5.0) == 0.0
 
 
 def test_short_stalls_add_up() -> None:
@@ -218,8 +218,31 @@ def test_short_stalls_add_up() -> None:
         pulse.beat(pulse.last_beat + 1.2)
     for _ in range(50):
         pulse.beat(pulse.last_beat + 1.05)
-    assert pulse.measure_stall(0.0, pulse.last_beat) == pytest.approx(1.2)
-    assert pulse.measure_stall(3.0, 4.0) == pytest.approx(0.4)
+    assert pulse.measure_stall(0.0, pulse.last_beat, window=100.0) == pytest.approx(1.2)
+    assert pulse.measure_stall(3.0, 4.0, window=100.0) == pytest.approx(0.4)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.0, 0.15, 0.4, 0.9]), min_size=1), st.floats(1, 20))
+def test_stalls_count_together_within_the_window_only(stalls: list[float], window: float) -> None:
+    pulse, ends = Heartbeat(0.0, period=1.0), []
+    for stall in stalls:
+        pulse.beat(pulse.last_beat + 1.0 + stall)
+        ends.append(pulse.last_beat)
+    most = max(
+        sum(s for s, e in zip(stalls, ends, strict=True) if end - window < e <= end) for end in ends
+    )
+    found = pulse.measure_stall(0.0, pulse.last_beat, window=window)
+    assert found == pytest.approx(most)
+
+
+def test_chronic_short_stalls_spoil_a_long_run_no_more_than_a_short_one() -> None:
+    pulse = Heartbeat(0.0, period=1.0)
+    for _ in range(600):
+        pulse.beat(pulse.last_beat + 1.1001)
+    now = pulse.last_beat
+    short, long = (pulse.measure_stall(now - run, now, window=5.0) for run in (5.0, 600.0))
+    assert short == pytest.approx(long)
+    assert long < 1.0
 
 
 async def test_a_load_is_sent_at_its_times_however_long_its_runs_take(clock: FakeClock) -> None:

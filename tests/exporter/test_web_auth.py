@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import logging
+from collections import Counter
 
 import aiohttp
 import bcrypt
 import pytest
 import yarl
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from exporter.web.auth import (
     AuthMiddleware,
     BasicAuth,
     BasicCredentials,
+    LoginQueue,
     TooManyLoginsError,
     parse_authorization,
 )
@@ -159,6 +162,35 @@ async def test_many_guessers_cannot_keep_another_peer_out(bcrypt_calls: list[byt
     assert len(bcrypt_calls) <= 2, "it is the next one"
     outcomes = await asyncio.gather(*flood, return_exceptions=True)
     assert sum(isinstance(outcome, TooManyLoginsError) for outcome in outcomes) == 134
+
+
+async def test_a_full_queue_of_equal_peers_admits_another_one_at_times() -> None:
+    admitted = 0
+    for _ in range(60):
+        queue = LoginQueue()
+        async with queue.take_turn("busy"):
+            waiting = [asyncio.create_task(take_turn(queue, f"10.0.0.{n}")) for n in range(17)]
+            await asyncio.sleep(0)
+            admitted += not waiting[-1].done()
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert sum(isinstance(outcome, TooManyLoginsError) for outcome in outcomes) == 1
+    assert admitted > 0
+
+
+async def take_turn(queue: LoginQueue, peer: str) -> None:
+    async with queue.take_turn(peer):
+        pass
+
+
+async def test_a_client_with_many_addresses_of_one_network_is_one_peer(
+    bcrypt_calls: list[bytes],
+) -> None:
+    gate, peers = AuthMiddleware(WebConfig(users=USERS)), [f"2001:db8::{n:x}" for n in range(1, 51)]
+    headers = {"Authorization": build_login("alice", "guess")}
+    requests = [make_mocked_request("GET", "/", headers=headers).clone(remote=p) for p in peers]
+    outcomes = await asyncio.gather(*map(gate._refuse, requests))
+    assert Counter(reply.status for reply in outcomes if reply) == {401: 5, 503: 45}
+    assert len(bcrypt_calls) == 5, "one that runs and four that wait"
 
 
 async def test_a_check_that_is_given_up_leaves_its_turn(bcrypt_calls: list[bytes]) -> None:

@@ -10,7 +10,6 @@ from exporter.fields import DurationField
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.errors import RequestError
 from exporter.metrics.gauges import Gauges
-from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover
 from exporter.model.stages import Accuracy
 from exporter.observers import Observation, RunQuery
@@ -24,8 +23,6 @@ from slos.schema.units import Duration
 
 SOURCE = "linear"
 STAGES = {Stage.LINEAR_ISSUE_CREATION: Accuracy.EXACT}
-_MAX_UNCERTAINTY = 1.0
-"""Seconds of uncertainty above which a time is not used: a tenth of the target."""
 
 
 class Settings(LinearSettings):
@@ -85,8 +82,14 @@ class LinearObserver:
         """Observe every run whose issues are certain by now."""
         for query in queries:
             sent = query.intended_at
-            self._poller.add_query(poller.IssueQuery(query.id, sent, sent + self._within))
-        return [self._to_observation(finding) for finding in await self._poller.poll()]
+            # Issues that hold an id made from the run's own are found by the latter.
+            aliases = tuple(name for name in query.names if query.id not in name)
+            self._poller.add_query(poller.IssueQuery(query.id, sent, sent + self._within, aliases))
+        untraceable = {query.id for query in queries if not query.is_traceable}
+        return [
+            self._to_observation(finding, is_traceable=finding.run_id not in untraceable)
+            for finding in await self._poller.poll()
+        ]
 
     async def clean_up(self, leftovers: Sequence[Leftover]) -> list[Leftover]:
         """Archive issues."""
@@ -100,16 +103,16 @@ class LinearObserver:
         except RequestError:
             return []
 
-    def _to_observation(self, finding: poller.IssueOutcome) -> Observation:
+    def _to_observation(self, finding: poller.IssueOutcome, *, is_traceable: bool) -> Observation:
         if isinstance(finding, poller.IssueNotFound):
+            if not is_traceable:
+                return Observation(finding.run_id, is_untraceable=True)
             return Observation(finding.run_id, issues=IssueCount.NONE)
         if isinstance(finding, poller.IssueUnknown):
             return Observation(finding.run_id)
         self._record_skew(finding.issues)
-        stages = {}
-        if finding.seconds is not None and finding.uncertainty <= _MAX_UNCERTAINTY:
-            stages = {Stage.LINEAR_ISSUE_CREATION: Bounds.exactly(finding.seconds)}
-        count = IssueCount.SEVERAL if finding.duplicates else IssueCount.ONE
+        stages = {} if finding.creation is None else {Stage.LINEAR_ISSUE_CREATION: finding.creation}
+        count = IssueCount.SEVERAL if len(finding.issues) > 1 else IssueCount.ONE
         return Observation(finding.run_id, stages, tuple(_list_leftovers(finding.issues)), count)
 
     def _record_skew(self, issues: Sequence[Issue]) -> None:

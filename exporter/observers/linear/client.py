@@ -46,6 +46,8 @@ out soon enough that somebody did."""
 _MARGIN = 60.0
 """Seconds before the oldest run that are searched as well, so that a small difference of two clocks
 does not require a second search."""
+_MAX_TEXTS = 50
+"""Maximum texts of one search."""
 _MAX_PAGES = 200
 """Maximum pages of one search; at 250 issues each that is more than a workspace should hold."""
 
@@ -124,13 +126,17 @@ def _to_response_kind(kind: ErrorKind) -> ErrorKind:
     return ErrorKind.UNREACHABLE if kind is ErrorKind.TIMEOUT else kind
 
 
-def build_issue_filter(*, since: float | None = None) -> dict[str, Any]:
-    """Build the `IssueFilter` for issues that hold the marker.
+def build_issue_filter(
+    texts: Sequence[str] = (MARKER,), *, since: float | None = None
+) -> dict[str, Any]:
+    """Build the `IssueFilter` for issues that hold one of some texts.
 
     Args:
+        texts: texts of which the description holds one. Default: the marker.
         since: earliest time of creation, in seconds since 1970 on Linear's clock.
     """
-    issue_filter: dict[str, Any] = {"description": {"contains": MARKER}}
+    holds_text = [{"description": {"contains": text}} for text in texts]
+    issue_filter: dict[str, Any] = holds_text[0] if len(texts) == 1 else {"or": holds_text}
     if since is not None:
         text = datetime.fromtimestamp(since, tz=UTC).isoformat(timespec="milliseconds")
         issue_filter["createdAt"] = {"gte": text.replace("+00:00", "Z")}
@@ -174,7 +180,9 @@ class LinearClient:
         """Return seconds since 1970 on the clock that slots are counted on."""
         return self._transport.wall()
 
-    async def find_issues(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
+    async def find_issues(
+        self, ids: Iterable[str], *, since: float, aliases: Mapping[str, str] | None = None
+    ) -> Mapping[str, list[Issue]]:
         """Find the issues of runs, oldest first and archived ones included.
 
         Runs without issues are absent.
@@ -182,6 +190,7 @@ class LinearClient:
         Args:
             ids: ids of the runs.
             since: seconds since 1970 on our clock, before which none of the runs was sent.
+            aliases: ids of runs by the other ids under which agent-sre knows their events.
 
         Raises:
             RequestError: the search failed or is incomplete.
@@ -191,12 +200,12 @@ class LinearClient:
             return {}
         # Without a `Date` in a response Linear's clock counts as right.
         search_since = since + self._transport.skew.offset - _MARGIN
-        issues = await self._search_issues(build_issue_filter(since=search_since), archived=True)
+        issues = await self._search_runs(aliases or {}, search_since)
         skew = self._transport.skew
         earliest = since + skew.offset - skew.uncertainty
         if math.isfinite(earliest) and earliest < search_since:
             # Linear's clock is further behind than was known: issues may be missing.
-            issues = await self._search_issues(build_issue_filter(since=earliest), archived=True)
+            issues = await self._search_runs(aliases or {}, earliest)
         found: dict[str, list[Issue]] = {}
         for issue in sorted(issues, key=lambda issue: (issue.created_at, issue.id)):
             if issue.run_id in wanted:
@@ -263,15 +272,33 @@ class LinearClient:
         ]
         return sorted(open_issues, key=lambda issue: (issue.created_at, issue.id))
 
+    async def _search_runs(self, aliases: Mapping[str, str], since: float) -> list[Issue]:
+        """Search the issues of all runs, and of some aliases.
+
+        Linear limits the size of a query, so many aliases need several searches.
+        """
+        texts, found = [MARKER, *aliases], dict[str, Issue]()
+        for first in range(0, len(texts), _MAX_TEXTS):
+            issue_filter = build_issue_filter(texts[first : first + _MAX_TEXTS], since=since)
+            issues = await self._search_issues(issue_filter, archived=True, aliases=aliases)
+            found |= {issue.id: issue for issue in issues}
+        return list(found.values())
+
     async def _search_issues(
-        self, issue_filter: Mapping[str, Any], *, archived: bool
+        self,
+        issue_filter: Mapping[str, Any],
+        *,
+        archived: bool,
+        aliases: Mapping[str, str] | None = None,
     ) -> list[Issue]:
         """Fetch all pages of a search; an issue on two pages is returned once."""
         found: dict[str, Issue] = {}
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
             variables = {"filter": issue_filter, "first": self._page_size, "archived": archived}
-            page = await self._fetch_page(variables | ({"after": cursor} if cursor else {}))
+            page = await self._fetch_page(
+                variables | ({"after": cursor} if cursor else {}), aliases or {}
+            )
             found |= {issue.id: issue for issue in page.issues}
             if page.next_cursor is None:
                 return list(found.values())
@@ -280,12 +307,14 @@ class LinearClient:
             cursor = page.next_cursor
         raise self._breaker.record_failure(ErrorKind.BAD_RESPONSE, "too many pages")
 
-    async def _fetch_page(self, variables: Mapping[str, Any]) -> IssuePage:
+    async def _fetch_page(
+        self, variables: Mapping[str, Any], aliases: Mapping[str, str]
+    ) -> IssuePage:
         response = await self._send_query(ISSUES_QUERY, variables)
         if response.error_kind is not None:
             raise self._breaker.record_failure(response.error_kind, response.reason)
         try:
-            return parse_page(response.data, self._transport.skew)
+            return parse_page(response.data, self._transport.skew, aliases)
         except ValueError:
             reason = "invalid page"
         raise self._breaker.record_failure(ErrorKind.BAD_RESPONSE, reason)

@@ -4,6 +4,8 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+from exporter.model.bounds import Bounds
+
 _RESOLUTION = 1.0
 """Seconds; the resolution of `Date`."""
 _MAX_RESPONSES = 20
@@ -27,23 +29,11 @@ class ClockSkew:
 UNKNOWN_SKEW = ClockSkew(0.0, math.inf)
 
 
-@dataclass(frozen=True, slots=True)
-class _Bounds:
-    low: float
-    high: float
-    at: float
-
-    def widen(self, now: float) -> "_Bounds":
-        """Widen the bounds by the possible clock drift since they were measured."""
-        drift = _DRIFT * abs(now - self.at)
-        return _Bounds(self.low - drift, self.high + drift, now)
-
-
 class ClockSkewEstimator:
     """Estimate of the clock skew from the last responses."""
 
     def __init__(self) -> None:
-        self._bounds: deque[_Bounds] = deque(maxlen=_MAX_RESPONSES)
+        self._measured: deque[tuple[float, Bounds]] = deque(maxlen=_MAX_RESPONSES)
         self.current = UNKNOWN_SKEW
 
     def add(self, date: float, *, sent: float, received: float) -> None:
@@ -54,17 +44,22 @@ class ClockSkewEstimator:
             sent: time at which the request was sent, on our clock.
             received: time at which the response was received, on our clock.
         """
-        self._bounds.append(_Bounds(date - received, date + _RESOLUTION - sent, received))
-        low, high = self._intersect_bounds(received)
-        half = (high - low) / 2
-        self.current = ClockSkew(low + half, max(half, _MIN_UNCERTAINTY))
+        self._measured.append((received, Bounds(date - received, date + _RESOLUTION - sent)))
+        offset = self._intersect_bounds(received)
+        half = offset.width / 2
+        self.current = ClockSkew(offset.low + half, max(half, _MIN_UNCERTAINTY))
 
-    def _intersect_bounds(self, now: float) -> tuple[float, float]:
-        """Intersect the bounds of the newest responses, up to the first that contradicts them."""
-        newest, *older = (entry.widen(now) for entry in reversed(self._bounds))
-        low, high = newest.low, newest.high
+    def _intersect_bounds(self, now: float) -> Bounds:
+        """Intersect the bounds of the newest responses, up to the first that contradicts them.
+
+        They are widened by the possible clock drift since they were measured.
+        """
+        newest, *older = (
+            bounds.widen(_DRIFT * abs(now - at)) for at, bounds in reversed(self._measured)
+        )
         for bounds in older:
-            if bounds.low > high or bounds.high < low:
+            common = newest.intersect(bounds)
+            if common is None:
                 break
-            low, high = max(low, bounds.low), min(high, bounds.high)
-        return low, high
+            newest = common
+        return newest

@@ -14,6 +14,7 @@ MARKER = "slo-probe-"
 """Text in the description of every issue of a synthetic run."""
 _ID = re.compile(rf"(?<![\w-]){MARKER}[0-9a-f]{{32}}(?![\w-])")
 _LINE = re.compile(rf"Correlation ID[^\w\n]*({_ID.pattern})")
+_ANY_LINE = re.compile(r"Correlation ID[^\w\n`]*`([^`\n]+)`")
 
 
 class IssueKind(StrEnum):
@@ -58,8 +59,15 @@ class IssuePage:
     """Cursor of the next page, if there is one."""
 
 
-def parse_page(data: Mapping[str, Any], skew: ClockSkew) -> IssuePage:
+def parse_page(
+    data: Mapping[str, Any], skew: ClockSkew, aliases: Mapping[str, str] | None = None
+) -> IssuePage:
     """Parse the page in the data of a response.
+
+    Args:
+        data: the data.
+        skew: offset of Linear's clock.
+        aliases: ids of runs by the other ids of their events.
 
     Raises:
         ValueError: it is not a page of issues. A page that reports more pages without a cursor is
@@ -67,7 +75,7 @@ def parse_page(data: Mapping[str, Any], skew: ClockSkew) -> IssuePage:
     """
     try:
         page = data["issues"]
-        issues = [issue for node in page["nodes"] if (issue := parse_issue(node, skew))]
+        issues = [issue for node in page["nodes"] if (issue := parse_issue(node, skew, aliases))]
         if not page["pageInfo"]["hasNextPage"]:
             return IssuePage(issues, None)
         return IssuePage(issues, _get_text(page["pageInfo"], "endCursor"))
@@ -75,7 +83,9 @@ def parse_page(data: Mapping[str, Any], skew: ClockSkew) -> IssuePage:
         raise ValueError("not a page of issues") from error
 
 
-def parse_issue(node: dict[str, Any], skew: ClockSkew) -> Issue | None:
+def parse_issue(
+    node: dict[str, Any], skew: ClockSkew, aliases: Mapping[str, str] | None = None
+) -> Issue | None:
     """Parse the issue of a node; None when agent-sre did not open it for a synthetic run.
 
     Raises:
@@ -87,24 +97,29 @@ def parse_issue(node: dict[str, Any], skew: ClockSkew) -> Issue | None:
         raise ValueError("a time without a time zone")
     issue_id = _get_text(node, "id")
     kind = next((kind for prefix, kind in _PREFIXES.items() if title.startswith(prefix)), None)
-    run_id = find_run_id(title, str(node.get("description") or ""))
+    run_id = find_run_id(title, str(node.get("description") or ""), aliases)
     if kind is None or run_id is None:
         return None
     archived = node.get("archivedAt") is not None
     return Issue(issue_id, run_id, kind, title, created.timestamp(), archived, skew)
 
 
-def find_run_id(title: str, description: str) -> str | None:
+def find_run_id(
+    title: str, description: str, aliases: Mapping[str, str] | None = None
+) -> str | None:
     """Find the run that an issue belongs to; None when that is not certain.
 
     The correlation line decides, and of several the last one, as agent-sre writes it last. A
-    converter on the way replaces the event id, and then the line holds another id. The alert's own
-    text still holds the run id then; it is used when the alert is the synthetic one and names
-    exactly one run.
+    converter on the way replaces the event id, and then the line holds another id, by which the run
+    is known if the canary was called with it. Otherwise the alert's own text may still hold the run
+    id; it is used when the alert is the synthetic one and names exactly one run.
     """
     lines: list[str] = _LINE.findall(description)
     if lines:
         return lines[-1]
+    other_ids: list[str] = _ANY_LINE.findall(description)
+    if aliases and other_ids and other_ids[-1] in aliases:
+        return aliases[other_ids[-1]]
     run_ids = set(_ID.findall(description)) if ALERT_NAME in title else set()
     return run_ids.pop() if len(run_ids) == 1 else None
 

@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from exporter.httpclient.errors import RequestError
+from exporter.model.bounds import Bounds
 from exporter.model.error_kind import ErrorKind
 from exporter.observers.linear.issue import Issue, IssueKind
+
+_MAX_UNCERTAINTY = 1.0
+"""Seconds of uncertainty above which a time is known within bounds only: a tenth of the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class IssueQuery:
     """Intended send time of the event, in seconds since 1970 on our clock."""
     deadline: float
     """Time from which a missing issue counts as never opened, on the same clock."""
+    aliases: tuple[str, ...] = ()
+    """Other ids under which agent-sre may know the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +36,10 @@ class IssueFound:
 
     run_id: str
     issues: tuple[Issue, ...]
-    """All issues that were seen, oldest first."""
-    seconds: float | None
-    """Seconds from the intended send to the creation of the first `[Alert]` issue, corrected by the
-    clock skew and never negative; None when there are only issues of another kind."""
-    uncertainty: float
-    """`seconds` is correct within plus and minus this; infinite when the skew is unknown."""
-    clamped: bool
-    """True if the corrected time was negative: `seconds` is zero and `uncertainty` covers it."""
-    duplicates: int
-    """Number of `[Alert]` issues beyond the first."""
+    """All issues that were seen, oldest first: `[Alert]` issues, and those of a failed function."""
+    creation: Bounds | None
+    """Seconds from the intended send to the creation of the first `[Alert]` issue; None when there
+    are only issues of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,9 @@ class IssueSource(Protocol):
     def wall(self) -> float:
         """Return seconds since 1970 on our clock."""
 
-    async def find_issues(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
+    async def find_issues(
+        self, ids: Iterable[str], *, since: float, aliases: Mapping[str, str]
+    ) -> Mapping[str, list[Issue]]:
         """Find the issues of runs; raises RequestError when the result is incomplete."""
 
 
@@ -78,6 +80,7 @@ class _OpenQuery:
     query: IssueQuery
     issues: dict[str, Issue] = field(default_factory=dict)
     alert_seen_at: float | None = None
+    """Time by which the first `[Alert]` issue was found."""
 
     def add_issues(self, issues: Iterable[Issue], *, now: float) -> None:
         """Add the issues of one search."""
@@ -134,7 +137,7 @@ class IssuePoller:
         if not open_queries:
             return outcomes
         asked_at = self._source.wall()
-        error_kind = await self._query_source(open_queries, asked_at)
+        error_kind = await self._query_source(open_queries)
         now = self._source.wall()
         for open_query in open_queries:
             outcome = self._decide_outcome(open_query, error_kind, asked_at=asked_at, now=now)
@@ -142,19 +145,20 @@ class IssuePoller:
                 outcomes.append(outcome)
         return outcomes
 
-    async def _query_source(
-        self, open_queries: list[_OpenQuery], asked_at: float
-    ) -> ErrorKind | None:
+    async def _query_source(self, open_queries: list[_OpenQuery]) -> ErrorKind | None:
         """Search for all open queries and add what was found; return the error kind, if any."""
         ids = [known.query.run_id for known in open_queries]
+        aliases = {
+            alias: known.query.run_id for known in open_queries for alias in known.query.aliases
+        }
         try:
             found = await self._source.find_issues(
-                ids, since=min(each.query.sent_at for each in open_queries)
+                ids, since=min(each.query.sent_at for each in open_queries), aliases=aliases
             )
         except RequestError as error:
             return error.kind
         for open_query in open_queries:
-            open_query.add_issues(found.get(open_query.query.run_id, ()), now=asked_at)
+            open_query.add_issues(found.get(open_query.query.run_id, ()), now=self._source.wall())
         return None
 
     def _decide_outcome(
@@ -184,18 +188,33 @@ def _build_found(open_query: _OpenQuery) -> IssueFound | None:
     issues = tuple(
         sorted(open_query.issues.values(), key=lambda issue: (issue.created_at, issue.id))
     )
-    alerts = [issue for issue in issues if issue.kind is IssueKind.ALERT]
     if not issues:
         return None
-    if not alerts:
-        return IssueFound(query.run_id, issues, None, float("inf"), clamped=False, duplicates=0)
-    seconds = alerts[0].created_at_local - query.sent_at
-    uncertainty = max(alerts[0].skew.uncertainty, -seconds)
-    return IssueFound(
-        query.run_id,
-        issues,
-        max(seconds, 0.0),
-        uncertainty,
-        clamped=seconds < 0,
-        duplicates=len(alerts) - 1,
-    )
+    alert = next((issue for issue in issues if issue.kind is IssueKind.ALERT), None)
+    if alert is None or open_query.alert_seen_at is None:
+        return IssueFound(query.run_id, issues, None)
+    seen_after = open_query.alert_seen_at - query.sent_at
+    return IssueFound(query.run_id, issues, _measure_creation(alert, query.sent_at, seen_after))
+
+
+def _measure_creation(alert: Issue, sent_at: float, seen_after: float) -> Bounds | None:
+    """Measure the seconds from the intended send to the creation of an issue.
+
+    An issue is not created before the send, so an estimate that reaches below zero is known within
+    bounds only, as is one that is too uncertain. It was created before it was found in any case.
+    If our own clock went back behind the send, nothing is known.
+
+    Args:
+        alert: the issue.
+        sent_at: intended send time of the event.
+        seen_after: seconds from the intended send to the answer that held the issue.
+    """
+    if seen_after < 0:
+        return None
+    seconds, uncertainty = alert.created_at_local - sent_at, alert.skew.uncertainty
+    low, high = seconds - uncertainty, seconds + uncertainty
+    if low >= 0 and uncertainty <= _MAX_UNCERTAINTY:
+        return Bounds.exactly(seconds)
+    if high < 0 or low > seen_after:  # the clocks differ by more than was estimated
+        return Bounds(0.0, seen_after)
+    return Bounds(max(low, 0.0), min(high, seen_after))

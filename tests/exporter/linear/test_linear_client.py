@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import uuid
 from typing import Any
 
 import pytest
@@ -38,6 +39,37 @@ async def test_an_issue_that_the_agents_own_client_opened_is_found(linear: Linea
     assert issue.created_at == sent + 2.5
     assert issue.created_at_local - sent == pytest.approx(2.5, abs=issue.skew.uncertainty)
     assert issue.skew.uncertainty <= 0.5
+
+
+def describe_converted_event(event_id: str) -> str:
+    """Describe an event whose converter replaced the id and kept none of the texts."""
+    return f"No description\n\n**Correlation ID**: `{event_id}`"
+
+
+async def test_an_issue_that_holds_another_id_is_found_by_it(linear: LinearHarness) -> None:
+    run_id, event_id, foreign = create_run_id(), str(uuid.uuid4()), str(uuid.uuid4())
+    titles = ["[Alert] unknown", "[Remediation Failed] unknown", "My own note"]
+    ours = [linear.write(title, describe_converted_event(event_id)) for title in titles]
+    linear.write("[Alert] unknown", describe_converted_event(foreign))
+    linear.write("[Alert] unknown", f"It names {event_id}.\n\n**Correlation ID**: `{foreign}`")
+    found = await linear.client.find_issues(
+        [run_id], since=linear.clock.wall() - 10, aliases={event_id: run_id}
+    )
+    assert {run: [issue.id for issue in issues] for run, issues in found.items()} == {
+        run_id: ours[:2]
+    }
+
+
+async def test_many_other_ids_are_searched_in_a_few_requests(linear: LinearHarness) -> None:
+    aliases = {str(uuid.uuid4()): create_run_id() for _ in range(120)}
+    for event_id in aliases:
+        linear.write("[Alert] unknown", describe_converted_event(event_id))
+    by_marker, since = linear.open(), linear.clock.wall() - 10
+    found = await linear.client.find_issues(
+        [by_marker, *aliases.values()], since=since, aliases=aliases
+    )
+    assert set(found) == {by_marker, *aliases.values()}
+    assert linear.api.counters.requests == 3
 
 
 async def test_many_runs_are_found_in_one_request(linear: LinearHarness) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -16,6 +15,7 @@ from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.errors import RequestError
 from exporter.httpclient.retry import Backoff, CircuitBreaker
 from exporter.model.alert import create_run_id
+from exporter.model.bounds import Bounds
 from exporter.model.error_kind import ErrorKind
 from exporter.observers.linear.client import LinearClient
 from exporter.observers.linear.clock_skew import UNKNOWN_SKEW, ClockSkew
@@ -26,6 +26,7 @@ from exporter.observers.linear.poller import (
     IssuePoller,
     IssueQuery,
     IssueUnknown,
+    _measure_creation,
 )
 from exporter.simulator.linear.settings import Settings
 from tests.exporter.conftest import Serve
@@ -56,9 +57,10 @@ async def test_an_issue_is_found_with_its_time_and_only_once(linear: LinearHarne
     linear.open(run_id)
     await linear.clock.advance(30)
     found = await poll_single_issue(watch)
-    assert found.seconds == pytest.approx(3, abs=found.uncertainty)
-    assert found.uncertainty <= 0.5
-    assert (found.run_id, found.duplicates, found.clamped) == (run_id, 0, False)
+    assert found.creation is not None
+    assert found.creation.is_certain
+    assert found.creation.high == pytest.approx(3, abs=0.5)
+    assert found.run_id == run_id
     assert (await watch.poll(), len(watch)) == ([], 0)
 
 
@@ -71,8 +73,8 @@ async def test_duplicates_within_the_linger_are_counted(linear: LinearHarness) -
         await linear.clock.advance(10)
         linear.open(run_id, title=title)
     found = await poll_single_issue(watch)
-    assert (found.duplicates, len(found.issues)) == (2, 4)
-    assert found.seconds == pytest.approx(0, abs=0.5)
+    assert len(found.issues) == 4
+    assert found.creation == Bounds.exactly(0.0)  # it was found at the time of the send
 
 
 async def test_only_a_failed_remediation_is_found_without_a_time(linear: LinearHarness) -> None:
@@ -82,7 +84,7 @@ async def test_only_a_failed_remediation_is_found_without_a_time(linear: LinearH
     assert await watch.poll() == []
     await linear.clock.advance(60)
     found = await poll_single_issue(watch)
-    assert (found.seconds, found.duplicates) == (None, 0)
+    assert found.creation is None
     assert [issue.kind for issue in found.issues] == [IssueKind.REMEDIATION_FAILED]
 
 
@@ -105,7 +107,8 @@ async def test_an_issue_that_searches_see_late_is_still_found(clock: FakeClock) 
         assert await watch.poll() == []
         await clock.advance(20)
         found = await poll_single_issue(watch)
-        assert found.seconds == pytest.approx(0, abs=found.uncertainty)
+        assert found.creation is not None
+        assert found.creation.low == 0
 
 
 async def test_a_question_too_many_makes_the_oldest_unknown(linear: LinearHarness) -> None:
@@ -134,8 +137,10 @@ class ScriptedSource:
     def wall(self) -> float:
         return self._clock.wall()
 
-    async def find_issues(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
-        del since
+    async def find_issues(
+        self, ids: Iterable[str], *, since: float, aliases: Mapping[str, str]
+    ) -> Mapping[str, list[Issue]]:
+        del since, aliases
         answer = self._answers.pop(0)
         if isinstance(answer, ErrorKind):
             raise RequestError("Linear", answer, "told so")
@@ -150,19 +155,45 @@ def build_issue(created_at: float, skew: ClockSkew) -> Issue:
 @pytest.mark.parametrize(
     ("created", "skew", "expected"),
     [
-        (12.0, ClockSkew(0.0, 0.5), (2.0, 0.5, False)),
-        (9.7, ClockSkew(0.0, 0.5), (0.0, 0.5, True)),
-        (4.0, ClockSkew(0.0, 0.5), (0.0, 6.0, True)),
-        (11.0, UNKNOWN_SKEW, (1.0, math.inf, False)),
+        (2.0, ClockSkew(0.0, 0.5), Bounds(2.0, 2.0)),
+        (0.3, ClockSkew(0.0, 0.5), Bounds(0.0, 0.8)),
+        (-0.3, ClockSkew(0.0, 0.5), Bounds(0.0, 0.2)),
+        (4.0, ClockSkew(0.0, 3.0), Bounds(1.0, 7.0)),
+        (28.0, ClockSkew(0.0, 3.0), Bounds(25.0, 30.0)),
+        (-6.0, ClockSkew(0.0, 0.5), Bounds(0.0, 30.0)),
+        (1.0, UNKNOWN_SKEW, Bounds(0.0, 30.0)),
     ],
 )
-async def test_a_time_is_never_negative_and_says_how_certain_it_is(
-    clock: FakeClock, created: float, skew: ClockSkew, expected: tuple[float, float, bool]
+async def test_a_time_that_clock_skew_may_make_negative_has_bounds(
+    clock: FakeClock, created: float, skew: ClockSkew, expected: Bounds
 ) -> None:
-    watch = IssuePoller(ScriptedSource(clock, [[build_issue(created, skew)]]))
-    watch.add_query(IssueQuery("r", 10.0, 20.0))
+    """The issue is found 30 s after the send."""
+    sent_at = clock.wall() - 30.0
+    watch = IssuePoller(ScriptedSource(clock, [[build_issue(sent_at + created, skew)]]))
+    watch.add_query(IssueQuery("r", sent_at, sent_at + 120.0))
     found = await poll_single_issue(watch)
-    assert (found.seconds, found.uncertainty, found.clamped) == pytest.approx(expected)
+    assert found.creation is not None
+    assert (found.creation.low, found.creation.high) == pytest.approx(
+        (expected.low, expected.high), abs=1e-5
+    )
+
+
+seconds = st.floats(0, 60)
+
+
+@given(seconds, seconds, st.floats(-3600, 3600), st.floats(-1, 1), st.floats(0.05, 5))
+def test_bounds_of_a_creation_contain_the_truth(
+    created: float, found: float, offset: float, error: float, uncertainty: float
+) -> None:
+    """Linear's clock is ahead by `offset`; the estimate is wrong by a share of its uncertainty."""
+    sent_at, seen_after = 1_000.0, max(created, found)
+    skew = ClockSkew(offset + error * uncertainty, uncertainty)
+    issue = build_issue(sent_at + created + offset, skew)
+    bounds = _measure_creation(issue, sent_at, seen_after)
+    assert bounds is not None
+    tolerance = uncertainty if bounds.low == bounds.high else 0.0
+    assert bounds.low >= 0
+    assert bounds.low - tolerance - 1e-6 <= created <= bounds.high + tolerance + 1e-6
 
 
 answers = st.sampled_from([*ErrorKind, "issue", "nothing"])

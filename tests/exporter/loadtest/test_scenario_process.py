@@ -1,6 +1,7 @@
 """Load scenarios on a running prober: results, refused requests and log-in."""
 
 import contextlib
+import itertools
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -147,6 +148,28 @@ async def test_a_stand_in_that_refuses_a_query_is_named(
         assert (result["reason"], result["events"]) == ("stand_in_refused", 1)
         (note,) = result["notes"]
         assert note.startswith("the stand-in for Linear refused a query of agent-sre: Cannot query")
+
+
+async def test_a_stand_in_that_cannot_be_asked_has_not_refused_a_query(
+    environment: ProberEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = itertools.count(1)
+
+    def count_rejections(_: object) -> dict[str, int]:
+        if next(requests) > 1:
+            raise web.HTTPInternalServerError
+        return {"rejected": 7}
+
+    monkeypatch.setattr("exporter.simulator.linear.server.asdict", count_rejections)
+    configure_scenarios(environment, linear="stand-in", throughput=ENDLESS)
+    environment.linear.faults.set("lag:60")
+    async with environment.run_prober() as prober:
+        done = await run_scenario(prober, "throughput", "--json")
+        assert done.code == 2
+        result = json.loads(done.out)
+        assert (result["reason"], result["events"]) == ("issues_elsewhere", 1)
+        (note,) = result["notes"]
+        assert note.startswith("the stand-in for Linear did not say")
 
 
 async def test_a_standby_refuses_scenarios(environment: ProberEnvironment) -> None:
