@@ -44,6 +44,7 @@ class RunSettings:
         retention: how long Prometheus keeps samples; None where unknown.
         metrics_source: reads live metric facts; None where no Prometheus is given.
         recorded_metrics: metrics that the specs of the run record.
+        annotation_queries: whether annotations may query recorded series when an alert fires.
         writes_runbooks: whether the output has a runbook page for each alert.
     """
 
@@ -59,4 +60,5 @@ class RunSettings:
     retention: Duration | None = None
     metrics_source: MetricsSource | None = None
     recorded_metrics: frozenset[str] = frozenset()
+    annotation_queries: bool = True
     writes_runbooks: bool = False

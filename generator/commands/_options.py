@@ -136,6 +136,12 @@ _READ_OPTIONS = (
         show_default=True,
         help="Time by which samples arrive late, for specs without delay.",
     ),
+    click.option(
+        "--annotation-queries/--no-annotation-queries",
+        default=RunSettings().annotation_queries,
+        show_default=True,
+        help="Annotations may contain queries, as for the time to exhaustion.",
+    ),
     prometheus_version_option,
 )
 # Options of building.
@@ -274,6 +280,7 @@ def _parse_run_settings(options: dict[str, Any], engine: Engine) -> RunSettings:
         scrape_interval=options["scrape_interval"],
         delay=options["delay"],
         engine=engine,
+        annotation_queries=options["annotation_queries"],
         extra_labels=options["extra_labels"],
         slo_plugins=options.get("slo_plugins", ()),
     )

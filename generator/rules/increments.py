@@ -137,8 +137,9 @@ def _render_first_value(series: str, steps: Steps, reach: Duration) -> str:
 
     It was counted by nobody before, so it is zero plus new events, if the process is known to
     have run without the counter: another counter of the same metric and target existed before
-    that step and still exists, or the process started within that step. If all counters of a
-    target are new, as after relabelling, or if no label names the target, nothing is known.
+    that step and still exists, the process started within that step, or it is younger than the
+    range in which the counter is looked for and was scraped without any counter of the metric. If
+    all series of a target are new, as after relabelling, or if no label names it, nothing is known.
     """
     selector = parse_query(render_template(series, "1m"))
     if not isinstance(selector, MatrixSelector):
@@ -151,13 +152,17 @@ def _render_first_value(series: str, steps: Steps, reach: Duration) -> str:
     target = _list_target_matchers(selector.vector_selector)
     others = promql.format_selector(name, *target)
     process_start = promql.format_selector("process_start_time_seconds", *target)
-    started = f"{process_start}[{step}] offset {delay}"
+    others_before = f"last_over_time({others}[{step}] offset {earlier})"
     return (
         f"(min_over_time({render_template(series, str(step))} offset {step + delay})"
         f" unless last_over_time({render_template(series, str(reach))} offset {earlier}))"
-        f"\n    and on (job, instance) (last_over_time({others}[{step}] offset {earlier})"
+        f"\n    and on (job, instance) ({others_before}"
         f" and last_over_time({others}[{step}] offset {delay})"
-        f"\n      or last_over_time({started}) > time() - {format_decimal(earlier.seconds)})"
+        f"\n      or last_over_time({process_start}[{step}] offset {delay})"
+        f" > time() - {format_decimal(earlier.seconds)}"
+        f"\n      or last_over_time({process_start}[{step}] offset {earlier})"
+        f" > time() - {format_decimal((earlier + reach).seconds)}"
+        f"\n      unless on (job, instance) {others_before})"
     )
 
 

@@ -19,7 +19,7 @@ from slos.schema.alerting import Alerting, BurnAlertSpec, EventAlertOptions, Thr
 from slos.schema.alerting import AlertOptions as FiringSpec
 from slos.schema.compatibility import is_classic_label
 from slos.schema.golang import escape_template
-from slos.schema.promql import quote_string
+from slos.schema.promql import format_label_name, quote_string
 from slos.schema.runbook import Runbook
 from slos.schema.sli_signal import Weight
 from slos.schema.spec import Spec
@@ -182,6 +182,8 @@ class AnnotationContext:
         objective: in percent.
         group_by: labels that the SLO is grouped by.
         bad_phrase: phrase after the percentage of an alert, such as `of events are bad`.
+        queried_labels: labels that select series of the SLO in queries; empty where annotations may
+            not contain queries.
     """
 
     service: str
@@ -191,6 +193,7 @@ class AnnotationContext:
     period: Duration
     group_by: tuple[str, ...]
     bad_phrase: str
+    queried_labels: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -254,8 +257,28 @@ def _format_burn_rate_values(
     return {
         "burn_rate": f"at least {' or '.join(rates)}",
         "budget_gone": f"at least {' or '.join(gone)}",
-        "time_to_exhaustion": f"at most {' or '.join(left)}",
+        "time_to_exhaustion": _render_time_to_exhaustion(context, f"at most {' or '.join(left)}"),
     }
+
+
+def _render_time_to_exhaustion(context: AnnotationContext, otherwise: str) -> str:
+    """Template of the time in which the rest of the budget is spent at the present error ratio.
+
+    The ratio is `$value`, in percent. The text is `otherwise` if that is zero or no budget is
+    recorded yet.
+    """
+    if not context.queried_labels:
+        return otherwise
+    matchers = ", ".join(f"{format_label_name(each)}=%q" for each in context.queried_labels)
+    percent_seconds = format_decimal(context.period.seconds * (100 - context.objective))
+    budget = f"clamp_min({names.BUDGET_REMAINING}{{{matchers}}}, 0)"
+    query = quote_string(f"{budget} * {percent_seconds} / %v < Inf")
+    labels = " ".join(f"({_read_label(each)})" for each in context.queried_labels)
+    return (
+        f"{{{{ with printf {query} {labels} $value | query }}}}"
+        "{{ . | first | value | humanizeDuration }} at the present rate"
+        f"{{{{ else }}}}{otherwise}{{{{ end }}}}"
+    )
 
 
 def _format_budget_gone(context: AnnotationContext, condition: BurnCondition) -> str:

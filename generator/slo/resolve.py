@@ -6,6 +6,7 @@ Defaults are merged here and nowhere else.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from generator import names
 from generator.model import (
     SLO,
     AlertMeta,
@@ -128,7 +129,16 @@ class _SloResolver:
             period=self.period,
             group_by=self.signal.group_by,
             bad_phrase=annotations.BAD_PHRASES[self.signal.weight],
+            queried_labels=self._list_queried_labels(),
         )
+
+    def _list_queried_labels(self) -> tuple[str, ...]:
+        """List labels for queries in annotations; `vmalert -replay` cannot run these."""
+        settings = self.run_settings
+        if not settings.annotation_queries or settings.engine is Engine.VICTORIA_METRICS:
+            return ()
+        run_labels = sorted(set(settings.extra_labels) - set(names.RESERVED))
+        return (names.ID, *run_labels, *self.signal.group_by)
 
     @property
     def meta_builder(self) -> AlertMetaBuilder:

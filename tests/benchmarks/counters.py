@@ -1,7 +1,7 @@
 """Counters with known values: the counts of instances, and their scraped samples."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from random import Random
@@ -77,12 +77,47 @@ class SyntheticCounter:
         offset = index * _STRIDE % self.step
         return count + ((self.counts[index + 1] - count) * remainder + offset) // self.step
 
+    def count_visible(self, start: int, end: int) -> int:
+        """Count the events of a span that samples can tell of, first values included.
+
+        Events after the last scrape of a run are in no sample, nor those between the last one
+        under old labels and the first one under new labels. A counter that has passed its old
+        value when it is scraped after a reset hides as many events as it had.
+        """
+        seen = before = 0
+        for run in self.runs:
+            scrapes = self._find_scrapes(run)
+            if not scrapes:
+                continue
+            first, last = scrapes
+            since = first if self.offset else run.start
+            counted = self.count_until(first) - self.count_until(run.start)
+            hidden = before if start <= since and counted >= before else 0
+            upper = end if run.end >= end else last
+            lower = max(since, start)
+            if lower < upper:
+                seen += self.count_until(upper) - self.count_until(lower) - hidden
+            before = self.count_until(last) - self.count_until(run.start)
+        return seen
+
+    def _find_scrapes(self, run: ProcessRun) -> tuple[int, int] | None:
+        """Find the times of the first and the last successful scrape of a run."""
+        scrapes = self._list_scrapes(run)
+        first = next((each for each in scrapes if each not in self.missed), None)
+        last = next((each for each in reversed(scrapes) if each not in self.missed), None)
+        if first is None or last is None:
+            return None
+        return self.phase + first * SCRAPE, self.phase + last * SCRAPE
+
+    def _list_scrapes(self, run: ProcessRun) -> range:
+        first = -(-(max(run.start, run.exposed_from) - self.phase) // SCRAPE)
+        return range(max(first, 0), -(-(run.end - self.phase) // SCRAPE))
+
     def generate_samples(self) -> Iterator[tuple[int, int]]:
         """Generate the scraped samples: times in milliseconds, and values."""
         for run in self.runs:
             base = self.count_until(run.start) - self.offset
-            first = -(-(max(run.start, run.exposed_from) - self.phase) // SCRAPE)
-            for scrape in range(max(first, 0), -(-(run.end - self.phase) // SCRAPE)):
+            for scrape in self._list_scrapes(run):
                 if scrape not in self.missed:
                     time = self.phase + scrape * SCRAPE
                     yield START + time, self.count_until(time) - base
@@ -156,13 +191,22 @@ def _build_segment_counters(
 
 def compute_error_ratio(counters: Sequence[SyntheticCounter], start: int, end: int) -> float:
     """The exact share of errors in a span of time, not of samples."""
+    return _divide_counts(
+        counters, lambda c: c.count_until(end - START) - c.count_until(start - START)
+    )
+
+
+def compute_visible_ratio(counters: Sequence[SyntheticCounter], start: int, end: int) -> float:
+    """Compute the share of errors in a span that all samples tell of."""
+    return _divide_counts(counters, lambda c: c.count_visible(start - START, end - START))
+
+
+def _divide_counts(
+    counters: Sequence[SyntheticCounter], count_events: Callable[[SyntheticCounter], int]
+) -> float:
     errors, total = (
-        sum(
-            c.count_until(end - START) - c.count_until(start - START)
-            for c in counters
-            if c.metric == m
-        )
-        for m in (ERRORS, TOTAL)
+        sum(count_events(each) for each in counters if each.metric == metric)
+        for metric in (ERRORS, TOTAL)
     )
     return errors / total if total else math.nan
 

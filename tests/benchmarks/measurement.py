@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from generator.model import RecordingRule, Rule, RuleGroup
 from tests.benchmarks import counters, prometheus, recording, tsdb
+from tests.benchmarks.counters import SyntheticCounter
 from tests.benchmarks.methods import BenchmarkTarget, Method, ours, pyrra, sloth
 from tests.benchmarks.traffic import (
     HOUR,
@@ -39,12 +40,29 @@ class RuleCost:
 
 
 @dataclass(frozen=True, slots=True)
+class PeriodTruth:
+    """True ratio of a period.
+
+    Attributes:
+        ratio: of all events.
+        visible: of the events that samples tell of; in a history that is shorter than the period,
+            until the end of the newest count of the method.
+        is_whole: whether the history is as long as the period.
+    """
+
+    ratio: float
+    visible: float
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MethodMeasurement:
     """One method under one shape with a number of instances.
 
     Attributes:
         ratio: of the period, as the method has it at its end; NaN when it has none.
         truth: what really happened in the period.
+        visible: what its samples tell of it at best, see `PeriodTruth`.
         samples: read by one evaluation of the period's rules.
         seconds: that this takes.
         samples_per_hour: read by all rules of the SLO.
@@ -59,6 +77,7 @@ class MethodMeasurement:
     method: str
     ratio: float
     truth: float
+    visible: float
     samples: int
     seconds: float
     samples_per_hour: float
@@ -70,7 +89,15 @@ class MethodMeasurement:
     @property
     def error(self) -> float:
         """Relative to the truth; infinite when there is no value."""
-        return math.inf if math.isnan(self.ratio) else self.ratio / self.truth - 1
+        return self._compute_error(self.truth)
+
+    @property
+    def visible_error(self) -> float:
+        """Relative to what the samples tell."""
+        return self._compute_error(self.visible)
+
+    def _compute_error(self, truth: float) -> float:
+        return math.inf if math.isnan(self.ratio) else self.ratio / truth - 1
 
 
 def list_methods(target: BenchmarkTarget) -> list[Method]:
@@ -106,26 +133,43 @@ def measure_methods(
         tsdb.write_counters(history, folder)
         tasks = [task for method in compared_methods for task in recording.build_tasks(method, end)]
         recording.record_series(tasks, folder, end=end, print_line=print_line)
-        truth = counters.compute_error_ratio(history, max(end - PERIOD, START), end)
+        truths = [_measure_truth(history, method, end) for method in compared_methods]
         del history
         print_line("evaluating the rules")
         with prometheus.run_prometheus(folder) as server:
             rows = [
-                replace(
-                    _measure_method(shape, instances, method, truth, server=server, end=end),
-                    is_whole=end - START >= PERIOD,
-                )
-                for method in compared_methods
+                _measure_method(shape, instances, method, truth, server=server, end=end)
+                for method, truth in zip(compared_methods, truths, strict=True)
             ]
     print_line("done")
     return rows
+
+
+def _measure_truth(history: Sequence[SyntheticCounter], method: Method, end: int) -> PeriodTruth:
+    is_whole = end - START >= PERIOD
+    start = end - PERIOD if is_whole else START
+    counted_end = end if is_whole else _find_counted_end(method, end)
+    return PeriodTruth(
+        counters.compute_error_ratio(history, start, end),
+        counters.compute_visible_ratio(history, start, counted_end),
+        is_whole=is_whole,
+    )
+
+
+def _find_counted_end(method: Method, end: int) -> int:
+    """Find the end of the newest count; methods without counts read up to the evaluation."""
+    for group in method.groups:
+        if any(isinstance(r, RecordingRule) and r.record == method.counts for r in group.rules):
+            phase, interval = recording.compute_phase(group), recording.get_interval(group)
+            return find_evaluation(phase, interval, end=end) - method.delay
+    return end
 
 
 def _measure_method(
     shape: TrafficShape,
     instances: int,
     method: Method,
-    truth: float,
+    truth: PeriodTruth,
     *,
     server: prometheus.BenchmarkPrometheus,
     end: int,
@@ -142,13 +186,15 @@ def _measure_method(
         instances=instances,
         method=method.name,
         ratio=server.evaluate(method.ratio, end).value,
-        truth=truth,
+        truth=truth.ratio,
+        visible=truth.visible,
         samples=sum(cost.samples for cost in period),
         seconds=sum(cost.seconds for cost in period),
         samples_per_hour=sum(cost.samples_per_hour for cost in costs),
         costs=costs,
         tolerance=shape.tolerance,
         has_new_series=shape.has_new_series,
+        is_whole=truth.is_whole,
     )
 
 

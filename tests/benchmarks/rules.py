@@ -30,7 +30,11 @@ _NAMES = tuple(shape.name for shape in SHAPES)
 @click.command()
 @click.option("--check", is_flag=True, help="Exit 1 when a target is missed.")
 @click.option(
-    "--shape", "shapes", multiple=True, type=click.Choice(_NAMES), help="Only this one; repeatable."
+    "--shape",
+    "shapes",
+    multiple=True,
+    type=click.Choice(_NAMES),
+    help="Only this one, without incidents; repeatable.",
 )
 @click.option(
     "--series", "counts", multiple=True, type=int, help="Only so many series; repeatable."
@@ -49,7 +53,7 @@ def main(*, check: bool, shapes: tuple[str, ...], counts: tuple[int, ...], jobs:
         for count in counts or _COUNTS
         if counts or count < _MANY or shape in _SHAPES_OF_MANY
     ]
-    rows, pages = _run_benchmark(runs, jobs)
+    rows, pages = _run_benchmark(runs, jobs, with_incidents=not shapes)
     results = targets.check_targets(rows, pages)
     _print_report(rows, pages, results)
     if not shapes and not counts:
@@ -62,7 +66,7 @@ def main(*, check: bool, shapes: tuple[str, ...], counts: tuple[int, ...], jobs:
 
 
 def _run_benchmark(
-    runs: Sequence[tuple[str, int]], jobs: int
+    runs: Sequence[tuple[str, int]], jobs: int, *, with_incidents: bool
 ) -> tuple[list[MethodMeasurement], list[IncidentReplay]]:
     """All measurements, the long ones first."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
@@ -70,9 +74,9 @@ def _run_benchmark(
             (shape, count): pool.submit(_measure_shape, shape, count)
             for shape, count in sorted(runs, key=lambda run: -run[1])
         }
-        replayed = pool.submit(_replay_incidents)
+        replayed = pool.submit(_replay_incidents) if with_incidents else None
         rows = [row for run in runs for row in measured[run].result()]
-        return rows, replayed.result()
+        return rows, replayed.result() if replayed else []
 
 
 def _measure_shape(name: str, count: int) -> list[MethodMeasurement]:

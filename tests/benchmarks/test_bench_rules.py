@@ -138,11 +138,31 @@ def test_a_page_that_is_late_or_undeserved_is_a_missed_target(
 
 def test_what_the_samples_do_not_hold_is_not_asked_of_a_rule(rows: list[MethodMeasurement]) -> None:
     our = rows[0]
-    blind = replace(our, method=sloth.RAW, ratio=our.truth * 0.9)
-    (equal,) = targets.check_targets([replace(our, ratio=blind.ratio), blind], [])
-    (other,) = targets.check_targets([our, blind], [])
+    hidden = replace(our, visible=our.truth * 0.9)
+    (equal,) = targets.check_targets([replace(hidden, ratio=our.truth * 0.9)], [])
+    (other,) = targets.check_targets([hidden], [])
     assert (equal.met, other.met) == (True, False)
-    assert "all raw samples (-1.0e-01)" in equal.target
+    assert "what samples tell (-1.0e-01)" in equal.target
+
+
+def test_samples_tell_of_all_but_the_ends_of_processes() -> None:
+    counts = range(0, 600, 60)  # an event a second
+    runs = (ProcessRun(0, 3 * MINUTE), ProcessRun(3 * MINUTE, 9 * MINUTE))
+    counter = SyntheticCounter(TOTAL, {}, counts, runs, 10 * SECOND)
+    # The last scrape of the first process is at 2:40.
+    assert counter.count_visible(0, 9 * MINUTE) == 540 - 20
+    assert counter.count_visible(0, 2 * MINUTE) == 120
+    assert counter.count_visible(5 * MINUTE, 9 * MINUTE) == 240
+    # The second one is scraped when it has more events than the first one had.
+    late = replace(counter, missed=frozenset(range(6, 12)))
+    assert late.count_visible(0, 9 * MINUTE) == 540 - 20 - 160
+
+
+def test_samples_under_new_labels_begin_with_an_old_value() -> None:
+    counts = range(0, 600, 60)
+    run = ProcessRun(3 * MINUTE, 9 * MINUTE)
+    counter = SyntheticCounter(TOTAL, {}, counts, (run,), 10 * SECOND, offset=180)
+    assert counter.count_visible(0, 9 * MINUTE) == 360 - 10
 
 
 def test_a_method_without_a_value_is_no_measure(rows: list[MethodMeasurement]) -> None:

@@ -341,7 +341,6 @@ SHAPES = (
         share=lambda _: _BASE,
         life=_build_churn_life,
         has_new_series=True,
-        tolerance=5e-3,
     ),
     TrafficShape(
         "relabelling",

@@ -69,6 +69,30 @@ STARTED = 'process_start_time_seconds{job="j",instance="2"}'
             0,
         ),
         (
+            "the first errors of a process that has run for half an hour",
+            {
+                NEW.replace('"1"', '"2"'): born(3, at=BIRTH + 60),
+                STARTED: born(BIRTH * 30 - 20),
+            },
+            3,
+        ),
+        (
+            "the first errors of a process after longer than a gap may be",
+            {
+                NEW.replace('"1"', '"2"'): born(3, 1, at=BIRTH + 170),
+                STARTED: born(BIRTH * 30 - 20),
+            },
+            END - BIRTH - 170,
+        ),
+        (
+            "a metric that is exposed again by a young process",
+            {
+                NEW.replace('"1"', '"2"'): f"_x{BIRTH} 0+1x20 stale _x60 21+0x{SCRAPES}",
+                STARTED: born(BIRTH * 30 - 20),
+            },
+            21,
+        ),
+        (
             "a new target of which no start is known",
             {NEW.replace('"1"', '"2"'): born(4, 1)},
             END - BIRTH,
@@ -100,6 +124,26 @@ def test_after_a_relabelling_of_all_series_only_new_events_count(tmp_path: Path)
     series |= {f'{each[:-1]},pod="p"}}': renamed for each in series}
     # One event between the last scrape before and the first one after is in no series.
     expect_errors(tmp_path, series, END - START - 1)
+
+
+def test_after_a_relabelling_of_a_young_process_only_new_events_count(tmp_path: Path) -> None:
+    birth = BIRTH + 50
+    old = f"_x{BIRTH} 0+1x{birth - BIRTH - 1} stale"
+    renamed = f"_x{birth} {birth - BIRTH}+1x{SCRAPES - birth - 1}"
+    new = NEW.replace('"1"', '"2"')
+    started = BIRTH * 30 - 20
+    metric = {new: old, f'{new[:-1]},pod="p"}}': renamed, STARTED: born(started)}
+    target = {
+        new: old,
+        new.replace('"2"', '"3"'): renamed,
+        STARTED: f"_x{BIRTH} {started}+0x{birth - BIRTH - 1} stale",
+        STARTED.replace('"2"', '"3"'): born(started, at=birth),
+    }
+    for number, series in enumerate((metric, target)):
+        # One event between the last scrape before and the first one after is in no series.
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        expect_errors(folder, {**ALIVE, **series}, END - BIRTH - 1)
 
 
 def test_after_a_restart_of_prometheus_only_new_events_count(tmp_path: Path) -> None:

@@ -107,5 +107,5 @@ def test_whatever_is_written_around_a_call_it_stays_promql_and_is_replaced(
     nodes = [node for node in promql.walk_nodes(tree) if isinstance(node, promql_parser.Call)]
     names = [node.func.name for node in nodes]
     assert names.count("rate") == calls
-    assert names.count("delta") + names.count("last_over_time") in (2 * calls, 8 * calls)
+    assert names.count("delta") + names.count("last_over_time") in (2 * calls, 10 * calls)
     assert "increase" not in names

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 
+from generator import names
 from generator.outputs.tests.numbers import Number
 from generator.text import go, yaml_writer
 from generator.text.yaml_writer import BlockList, Name, Raw, TextMapping, YamlValue
@@ -21,6 +22,11 @@ _LABEL_TEMPLATE = re.compile(r"\{\{\s*\$labels\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}"
 _LITERAL_TEMPLATE = re.compile(r"\{\{\s*`([^`]*)`\s*\}\}|\{\{\s*\"((?:[^\"\\]|\\.)*)\"\s*\}\}")
 _CONDITIONAL_TEMPLATE = re.compile(
     r"\{\{ if \$labels\.([A-Za-z_][A-Za-z0-9_]*) \}\}(.*?)\{\{ end \}\}"
+)
+# No budget is recorded where alerts are tested.
+_QUERY_TEMPLATE = re.compile(
+    rf'\{{\{{ with printf "clamp_min\({names.BUDGET_REMAINING}.*? \| query \}}\}}'
+    r".*?\{\{ else \}\}(.*?)\{\{ end \}\}"
 )
 _ROUNDED_PLACES = range(6, -10, -1)
 _HALF = Decimal("0.5")
@@ -211,8 +217,9 @@ def expand_annotations(
     """Expand the texts; None if one uses more of Go's templates than a value and labels."""
     texts = {}
     for name, text in annotations.items():
+        filled = _QUERY_TEMPLATE.sub(r"\1", text)
         filled = _CONDITIONAL_TEMPLATE.sub(
-            lambda found: found.group(2) if labels.get(found.group(1)) else "", text
+            lambda found: found.group(2) if labels.get(found.group(1)) else "", filled
         )
         filled = _VALUE_TEMPLATE.sub(go.format_number(float(value)), filled)
         filled = _LABEL_TEMPLATE.sub(lambda found: labels.get(found.group(1), ""), filled)

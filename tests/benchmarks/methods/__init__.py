@@ -45,6 +45,8 @@ class Method:
         period: names of the series that hold the period's ratio, or its two sides.
         ratio: the query that reads the period's ratio off them.
         page: the name of the paging alert.
+        counts: the recorded series that the period is summed from; empty for raw series.
+        delay: by how many milliseconds a count ends before it is recorded.
     """
 
     name: str
@@ -52,3 +54,5 @@ class Method:
     period: frozenset[str]
     ratio: str
     page: str
+    counts: str = ""
+    delay: int = 0

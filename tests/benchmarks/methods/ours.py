@@ -1,8 +1,9 @@
 """Our rules, as `slo-rules build` makes them."""
 
+from generator import names
 from slos.schema import promql
 from tests.benchmarks.methods import BenchmarkTarget, Method
-from tests.generator.spec_pipeline import build_single_plan
+from tests.generator.spec_pipeline import build_single_plan, resolve_single_slo
 
 NAME = "slo-rules, exact"
 _SERVICE, _PAGE = "ours", "Burning"
@@ -32,6 +33,13 @@ def build_method(target: BenchmarkTarget) -> Method:
     }
     period = "slo:sli_error:ratio_rate30d"
     selector = promql.format_label_set({"sloth_id": f"{_SERVICE}-{name}"})
+    steps = resolve_single_slo(spec).steps
     return Method(
-        NAME, build_single_plan(spec).groups, frozenset({period}), period + selector, _PAGE
+        NAME,
+        build_single_plan(spec).groups,
+        frozenset({period}),
+        period + selector,
+        _PAGE,
+        counts=names.name_total(steps.coarse),
+        delay=steps.coarse_delay.ms,
     )
