@@ -5,15 +5,12 @@ from collections.abc import Iterator
 from generator.lint._subject import LintFinding, SloSubject
 from generator.model import MetricFacts
 from slos.schema.sli.gauge import GaugeSli
+from slos.schema.units import find_unit
 
 ID = "not-zero-or-one"
 ALWAYS = False
 
 _COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
-_UNITS = (
-    "_bytes", "_seconds", "_milliseconds", "_ms", "_ratio", "_percent", "_celsius", "_joules",
-    "_volts", "_amperes", "_meters", "_grams", "_hertz", "_timestamp",
-)  # fmt: skip
 _COUNTER_TYPES = {"counter", "histogram", "summary"}
 _HINT = "use 'threshold' for other gauges, and 'events' for counters"
 
@@ -24,15 +21,14 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     if isinstance(sli, GaugeSli):
         if sli.metric.endswith(_COUNTER_SUFFIXES):
             yield _build_finding(f"{sli.metric} has the name of a counter")
-        elif sli.metric.endswith(_UNITS):
-            unit = sli.metric.rpartition("_")[2]
+        elif unit := find_unit(sli.metric):
             yield _build_finding(f"{sli.metric} is measured in {unit}, by its name")
 
 
 def check_live_slo(subject: SloSubject, facts: MetricFacts) -> Iterator[LintFinding]:
     """Gauges that have other values now, and metrics that are no gauges."""
     sli = subject.slo_spec.sli.get_type()
-    if not isinstance(sli, GaugeSli) or sli.metric.endswith((*_COUNTER_SUFFIXES, *_UNITS)):
+    if not isinstance(sli, GaugeSli) or any(check_slo(subject)):
         return
     kind = facts.types.get(sli.metric)
     if kind in _COUNTER_TYPES:

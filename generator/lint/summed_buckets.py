@@ -16,8 +16,14 @@ _LE = "le"
 
 
 def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
-    """Sums over several buckets in an SLI."""
+    """Sums over several buckets in an SLI, and SLIs that are split by bucket."""
     sli = subject.slo_spec.sli.get_type()
+    if _LE in subject.slo.signal.group_by:
+        yield LintFinding(
+            ("sli",),
+            "the SLI is grouped by 'le', so each bucket has an error budget of its own",
+            "select one bucket with le, and leave 'le' out of the grouping",
+        )
     for key, query in subject.written_queries.items():
         yield from _find_sums(query, ("sli", sli.KEY, key))
 

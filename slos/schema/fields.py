@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -33,6 +33,8 @@ from slos.schema.promql import (
 from slos.schema.settings import check_setting_name
 from slos.schema.units import Duration, is_zero_duration, parse_ratio
 from slos.schema.yaml.scalars import WrittenMapping
+
+Entry = TypeVar("Entry")
 
 PROMETHEUS_VERSION = "prometheus_version"
 """Key of the validation context: major version of the Prometheus that a document is for."""
@@ -65,6 +67,18 @@ def _convert_scalars(value: Any) -> Any:  # noqa: ANN401
             for key, item, key_text, item_text in each
         }
     return {} if value is None else value
+
+
+def check_unique(values: list[Entry]) -> list[Entry]:
+    """Return a list when no entry is there twice.
+
+    Raises:
+        ValueError: one is.
+    """
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise ValueError(f"{str(value)!r} is listed twice; remove one of them")
+    return values
 
 
 def _check_name(value: str) -> str:
@@ -187,7 +201,8 @@ MetricName = Annotated[str, AfterValidator(_check_metric_name)]
 SourceName = Annotated[str, AfterValidator(_check_source_name)]
 """Name of a metric that an SLI reads."""
 SettingName = Annotated[str, AfterValidator(check_setting_name)]
-Covers = list[Name]
+GroupingLabels = Annotated[list[GroupingLabel], AfterValidator(check_unique)]
+Covers = Annotated[list[Name], AfterValidator(check_unique)]
 Labels = Annotated[dict[LabelName, str], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA]
 ResultLabels = Annotated[dict[GroupingLabel, str], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA]
 """Labels of the result of a query."""

@@ -16,6 +16,7 @@ from slos.schema.fields import (
     PlainQuery,
     ResultLabels,
     SpecModel,
+    check_unique,
 )
 from slos.schema.promql import is_filter_query
 from slos.schema.units import format_decimal
@@ -34,9 +35,9 @@ class InhibitionSpec(SpecModel):
         alerts: names of alerts.
     """
 
-    metrics: list[MetricName] = Field(default_factory=list)
-    slos: list[Name] = Field(default_factory=list)
-    alerts: list[Name] = Field(default_factory=list)
+    metrics: Annotated[list[MetricName], AfterValidator(check_unique)] = Field(default_factory=list)
+    slos: Annotated[list[Name], AfterValidator(check_unique)] = Field(default_factory=list)
+    alerts: Annotated[list[Name], AfterValidator(check_unique)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _check_not_empty(self) -> Self:

@@ -33,6 +33,11 @@ _METRIC_UNITS = {
     Decimal(86400): ("days",),
 }
 _UNIT_BY_SUFFIX = {suffix: unit for unit, suffixes in _METRIC_UNITS.items() for suffix in suffixes}
+# Other units that names of metrics end in, from the naming conventions of Prometheus.
+_OTHER_UNITS = {
+    "amperes", "bytes", "celsius", "grams", "hertz", "joules", "meters", "percent", "ratio",
+    "timestamp", "volts",
+}  # fmt: skip
 _WIDE_CONTEXT = Context(prec=60)
 # Years and weeks are written only when nothing remains: 90d reads better than 12w6d.
 _EXACT_ONLY_UNITS = ("y", "w")
@@ -152,9 +157,19 @@ def format_decimal(number: Decimal, digits: int | None = None) -> str:
 
 def find_time_unit(metric: str) -> Decimal | None:
     """Find the unit of time that the name of a histogram ends in, in seconds; None without one."""
+    return _UNIT_BY_SUFFIX.get(_read_last_word(metric))
+
+
+def find_unit(metric: str) -> str:
+    """Find the unit that the name of a metric ends in, of time or other; empty without one."""
+    word = _read_last_word(metric)
+    return word if word in _UNIT_BY_SUFFIX or word in _OTHER_UNITS else ""
+
+
+def _read_last_word(metric: str) -> str:
     name = metric.removesuffix("_bucket").removesuffix("_count")
-    _, separator, suffix = name.rpartition("_")
-    return _UNIT_BY_SUFFIX.get(suffix.lower()) if separator else None
+    _, separator, word = name.rpartition("_")
+    return word.lower() if separator else ""
 
 
 def format_count(number: int, noun: str) -> str:

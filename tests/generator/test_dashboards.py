@@ -236,7 +236,11 @@ def test_who_writes_no_dashboard_does_not_load_the_sdk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("metric", "unit"),
-    [("wait_seconds", "s"), ("wait", "s"), ("wait_ms", "short"), ("reply_size_bytes", "short")],
+    [
+        *(("wait_seconds", "s"), ("wait_sec", "s"), ("wait", "s"), ("wait_rx", "s")),
+        *(("wait_ms", "short"), ("wait_msec", "short"), ("wait_days", "short")),
+        ("reply_size_bytes", "short"),
+    ],
 )
 def test_latency_is_in_seconds_unless_the_metric_is_not(metric: str, unit: str) -> None:
     sli = {"latency": {"metric": metric, "threshold": 1}}

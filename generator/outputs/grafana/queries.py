@@ -1,6 +1,5 @@
 """Queries of panels: selectors, and the metrics that a run has."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,11 +11,7 @@ from generator.slo import links
 from slos.schema import promql
 from slos.schema.contract import PREFIX
 from slos.schema.standalone import StandaloneAlert
-from slos.schema.units import Duration
-
-_NOT_SECONDS = re.compile(
-    r"_(?:ms|us|ns|millis|milliseconds|microseconds|nanoseconds|minutes|hours|bytes)(?:_bucket)?\b"
-)
+from slos.schema.units import Duration, find_time_unit, find_unit
 
 FIRING = 'alertstate="firing"'
 # The severities by which alerts are routed. Other alerts are routed by Sloth's severity.
@@ -90,8 +85,8 @@ def collect_inventory(plans: Sequence[Plan]) -> RunInventory:
         ),
         steps=tuple(sorted({slo.steps.fine for slo in slos})),
         has_latency=any(slo.signal.histogram for slo in slos),
-        latency_in_seconds=not any(
-            _NOT_SECONDS.search(slo.signal.histogram.selector)
+        latency_in_seconds=all(
+            _is_in_seconds(promql.read_selector_metric(slo.signal.histogram.selector))
             for slo in slos
             if slo.signal.histogram
         ),
@@ -101,6 +96,10 @@ def collect_inventory(plans: Sequence[Plan]) -> RunInventory:
         ),
         alerts=tuple(_list_standalone_alerts(plans)),
     )
+
+
+def _is_in_seconds(metric: str) -> bool:
+    return not find_unit(metric) or find_time_unit(metric) == 1
 
 
 def _list_standalone_alerts(plans: Sequence[Plan]) -> Iterator[StandaloneAlert]:

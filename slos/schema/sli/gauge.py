@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from slos.schema.fields import GroupingLabel, Selector, SourceName
+from slos.schema.fields import GroupingLabels, Selector, SourceName
 from slos.schema.promql import format_selector
 from slos.schema.query_analysis import Counting
 from slos.schema.sli_signal import SliSignal, SliType, Weight, format_sum
@@ -19,7 +19,7 @@ class GaugeSli(SliType):
     """Gauge with the values 1 and 0, like `up`."""
     selector: Selector = ""
     """Label matchers, without braces."""
-    by: Annotated[list[GroupingLabel], Field(default_factory=list)]
+    by: Annotated[GroupingLabels, Field(default_factory=list)]
     """Labels to group by; each combination of their values has its own error budget."""
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType

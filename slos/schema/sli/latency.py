@@ -3,9 +3,10 @@
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
+from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema, field_validator
 
-from slos.schema.fields import GroupingLabel, Selector, SourceName
+from slos.schema.fields import GroupingLabels, Selector, SourceName
+from slos.schema.promql import format_selector, has_label_matcher
 from slos.schema.sli_signal import (
     SliSignal,
     SliType,
@@ -13,6 +14,8 @@ from slos.schema.sli_signal import (
     build_threshold_signal,
 )
 from slos.schema.units import Duration, find_time_unit
+
+_LE = "le"
 
 
 def _parse_threshold(value: Any) -> Duration | Decimal:  # noqa: ANN401 - whatever YAML holds
@@ -45,7 +48,7 @@ class LatencySli(SliType):
     """The metric is a native histogram; its buckets around the threshold are interpolated."""
     selector: Selector = ""
     """Label matchers, without braces."""
-    by: Annotated[list[GroupingLabel], Field(default_factory=list)]
+    by: Annotated[GroupingLabels, Field(default_factory=list)]
     """Labels to group by; each combination of their values has its own error budget."""
 
     @property
@@ -54,6 +57,20 @@ class LatencySli(SliType):
         if isinstance(self.threshold, Duration):
             return self.threshold.seconds / (find_time_unit(self.metric) or 1)
         return self.threshold
+
+    @field_validator("by")
+    @classmethod
+    def _check_grouping(cls, labels: list[str]) -> list[str]:
+        if _LE in labels:
+            raise ValueError("'le' is the label of the buckets; remove it")
+        return labels
+
+    @field_validator("selector")
+    @classmethod
+    def _check_selector(cls, selector: str) -> str:
+        if has_label_matcher(format_selector("up", selector), _LE):
+            raise ValueError("'le' is the label of the buckets; remove it and set 'threshold'")
+        return selector
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         if self.native:

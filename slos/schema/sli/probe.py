@@ -4,11 +4,11 @@ import difflib
 import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from slos.schema import contract
 from slos.schema.contract import CheckResult, Criterion, Stage, Verdict
-from slos.schema.fields import DurationField
+from slos.schema.fields import DurationField, check_unique
 from slos.schema.promql import quote_string
 from slos.schema.query_analysis import Counting
 from slos.schema.sli_signal import SliSignal, SliType, Weight, build_threshold_signal
@@ -45,12 +45,16 @@ class ProbeSli(SliType):
     below: DurationField | None = None
     """Duration above which the stage is too slow."""
     verdict: Annotated[
-        list[Verdict] | None,
+        Annotated[list[Verdict], AfterValidator(check_unique)] | None,
         BeforeValidator(_to_list, json_schema_input_type=Verdict | list[Verdict] | None),
     ] = None
     """Verdict or list of verdicts that count as good."""
     criterion: Annotated[
-        list[Annotated[_Criteria, BeforeValidator(_check_criterion)]] | None,
+        Annotated[
+            list[Annotated[_Criteria, BeforeValidator(_check_criterion)]],
+            AfterValidator(check_unique),
+        ]
+        | None,
         BeforeValidator(_to_list, json_schema_input_type=_Criteria | list[_Criteria] | None),
     ] = None
     """Criterion or list of criteria whose checks must pass, or `all`."""
