@@ -1,11 +1,13 @@
-"""Resources of the process: its limit of open files, and errors because of a shortage."""
+"""Resources of the process: its open files and their limit, and errors because of a shortage."""
 
 import errno
 import logging
 import os
 import resource
 import time
+from pathlib import Path
 
+_FILE_GONE_ERRNOS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 _SHORTAGE_ERRNOS = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 )
@@ -22,6 +24,20 @@ def raise_open_file_limit() -> None:
 def get_open_file_limit() -> int:
     """Return the number of files that the process may have open at once."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def is_replaced(file: int, path: Path) -> bool:
+    """Return whether an open file is no longer at its path: removed, replaced or moved.
+
+    Raises:
+        OSError: this cannot be known.
+    """
+    try:
+        return not os.path.samestat(os.fstat(file), path.stat())
+    except OSError as error:
+        if error.errno in _FILE_GONE_ERRNOS:
+            return True
+        raise
 
 
 def is_shortage(error: BaseException) -> bool:

@@ -75,7 +75,7 @@ async def run_leader_loop(loaded: LoadedConfig, leader: LeaderContext) -> None:
     await elector.step()
     has_stood_by = not elector.is_leader
     if has_stood_by:
-        leader.print_line(f"{leader.web_line}, on standby: another prober holds the lease")
+        leader.print_line(f"{leader.web_line}, on standby: another prober may hold the lease")
     async with run_in_background(elector.run()):
         while not stop.is_set():
             await _stand_by(leader, lambda: elector.is_leader)

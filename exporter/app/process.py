@@ -140,7 +140,12 @@ async def _open_elector(loaded: LoadedConfig, status: Status) -> AsyncIterator[L
     """Open the lease and its elector; release the lease at the end for another prober."""
     settings, journal = loaded.config.lease, loaded.journal_path
     lease_path = journal.with_name(f"{journal.name}.lease")
-    lease = open_lock(settings, file=lease_path, clock=status.clock)
+    lease = open_lock(
+        settings,
+        file=lease_path,
+        clock=status.clock,
+        on_replaced=status.gauges.lease_file_losses.inc,
+    )
     elector = build_elector(lease, settings, clock=status.clock)
     try:
         yield elector

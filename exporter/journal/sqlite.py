@@ -15,6 +15,7 @@ from exporter.journal.integrity import FileCheck, is_text
 from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover, Run
 from exporter.model.verdict import Reason
+from exporter.resources import is_replaced
 from slos.schema.contract import LOAD_PROBE_PREFIX, LeftoverKind, Stage, Verdict
 
 RUN_COLUMNS = (
@@ -27,7 +28,6 @@ _HEAD_BYTES = 4096
 """Bytes that are read to tell a journal from a text file."""
 _BUSY_TIMEOUT = 1.0
 _DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
-_FILE_GONE_ERRORS = (errno.ENOENT, errno.ESTALE)
 _CORRUPT_CODES = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _UPSERT = f"""
 INSERT INTO runs ({RUN_COLUMNS}, state)
@@ -228,7 +228,7 @@ class SqliteStore:
             raise JournalError(f"journal {self._path}: {error.strerror}") from error
 
     def _open(self) -> None:
-        if self._lock is not None and self._is_replaced(self._lock):
+        if self._lock is not None and is_replaced(self._lock, self._path):
             self._leave_file()
         if self._connection is not None:
             return
@@ -256,14 +256,6 @@ class SqliteStore:
             f"WHERE state <> ? OR {_IS_UNCOUNTED} ORDER BY seq", (RunState.CLEANED,)
         )
         self._kept = {run.id: (state, run) for state, run in rows}
-
-    def _is_replaced(self, lock: int) -> bool:
-        try:
-            return not os.path.samestat(os.fstat(lock), self._path.stat())
-        except OSError as error:
-            if error.errno in _FILE_GONE_ERRORS:
-                return True
-            raise
 
     def _leave_file(self) -> None:
         """Release a file that is no longer at its path."""

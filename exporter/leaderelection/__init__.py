@@ -1,10 +1,12 @@
 """Leader election: interface and settings of the lock that decides which prober sends."""
 
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pydantic import model_validator
 
 from exporter.fields import DnsLabel, DurationField, Section
+from exporter.schedule.clock import Clock
 from slos.schema.units import Duration
 
 
@@ -12,15 +14,42 @@ class LockError(Exception):
     """Failed access to the lock: its holder is unknown. The text holds the reason."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Moment on both clocks.
+
+    Attributes:
+        now: monotonic seconds.
+        wall: seconds since 1970. They go on while a machine is suspended.
+    """
+
+    now: float
+    wall: float
+
+    @classmethod
+    def read(cls, clock: Clock) -> "Moment":
+        """Read the clocks."""
+        return cls(clock.now(), clock.wall())
+
+
 class ResourceLock(Protocol):
     """Lock that one prober at a time can hold."""
 
     @property
-    def expires_at(self) -> float | None:
-        """Time at which another holder's claim ends, in monotonic seconds; None when unknown."""
+    def expires_at(self) -> float:
+        """Time at which another holder's claim ends, in monotonic seconds; -inf when unknown."""
 
-    async def acquire_or_renew(self) -> bool:
-        """Try once to acquire or renew the lock; False when another prober holds it.
+    def is_intact(self) -> bool:
+        """Return whether the lock is still what it was at the last attempt, as far as is known."""
+
+    async def acquire_or_renew(self, valid_until: float) -> Moment | None:
+        """Try once to acquire or renew the lock.
+
+        Args:
+            valid_until: end of this prober's claim, in monotonic seconds; -inf without one.
+
+        Returns:
+            A moment before the claim was made; None when another prober may hold the lock.
 
         Raises:
             LockError: the holder is not known.

@@ -1,18 +1,16 @@
 """Leader elector, and the selection of its lock."""
 
-import asyncio
 import logging
 import math
-from collections.abc import Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 from exporter.leaderelection import LeaderElectionSettings, LockError, ResourceLock
 from exporter.leaderelection.file import FileLock, NoLock
-from exporter.leaderelection.kubernetes import LeaseLock, ServiceAccount
+from exporter.leaderelection.lease import LeaseLock
+from exporter.leaderelection.service_account import ServiceAccount
 from exporter.schedule.clock import Clock
 
-Given = TypeVar("Given")
 _log = logging.getLogger(__name__)
 
 
@@ -40,10 +38,11 @@ class LeaderElector:
         self._renew_deadline = renew_deadline
         self._retry = retry
         self._valid_until = self._valid_until_wall = -math.inf
+        self._next_attempt_at = -math.inf
         self._was_leader = False
         self.lost = False
-        """True if the last attempt failed and no claim is valid any more, so that another prober
-        may lead. A step of the wall clock alone ends the leadership for a moment and does not set
+        """True if no claim is valid any more after the last attempt, so that another prober may
+        lead. A step of the wall clock alone ends the leadership for a moment and does not set
         this."""
         self._last_error = ""
 
@@ -54,25 +53,20 @@ class LeaderElector:
         The wall clock is compared as well because it goes on while a machine is suspended. A step
         of it ends the leadership at most until the next renewal, and never prolongs it.
         """
-        return self._clock.now() < self._valid_until and self._clock.wall() < self._valid_until_wall
+        is_valid = self._clock.now() < self._valid_until
+        return is_valid and self._clock.wall() < self._valid_until_wall and self._lock.is_intact()
 
     async def run(self) -> None:
         """Acquire and renew the lock forever."""
         while True:
             await self.step()
-            await self._clock.sleep(self._compute_delay())
+            await self._clock.sleep(max(self._next_attempt_at - self._clock.now(), 0.0))
 
     async def step(self) -> None:
         """Try once to acquire or renew the lock."""
-        now, wall = self._clock.now(), self._clock.wall()
-        held = False
+        began = self._clock.now()
         try:
-            held = await self._call_with_timeout(self._lock.acquire_or_renew())
-            if held:
-                self._valid_until = now + self._renew_deadline
-                self._valid_until_wall = wall + self._renew_deadline
-            else:
-                self._valid_until = -math.inf
+            claim = await self._lock.acquire_or_renew(self._valid_until)
         except LockError as error:
             self._log_error_change(str(error))
         except Exception as error:  # noqa: BLE001 - a bug here must not end the probing
@@ -80,7 +74,14 @@ class LeaderElector:
             _log.exception("lease: the attempt failed")
         else:
             self._log_error_change("")
-        self.lost = not held and self._clock.now() >= self._valid_until
+            if claim is None:
+                self._valid_until = -math.inf
+            else:
+                began = claim.now
+                self._valid_until = claim.now + self._renew_deadline
+                self._valid_until_wall = claim.wall + self._renew_deadline
+        self._plan_next_attempt(began)
+        self.lost = self._clock.now() >= self._valid_until
         self._log_leader_change()
 
     async def release(self) -> None:
@@ -88,29 +89,19 @@ class LeaderElector:
         self._valid_until = -math.inf
         self._log_leader_change()
         try:
-            await self._call_with_timeout(self._lock.release())
+            await self._lock.release()
         except LockError as error:
             _log.warning("lease: not released, it will expire: %s", error)
 
-    def _compute_delay(self) -> float:
-        """Compute the seconds to the next attempt: fewer when another claim runs out sooner."""
-        opens_at = self._lock.expires_at
-        remaining = math.inf if opens_at is None else opens_at - self._clock.now()
-        return min(remaining, self._retry) if remaining > 0 else self._retry
+    def _plan_next_attempt(self, began: float) -> None:
+        """Plan the next attempt: `retry` after this one, or when another's claim ends before.
 
-    async def _call_with_timeout(self, call: Coroutine[Any, Any, Given]) -> Given:
-        """Call with a limit of half the renew deadline, so that a second call can follow."""
-        call_task = asyncio.create_task(call)
-        timeout_task = asyncio.create_task(self._clock.sleep(self._renew_deadline / 2))
-        try:
-            await asyncio.wait({call_task, timeout_task}, return_when=asyncio.FIRST_COMPLETED)
-            if not call_task.done():
-                raise LockError("no response in time")
-            return call_task.result()
-        finally:
-            call_task.cancel()
-            timeout_task.cancel()
-            await asyncio.gather(call_task, timeout_task, return_exceptions=True)
+        Args:
+            began: time of this attempt, or of the claim.
+        """
+        self._next_attempt_at = began + self._retry
+        if began < self._lock.expires_at:
+            self._next_attempt_at = min(self._next_attempt_at, self._lock.expires_at)
 
     def _log_error_change(self, text: str) -> None:
         """Log an error when it begins, changes or ends, not at every attempt."""
@@ -132,6 +123,7 @@ def open_lock(
     *,
     file: Path,
     clock: Clock,
+    on_replaced: Callable[[], None] = lambda: None,
     account: ServiceAccount | None = None,
 ) -> ResourceLock:
     """Open the lock to use; needs a running event loop. Close it when the elector has ended.
@@ -143,6 +135,7 @@ def open_lock(
         settings: settings of the leader election.
         file: file to lock; all processes must share it.
         clock: the clock.
+        on_replaced: called when the file was taken away while this prober held its lock.
         account: service account of the pod; default that of this process.
 
     Raises:
@@ -153,9 +146,11 @@ def open_lock(
     if kind == "auto":
         kind = "kubernetes" if account.in_cluster else "file"
     if kind == "none":
-        return NoLock()
+        return NoLock(clock)
     if kind == "file":
-        lock = FileLock(file, identity=account.make_identity())
+        lock = FileLock(
+            file, identity=account.make_identity(), clock=clock, on_replaced=on_replaced
+        )
         lock.check_path()
         return lock
     namespace = settings.namespace or account.namespace
@@ -167,6 +162,7 @@ def open_lock(
         ApiServerLeaseStore(account, name=settings.name, namespace=namespace),
         identity=account.make_identity(),
         duration=float(settings.duration.seconds),
+        timeout=float(settings.renew_deadline.seconds) / 2,
         clock=clock,
     )
 

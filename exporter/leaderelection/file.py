@@ -2,24 +2,49 @@
 
 import contextlib
 import fcntl
+import logging
+import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-from exporter.leaderelection import LockError
+from exporter.leaderelection import LockError, Moment
+from exporter.resources import is_replaced
+from exporter.schedule.clock import Clock
+
+_log = logging.getLogger(__name__)
 
 
 class FileLock:
     """Lock held by the process that has the file locked.
 
-    The file is never deleted, or two processes could lock two files.
+    The file is never deleted, or two processes could lock two files. If another program takes it
+    away, the holder stops at once and competes for the file that is at the path then.
     """
 
-    expires_at: float | None = None
+    expires_at = -math.inf
     """Never known: the kernel only tells whether the file is free now."""
 
-    def __init__(self, path: Path, *, identity: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        identity: str,
+        clock: Clock,
+        on_replaced: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start without the lock.
+
+        Args:
+            path: the file to lock.
+            identity: identity of this process, for people who read the file.
+            clock: the clock.
+            on_replaced: called when the file was taken away while this process held its lock.
+        """
         self._path = path
         self._identity = identity
+        self._clock = clock
+        self._on_replaced = on_replaced
         self._file: int | None = None
         self._locked = False
 
@@ -34,14 +59,23 @@ class FileLock:
         except OSError as error:
             raise LockError(f"lease {self._path}: {error.strerror}") from error
 
-    async def acquire_or_renew(self) -> bool:
+    def is_intact(self) -> bool:
+        """Return whether the locked file is still at its path."""
+        try:
+            return self._file is not None and not is_replaced(self._file, self._path)
+        except OSError:
+            return False
+
+    async def acquire_or_renew(self, valid_until: float) -> Moment | None:  # noqa: ARG002 - a lock of the kernel does not expire
         """Lock the file, or check that the lock is still valid.
 
         Raises:
             LockError: the file cannot be opened or read.
         """
+        claim = Moment.read(self._clock)
         try:
-            return self._try_hold()
+            self._leave_replaced_file()
+            return claim if self._try_hold() else None
         except OSError as error:
             raise LockError(f"{self._path}: {error.strerror}") from error
 
@@ -58,17 +92,28 @@ class FileLock:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         return self._file
 
+    def _leave_replaced_file(self) -> None:
+        """Close a file that is no longer at its path, which unlocks it."""
+        if self._file is None or not is_replaced(self._file, self._path):
+            return
+        if self._locked:
+            self._on_replaced()
+            _log.error(
+                "lease: %s was removed, replaced or moved while this prober held it; "
+                "the file that is at its path now decides",
+                self._path,
+            )
+        self._close_file()
+
     def _try_hold(self) -> bool:
         file = self._open_file()
-        if not (self._locked or self._try_lock(file)):
+        if self._locked:
+            return True
+        # The file may have been replaced after it was opened.
+        if not self._try_lock(file) or is_replaced(file, self._path):
             return False
-        if self._is_replaced(file):
-            # The file was deleted. The holder notices that too, before the next attempt.
-            self._close_file()
-            return False
-        if not self._locked:
-            self._locked = True
-            self._write_identity(file)
+        self._locked = True
+        self._write_identity(file)
         return True
 
     @staticmethod
@@ -78,13 +123,6 @@ class FileLock:
         except BlockingIOError:
             return False
         return True
-
-    def _is_replaced(self, file: int) -> bool:
-        """Return True if other processes would lock another file under the same path."""
-        try:
-            return not os.path.samestat(os.fstat(file), self._path.stat())
-        except FileNotFoundError:
-            return True
 
     def _write_identity(self, file: int) -> None:
         """Write the holder's identity into the file, for people; a full disk does not matter."""
@@ -101,11 +139,18 @@ class FileLock:
 class NoLock:
     """No-op lock that is always held."""
 
-    expires_at: float | None = None
+    expires_at = -math.inf
 
-    async def acquire_or_renew(self) -> bool:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def is_intact(self) -> bool:
         """Return True."""
         return True
+
+    async def acquire_or_renew(self, valid_until: float) -> Moment | None:  # noqa: ARG002 - it never ends
+        """Return the present moment."""
+        return Moment.read(self._clock)
 
     async def release(self) -> None:
         """Do nothing."""

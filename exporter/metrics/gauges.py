@@ -98,6 +98,10 @@ class Gauges:
         self.lease_held = define_gauge(
             contract.LEASE_HELD, "Whether this replica holds the lease and sends."
         )
+        self.lease_file_losses = define_counter(
+            contract.LEASE_FILE_LOSSES,
+            "Times that the locked file was removed, replaced or moved while this replica held it.",
+        )
         self.journals_set_aside = define_gauge(
             contract.JOURNALS_SET_ASIDE, "Damaged journals that were renamed since the start."
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exporter import cli
 from exporter.leaderelection import elector
-from exporter.leaderelection.kubernetes import ServiceAccount
+from exporter.leaderelection.service_account import ServiceAccount
 
 if __name__ == "__main__":
     folder = Path(sys.argv.pop(1))

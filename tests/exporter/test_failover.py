@@ -127,6 +127,26 @@ async def test_a_lost_lease_stops_the_sending(
         assert (await prober.stop()).code == 0
 
 
+async def test_a_removed_lease_file_is_noticed_and_the_prober_goes_on(
+    environment: ProberEnvironment, tmp_path: Path
+) -> None:
+    lease = tmp_path / "journal.sqlite.lease"
+    async with environment.run_prober() as prober:
+        await wait_until(lambda: environment.agent.counters.received > 3)
+        lease.unlink()
+
+        async def is_counted() -> bool:
+            return (await prober.read_counter("lease_file_losses_total")).total() == 1
+
+        await until_true(is_counted)
+        assert lease.exists()
+        received = environment.agent.counters.received
+        await wait_until(lambda: environment.agent.counters.received > received + 3)
+        done = await prober.stop()
+    assert done.err.count("was removed, replaced or moved while this prober held it") == 1
+    assert "going on standby" not in done.err
+
+
 def replace_lease_holder(lease: Path) -> int:
     """Put another file in the place of the lease's, locked."""
     other = lease.with_suffix(".other")
@@ -172,6 +192,7 @@ class ProberPods:
 async def pods(tmp_path: Path) -> AsyncIterator[ProberPods]:
     (tmp_path / "account").mkdir()
     cluster = Cluster(tmp_path / "account")
+    cluster.server.leases.create_released()
     runner = await cluster.start()
     async with run_environment(tmp_path) as environment:
         environment.settings["lease"] = SHORT

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -126,8 +127,8 @@ LEASE = Config.model_validate(build_overlay("studio").config).lease
 
 async def test_these_rights_are_enough_to_hold_the_lease_and_give_it_up(cluster: Cluster) -> None:
     lease = cluster.lease(LEASE)
-    assert await lease.acquire_or_renew()
-    assert await lease.acquire_or_renew()
+    assert await lease.acquire_or_renew(inf)
+    assert await lease.acquire_or_renew(inf)
     await lease.release()
     granted = {
         (group, resource, verb, name)
@@ -147,10 +148,10 @@ async def test_none_of_these_rights_is_too_many(cluster: Cluster, verb: str) -> 
     cluster.server.allows = partial(allows, {**ROLE, "rules": rules})
     lease = cluster.lease(LEASE)
     with pytest.raises(LockError, match=f"{verb} of Lease .*403"):  # noqa: PT012 - which of both
-        await lease.acquire_or_renew()
-        await lease.acquire_or_renew()
+        await lease.acquire_or_renew(inf)
+        await lease.acquire_or_renew(inf)
 
 
 async def test_another_lease_may_not_be_touched(cluster: Cluster) -> None:
     with pytest.raises(LockError, match="403"):
-        await cluster.lease(LEASE.model_copy(update={"name": "other"})).acquire_or_renew()
+        await cluster.lease(LEASE.model_copy(update={"name": "other"})).acquire_or_renew(inf)

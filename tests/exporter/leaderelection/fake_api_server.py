@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from exporter.leaderelection.kubernetes import ConflictError, Json
+from exporter.leaderelection.lease import ConflictError, Json
 
 TOKEN = "planted-token"  # noqa: S105 - planted, to look for it in logs
 _MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -32,15 +32,22 @@ class FakeLeases:
     def read(self) -> Json | None:
         return copy.deepcopy(self.lease)
 
-    def create(self, spec: Json) -> None:
+    def create(self, spec: Json) -> Json:
         if self.lease is not None:
             raise ConflictError
-        self._write({"metadata": {"name": "probe", "annotations": {"a": "b"}}, "spec": spec})
+        metadata = {"name": "probe", "uid": f"uid-{self._version}", "annotations": {"a": "b"}}
+        return self._write({"metadata": metadata, "spec": spec})
 
-    def replace(self, lease: Json) -> None:
+    def replace(self, lease: Json) -> Json:
         if self.lease is None or lease["metadata"]["resourceVersion"] != self.version:
             raise ConflictError
-        self._write(lease)
+        return self._write(lease)
+
+    def create_released(self) -> None:
+        """Create the Lease as its last holder leaves it."""
+        now = "2023-11-14T22:00:00.000000Z"
+        times = {"acquireTime": now, "renewTime": now, "leaseDurationSeconds": 1}
+        self.create({"holderIdentity": "", "leaseTransitions": 0, **times})
 
     @property
     def version(self) -> str:
@@ -52,16 +59,18 @@ class FakeLeases:
         assert self.lease is not None
         self._write(self.lease)
 
-    def _write(self, lease: Json) -> None:
+    def _write(self, lease: Json) -> Json:
+        """Write a Lease with the validation of the API server: all fields are optional."""
         spec = lease["spec"]
         for key in ("acquireTime", "renewTime"):
-            assert _MICRO_TIME.fullmatch(spec[key]), spec[key]
-        assert spec["leaseDurationSeconds"] > 0
-        assert spec["leaseTransitions"] >= 0
+            assert _MICRO_TIME.fullmatch(spec.get(key, "2023-11-14T22:13:20.000000Z")), spec[key]
+        assert spec.get("leaseDurationSeconds", 1) > 0
+        assert spec.get("leaseTransitions", 0) >= 0
         self._version += 1
         self.lease = copy.deepcopy(lease)
         self.lease["metadata"]["resourceVersion"] = str(self._version)
         self.writes.append(spec)
+        return copy.deepcopy(self.lease)
 
 
 class DirectLeaseStore:
@@ -73,11 +82,11 @@ class DirectLeaseStore:
     async def read(self) -> Json | None:
         return self._leases.read()
 
-    async def create(self, spec: Json) -> None:
-        self._leases.create(spec)
+    async def create(self, spec: Json) -> Json:
+        return self._leases.create(spec)
 
-    async def replace(self, lease: Json) -> None:
-        self._leases.replace(lease)
+    async def replace(self, lease: Json) -> Json:
+        return self._leases.replace(lease)
 
     async def close(self) -> None: ...
 
@@ -98,6 +107,8 @@ class FakeApiServer:
         self.responses: list[web.Response] = []
         """Answers to give first, whatever is asked."""
         self.hangs = False
+        self.late = 0.0
+        """Seconds after which answers are sent."""
         self.asked: list[tuple[str, str | None]] = []
         """Verbs, and the names of Leases."""
 
@@ -120,9 +131,11 @@ class FakeApiServer:
         if not self.allows(*asked):
             return _build_status(403)
         try:
-            return await self._execute_request(request)
+            response = await self._execute_request(request)
         except ConflictError:
-            return _build_status(409)
+            response = _build_status(409)
+        await asyncio.sleep(self.late)
+        return response
 
     async def _execute_request(self, request: web.Request) -> web.Response:
         if request.method == "POST":

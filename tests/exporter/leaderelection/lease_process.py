@@ -17,7 +17,7 @@ RENEW_DEADLINE = 30.0
 
 async def run_elector(file: Path) -> None:
     clock = SystemClock()
-    lease = FileLock(file, identity="test")
+    lease = FileLock(file, identity="test", clock=clock)
     elector = LeaderElector(lease, clock=clock, renew_deadline=RENEW_DEADLINE, retry=RETRY)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

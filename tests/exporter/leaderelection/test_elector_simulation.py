@@ -1,267 +1,216 @@
-"""Simulation of leader election with clock skew and network faults: one holder at a time."""
+"""Simulation of leader election with clock skew and faults of processes and of the network.
+
+Invariants: never do two probers lead, and nobody leads for at most `duration` plus `retry`.
+"""
 
 import asyncio
-import contextlib
-import random
-from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+import os
+from collections.abc import Coroutine
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from exporter.leaderelection.elector import LeaderElector
-from exporter.leaderelection.kubernetes import Json, LeaseLock
-from tests.exporter.fake_clock import FakeClock
-from tests.exporter.leaderelection.fake_api_server import FakeLeases
+from tests.exporter.fake_clock import run_in_virtual_time
+from tests.exporter.leaderelection.election import (
+    DURATION,
+    RENEW_DEADLINE,
+    RETRY,
+    TIMEOUT,
+    Election,
+    Node,
+    run_election,
+)
 
-DURATION, RENEW_DEADLINE, RETRY = 15.0, 10.0, 2.0
-Given = TypeVar("Given")
-
-
-class CheckingClock(FakeClock):
-    """Looks at the world each time somebody has acted."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.look: Callable[[], None] = lambda: None
-
-    async def _settle(self) -> None:  # type: ignore[override]
-        await FakeClock._settle()
-        self.look()
-
-
-class Node:
-    """One machine: a process that may hang, a clock that runs its own way, and a network."""
-
-    def __init__(
-        self, base: FakeClock, leases: FakeLeases, chance: random.Random, rate: float
-    ) -> None:
-        self.base = base
-        self.leases = leases
-        self.chance = chance
-        self.rate = rate
-        self.shift = chance.uniform(0, 1e6)
-        self.wall_shift = 0.0
-        self.slowest = 0.1
-        self.cut = False
-        self.awake = asyncio.Event()
-        self.awake.set()
-        self.on_their_way: set[asyncio.Task[object]] = set()
-        self.start()
-
-    def start(self) -> None:
-        """Start the process, under a name of its own."""
-        name = f"{self.chance.random()}"
-        lease = LeaseLock(self, identity=name, duration=DURATION, clock=self)
-        self.keeper = LeaderElector(lease, clock=self, renew_deadline=RENEW_DEADLINE, retry=RETRY)
-        self.running = asyncio.create_task(self.keeper.run())
-        self.alive = True
-
-    async def stop(self) -> None:
-        """End the keeping; the process lives on."""
-        self.running.cancel()
-        await asyncio.wait({self.running})
-
-    async def kill(self) -> None:
-        self.alive = False
-        await self.stop()
-
-    # the clock
-
-    def now(self) -> float:
-        return self.base.now() * self.rate + self.shift
-
-    def wall(self) -> float:
-        return 1e9 + self.base.now() * self.rate + self.wall_shift
-
-    def steady(self) -> float:
-        return 1e9 + self.base.now() * self.rate
-
-    async def sleep(self, seconds: float) -> None:
-        await self.base.sleep(seconds / self.rate)
-        await self.awake.wait()
-
-    # the way to the API server
-
-    async def read(self) -> Json | None:
-        return await self._ask(self.leases.read)
-
-    async def create(self, spec: Json) -> None:
-        await self._ask(lambda: self.leases.create(spec))
-
-    async def replace(self, lease: Json) -> None:
-        await self._ask(lambda: self.leases.replace(lease))
-
-    async def close(self) -> None: ...
-
-    async def _ask(self, act: Callable[[], Given]) -> Given:
-        """What was sent arrives, even when nobody waits for the answer any more."""
-        request = asyncio.create_task(self._travel(act))
-        self.on_their_way.add(request)
-        request.add_done_callback(self._arrived)
-        answer = await asyncio.shield(request)
-        await self.awake.wait()
-        return answer
-
-    def _arrived(self, request: asyncio.Task[object]) -> None:
-        self.on_their_way.discard(request)
-        if not request.cancelled():
-            request.exception()  # a conflict may interest nobody
-
-    async def _travel(self, act: Callable[[], Given]) -> Given:
-        await self.base.sleep(self._delay())
-        result = act()
-        await self.base.sleep(self._delay())
-        return result
-
-    def _delay(self) -> float:
-        """Seconds one way; in a network that is cut, packets arrive long after."""
-        return self.chance.uniform(5, 40) if self.cut else self.chance.uniform(0, self.slowest)
-
-
-class Simulation:
-    """Some nodes; never do two of them hold."""
-
-    def __init__(self, count: int, seed: int, rates: list[float] | None = None) -> None:
-        chance = random.Random(seed)
-        self.clock = CheckingClock()
-        self.leases = FakeLeases()
-        self.nodes = [
-            Node(self.clock, self.leases, chance, rate) for rate in (rates or [1.0] * count)[:count]
-        ]
-        self.clock.look = self.check
-
-    @property
-    def holders(self) -> list[Node]:
-        return [node for node in self.nodes if node.keeper.is_leader and node.alive]
-
-    def check(self) -> None:
-        assert len(self.holders) <= 1, [node.now() for node in self.holders]
-
-    async def until(self, condition: Callable[[], bool], *, at_most: float) -> float:
-        """Let time pass until something holds; gives the seconds it took."""
-        began = self.clock.now()
-        while not condition():
-            assert self.clock.now() - began <= at_most, "it took too long"
-            await self.clock.advance(0.1)
-        return self.clock.now() - began
-
-    async def end(self) -> None:
-        tasks = [task for node in self.nodes for task in (node.running, *node.on_their_way)]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-_LATENCY = 1.0
-"""Seconds that a few answers, each at most 0.2 s on its way, may add."""
+FIRST, COUNT = (int(os.environ.get(name, n)) for name, n in (("FUZZ_SEED", 0), ("FUZZ_COUNT", 25)))
+_ANSWERS = 0.5
+"""Seconds that a few answers, each at most 0.1 s on its way, may add."""
+MAX_GAP = DURATION + RETRY + _ANSWERS
 RATES = [1.0, 1.2, 0.9]
 """The fastest clock is a third faster than the slowest; 15 s against 10 s bear a half."""
 
-FAULTS = ["pause", "cut", "slow", "kill", "release", "step wall clock", "touch"]
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from([*FAULTS, "resume", "heal"]),
-        st.sampled_from(["the holder", "0", "1", "2"]),
-        st.sampled_from([0.3, 1.1, 2.5, 4.7, 9.3, 12.9, 14.8, 21.0]),
-    ),
-    min_size=3,
-    max_size=15,
-)
+
+def simulate(scenario: Coroutine[None, None, None]) -> None:
+    run_in_virtual_time(scenario)
 
 
-@contextlib.asynccontextmanager
-async def run_simulation(
-    count: int, seed: int, rates: list[float] | None = None
-) -> AsyncIterator[Simulation]:
-    made = Simulation(count, seed, rates)
-    try:
-        yield made
-    finally:
-        await made.end()
-
-
-async def apply_action(world: Simulation, action: str, node: Node) -> None:
-    match action:
+async def disturb_process(election: Election, node: Node, fault: str) -> None:
+    """Disturb a process, its machine or the Lease."""
+    chance = election.chance
+    match fault:
         case "pause":
             node.awake.clear()
-        case "resume":
-            node.awake.set()
-        case "cut" | "heal":
-            node.cut = action == "cut"
-        case "slow":
-            node.slowest = 3.0
         case "kill":
             await node.kill()
-            node.start()
         case "release":
             await node.stop()
-            releasing = asyncio.create_task(node.keeper.release())
-            await world.clock.advance(node.chance.uniform(0, 6))
+            releasing = asyncio.create_task(node.elector.release())
+            await election.advance(chance.uniform(0, 6))
             releasing.cancel()
             await asyncio.wait({releasing})
             node.start()
         case "step wall clock":
-            node.wall_shift += node.chance.uniform(-100, 100)
-        case "touch":
-            if world.leases.lease is not None:
-                world.leases.touch_lease()
+            node.wall_shift += chance.uniform(-100, 100)
+        case "touch" if election.leases.lease:
+            election.leases.touch_lease()
+        case "empty" if election.leases.lease:
+            election.leases.replace(election.leases.lease | {"spec": {}})
+        case "delete":
+            election.leases.lease = None
+        case "delete again and again":
+            for _ in range(chance.randrange(20)):
+                election.leases.lease = None
+                await election.advance(chance.uniform(0.1, 2))
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.integers(2, 3), st.integers(), STEPS)
-def test_at_most_one_holds(count: int, seed: int, steps: list[tuple[str, str, float]]) -> None:
+def disturb_network(node: Node, fault: str) -> None:
+    """Disturb the way of a node to the API server."""
+    chance = node.chance
+    match fault:
+        case "refuse":
+            node.refusal = chance.choice(["Connection refused", "401", "403", "500", "429"])
+        case "late answers":
+            late = chance.choice([2.6, 4.8, 5.2, 9.0, 14.0, 40.0])
+            node.delays = (0.0, 0.05), (late, late + 0.1)
+        case "hang":
+            node.loses = 1.0, 0.0
+        case "lose answers":
+            node.loses = 0.0, chance.choice([0.5, 1.0])
+        case "late requests":
+            node.delays = (5, 40), (0, 40)
+        case "slow":
+            node.delays = (0, 3), (0, 3)
+
+
+PROCESS_FAULTS = ["pause", "kill", "step wall clock", "touch", "empty", "delete"]
+NETWORK_FAULTS = ["refuse", "late answers", "hang", "lose answers"]
+
+
+def end_faults(node: Node) -> None:
+    node.awake.set()
+    node.heal()
+    if not node.is_alive:
+        node.start()
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
+def test_at_most_one_leads_whatever_happens(seed: int) -> None:
     async def play() -> None:
-        async with run_simulation(count, seed, RATES) as played:
-            for action, whom, seconds in steps:
-                index = int(whom) % count if whom.isdigit() else 0
-                holding = played.holders if whom == "the holder" else []
-                await apply_action(played, action, (holding or [played.nodes[index]])[0])
-                await played.clock.advance(seconds)
-            for node in played.nodes:
-                node.awake.set()
-                node.cut, node.slowest = False, 0.1
+        async with run_election(2 + seed % 2, seed, RATES) as election:
+            chance = election.chance
+            for _ in range(chance.randrange(3, 25)):
+                node = chance.choice(election.leaders or election.nodes)
+                network = [*NETWORK_FAULTS, "late requests", "slow"]
+                process = [*PROCESS_FAULTS, "release", "delete again and again"]
+                fault = chance.choice([*network, *process, *["heal"] * 4])
+                if fault == "heal":
+                    end_faults(chance.choice(election.nodes))
+                elif fault in network:
+                    disturb_network(node, fault)
+                else:
+                    await disturb_process(election, node, fault)
+                await election.advance(chance.choice([0.3, 1.1, 2.5, 4.7, 9.3, 12.9, 14.8, 21.0]))
+            for node in election.nodes:
+                end_faults(node)
             # Packets of the bad time may still arrive, and each may be a renewal by the dead.
-            await played.until(lambda: bool(played.holders), at_most=40 + 2 * (DURATION + RETRY))
+            await election.advance_until(
+                lambda: bool(election.leaders), at_most=40 + 2 * (DURATION + RETRY)
+            )
 
-    asyncio.run(play())
-
-
-@pytest.mark.parametrize("seed", range(10))
-async def test_when_the_holder_dies_another_takes_over_within_duration_and_retry(seed: int) -> None:
-    async with run_simulation(3, seed) as played:
-        await played.until(lambda: bool(played.holders), at_most=RETRY + _LATENCY)
-        await played.clock.advance(seed * 1.37)
-        (holder,) = played.holders
-        await holder.kill()
-        await played.until(lambda: bool(played.holders), at_most=DURATION + RETRY + _LATENCY)
+    simulate(play())
 
 
-@pytest.mark.parametrize("fault", ["cut", "pause"])
-async def test_a_holder_that_cannot_renew_stops_before_another_begins(fault: str) -> None:
-    async with run_simulation(2, 1) as played:
-        await played.until(lambda: bool(played.holders), at_most=RETRY + _LATENCY)
-        await played.clock.advance(5)
-        (holder,) = played.holders
-        await apply_action(played, fault, holder)
-        silence = await played.until(lambda: not played.holders, at_most=10)
-        assert silence >= 7.5  # it goes on as long as it safely can
-        await played.until(lambda: bool(played.holders), at_most=DURATION + RETRY + _LATENCY - 7.5)
-        assert played.holders != [holder]
-        await apply_action(played, "resume", holder)
-        await apply_action(played, "heal", holder)
-        await played.clock.advance(60)
-        assert played.holders not in ([], [holder])
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
+def test_whatever_happens_to_the_leader_another_leads_within_duration_and_retry(seed: int) -> None:
+    async def play() -> None:
+        async with run_election(2 + seed % 2, seed) as election:
+            chance = election.chance
+            for _ in range(8):
+                await election.advance(chance.uniform(20, 30), max_gap=MAX_GAP)
+                (leader,) = election.leaders
+                fault = chance.choice([*NETWORK_FAULTS, *PROCESS_FAULTS])
+                disturb_network(leader, fault)
+                await disturb_process(election, leader, fault)
+                await election.advance(chance.choice([3, 7, 12, 40]), max_gap=MAX_GAP)
+                end_faults(leader)
+
+    simulate(play())
 
 
-async def test_one_lost_answer_does_not_interrupt_the_holding() -> None:
-    async with run_simulation(2, 1) as played:
-        await played.until(lambda: bool(played.holders), at_most=RETRY + _LATENCY)
-        (holder,) = played.holders
-        for _ in range(20):
-            await apply_action(played, "cut", holder)
-            await played.clock.advance(2.5)
-            await apply_action(played, "heal", holder)
-            await played.clock.advance(8)
-            assert played.holders == [holder]
+@pytest.mark.parametrize("late", [0.5, 2.6, 4.8])
+def test_late_answers_do_not_end_the_leadership(late: float) -> None:
+    async def play() -> None:
+        async with run_election(2, 1) as election:
+            await election.advance_until(lambda: bool(election.leaders), at_most=MAX_GAP)
+            (leader,) = election.leaders
+            for node in election.nodes:
+                node.delays = (0, 0.05), (late, late + 0.1)
+            await election.advance(100, max_gap=0.2)
+            assert election.leaders == [leader]
+
+    simulate(play())
+
+
+@pytest.mark.parametrize("late", [0.5, 2.6, 4.8])
+def test_with_late_answers_somebody_begins_to_lead(late: float) -> None:
+    async def play() -> None:
+        async with run_election(2, 1) as election:
+            for node in election.nodes:
+                node.delays = (0, 0.05), (late, late + 0.1)
+            await election.advance_until(lambda: bool(election.leaders), at_most=MAX_GAP + 4 * late)
+            await election.advance(100, max_gap=late)
+
+    simulate(play())
+
+
+@pytest.mark.parametrize("fault", ["hang", "pause", "late answers"])
+def test_a_holder_that_cannot_renew_stops_before_another_begins(fault: str) -> None:
+    async def play() -> None:
+        async with run_election(2, 1) as election:
+            await election.advance_until(lambda: bool(election.leaders), at_most=MAX_GAP)
+            await election.advance(5)
+            (leader,) = election.leaders
+            disturb_network(leader, "hang" if fault == "hang" else "")
+            await disturb_process(election, leader, fault)
+            if fault == "late answers":
+                leader.delays = (0, 0.05), (TIMEOUT + 0.1, TIMEOUT + 0.2)
+            silence = await election.advance_until(
+                lambda: not election.leaders, at_most=2 * RENEW_DEADLINE
+            )
+            assert silence >= RENEW_DEADLINE - RETRY - _ANSWERS  # it goes on while it safely can
+            await election.advance_until(lambda: bool(election.leaders), at_most=MAX_GAP)
+            assert election.leaders != [leader]
+            end_faults(leader)
+            await election.advance(60, max_gap=0)
+            assert election.leaders != [leader]
+
+    simulate(play())
+
+
+def test_one_lost_answer_does_not_interrupt_the_holding() -> None:
+    async def play() -> None:
+        async with run_election(2, 1) as election:
+            await election.advance_until(lambda: bool(election.leaders), at_most=MAX_GAP)
+            (leader,) = election.leaders
+            for lost in [(1.0, 0.0), (0.0, 1.0)] * 10:
+                leader.loses = lost
+                await election.advance(2.5)
+                leader.heal()
+                await election.advance(8)
+                assert election.leaders == [leader]
+
+    simulate(play())
+
+
+def test_probers_that_never_saw_a_lease_do_not_send_next_to_its_holder() -> None:
+    async def play() -> None:
+        async with run_election(1, 1) as election:
+            await election.advance_until(lambda: bool(election.leaders), at_most=MAX_GAP)
+            for number in range(20):
+                disturb_network(election.nodes[0], "hang")
+                election.leases.lease = None
+                election.nodes.append(Node(f"new-{number}", election.leases, election.chance, 1.0))
+                await election.advance(7)
+                election.nodes[0].heal()
+                await election.advance(3)
+            await election.advance_until(lambda: bool(election.leaders), at_most=MAX_GAP)
+
+    simulate(play())

@@ -2,28 +2,32 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from math import inf
 from pathlib import Path
 
 import pytest
 
 from exporter.leaderelection import LockError
 from exporter.leaderelection.file import FileLock
+from tests.exporter.fake_clock import FakeClock
 from tests.exporter.slo_probe import ROOT
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return tmp_path / "slo-probe.lease"
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data" / "slo-probe.lease"
 
 
 @contextlib.asynccontextmanager
 async def open_locks(file: Path, *names: str) -> AsyncIterator[list[FileLock]]:
-    made = [FileLock(file, identity=name) for name in names]
+    made = [FileLock(file, identity=name, clock=FakeClock()) for name in names]
     try:
         yield made
     finally:
@@ -35,45 +39,100 @@ def read_holder(file: Path) -> str:
     return file.read_text()
 
 
-def move_away(file: Path, *, replaced: bool) -> None:
-    file.rename(file.with_suffix(".old"))
-    if replaced:
-        file.touch()
-
-
 async def test_the_first_holds_and_the_second_waits_until_it_is_given_up(file: Path) -> None:
     async with open_locks(file, "a", "b") as (a, b):
-        assert await a.acquire_or_renew()
+        assert await a.acquire_or_renew(-inf)
         assert read_holder(file) == "a\n"
-        assert not await b.acquire_or_renew()
+        assert not await b.acquire_or_renew(-inf)
         await b.release()  # what another holds
-        assert not await b.acquire_or_renew()
-        assert await a.acquire_or_renew()
+        assert not await b.acquire_or_renew(-inf)
+        assert await a.acquire_or_renew(-inf)
         await a.release()
-        assert await b.acquire_or_renew()
-        assert not await a.acquire_or_renew()
+        assert await b.acquire_or_renew(-inf)
+        assert not await a.acquire_or_renew(-inf)
         assert read_holder(file) == "b\n"
-        assert a.expires_at is b.expires_at is None
+        assert a.expires_at == b.expires_at == -inf
 
 
-@pytest.mark.parametrize("replaced", [False, True])
-async def test_a_replaced_file_is_noticed(file: Path, *, replaced: bool) -> None:
+def remove(file: Path) -> None:
+    file.unlink()
+
+
+def move_away(file: Path) -> None:
+    file.rename(file.with_suffix(".old"))
+
+
+def replace_file(file: Path) -> None:
+    move_away(file)
+    file.touch()
+
+
+def move_folder_away(file: Path) -> None:
+    number = len(list(file.parent.parent.iterdir()))
+    file.parent.rename(file.parent.with_suffix(f".old-{number}"))
+    file.parent.mkdir()
+
+
+TAKEN_AWAY = [remove, move_away, replace_file, move_folder_away]
+
+
+@pytest.mark.parametrize("take_away", TAKEN_AWAY)
+async def test_a_file_that_is_taken_away_is_counted_logged_and_locked_again(
+    file: Path, take_away: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    counts: list[int] = []
+    clock = FakeClock()
+    lock = FileLock(file, identity="a", clock=clock, on_replaced=lambda: counts.append(1))
+    assert await lock.acquire_or_renew(-inf)
+    for taken in (1, 2):
+        assert lock.is_intact()
+        take_away(file)
+        assert not lock.is_intact(), "nothing is sent until the next step"
+        assert await lock.acquire_or_renew(-inf)
+        assert len(counts) == taken
+    assert caplog.text.count("was removed, replaced or moved while this prober held it") == 2
+    assert read_holder(file) == "a\n"
+    await lock.close()
+
+
+@pytest.mark.parametrize("take_away", TAKEN_AWAY)
+@pytest.mark.parametrize("first", ["the holder", "the standby", "a newcomer"])
+async def test_a_file_that_is_taken_away_has_one_holder(
+    file: Path, take_away: Callable[[Path], None], first: str
+) -> None:
+    async with open_locks(file, "a", "b", "c") as (a, b, c):
+        assert await a.acquire_or_renew(-inf)
+        assert not await b.acquire_or_renew(-inf)
+        take_away(file)
+        order = {"the holder": (a, b, c), "the standby": (b, a, c), "a newcomer": (c, a, b)}[first]
+        assert [bool(await lock.acquire_or_renew(-inf)) for lock in order] == [True, False, False]
+        for lock in order[1:]:
+            assert not await lock.acquire_or_renew(-inf)
+
+
+async def test_a_file_that_is_replaced_between_opening_and_locking_is_not_held(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock_file = fcntl.flock
+
+    def replace_and_lock(number: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock_file)
+        replace_file(file)
+        lock_file(number, operation)
+
     async with open_locks(file, "a", "b") as (a, b):
-        assert await a.acquire_or_renew()
-        assert not await b.acquire_or_renew()
-        move_away(file, replaced=replaced)
-        assert not await b.acquire_or_renew()
-        assert not await a.acquire_or_renew()  # the old file is free now, and b looks twice
-        assert [await b.acquire_or_renew() for _ in range(2)] == [False, True]
-        assert not await a.acquire_or_renew()
+        monkeypatch.setattr(fcntl, "flock", replace_and_lock)
+        assert not await a.acquire_or_renew(-inf)
+        assert await b.acquire_or_renew(-inf)
+        assert not await a.acquire_or_renew(-inf)
 
 
 async def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
     async with open_locks(tmp_path / "gone" / "lease", "a") as (lease,):
         with pytest.raises(LockError, match="gone/lease: No such file or directory"):
-            await lease.acquire_or_renew()
+            await lease.acquire_or_renew(-inf)
         (tmp_path / "gone").mkdir()
-        assert await lease.acquire_or_renew()
+        assert await lease.acquire_or_renew(-inf)
 
 
 async def test_a_full_disk_does_not_matter(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +141,7 @@ async def test_a_full_disk_does_not_matter(file: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(os, "pwrite", full)
     async with open_locks(file, "a") as (lease,):
-        assert await lease.acquire_or_renew()
+        assert await lease.acquire_or_renew(-inf)
 
 
 class ElectorProcess:

@@ -1,45 +1,17 @@
 """Starvation of the simulated event loop, in virtual time and over HTTP."""
 
 import asyncio
-import selectors
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from exporter.simulator.agent_sre.cpu import BURST_SPEED, STEP_SHARES, Cpu, CpuStep, EventWork
 from exporter.simulator.agent_sre.settings import Settings
+from tests.exporter.fake_clock import run_in_virtual_time
 from tests.exporter.simulator.conftest import FakeFunction, Start, build_event
 
 Load = tuple[list[float], int]
-
-
-class LeapingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock leaps to the next timer instead of waiting for it."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-        loop = self
-
-        class Leaping(selectors.DefaultSelector):  # type: ignore[valid-type,misc,unused-ignore]
-            def select(self, timeout: float | None = None) -> Any:  # noqa: ANN401
-                loop._now += timeout or 0
-                return super().select(0)
-
-        super().__init__(Leaping())
-
-    def time(self) -> float:
-        return self._now
-
-
-def run_in_virtual_time(load: Awaitable[Load]) -> Load:
-    """Run a load in virtual time; sorted latencies in seconds, and events executed."""
-
-    async def run() -> Load:
-        return await load
-
-    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
-        return runner.run(run())
 
 
 async def offer_load(

@@ -304,6 +304,10 @@ def _build_prober_panels() -> list[timeseries.Panel | statetimeline.Panel]:
                 f"min({contract.CONFIG_LAST_RELOAD_SUCCESSFUL})", "configuration up to date"
             ),
             query_range(f"1 - clamp_max(max({contract.JOURNALS_SET_ASIDE}), 1)", "journals intact"),
+            query_range(
+                f"1 - clamp_max(ceil(sum(increase({contract.LEASE_FILE_LOSSES}{_RATE}))), 1)",
+                "lease file intact",
+            ),
             query_range(f"max by (version) ({contract.BUILD_INFO})", "version {{version}}"),
         ),
     ]  # fmt: skip
