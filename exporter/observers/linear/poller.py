@@ -77,15 +77,11 @@ class _OpenQuery:
 
     query: IssueQuery
     issues: dict[str, Issue] = field(default_factory=dict)
-    alert_seen_at: float | None = None
 
-    def add_issues(self, issues: Iterable[Issue], *, now: float) -> None:
-        """Add the issues of one search."""
-        self.issues |= {issue.id: issue for issue in issues}
-        if self.alert_seen_at is None and any(
-            each.kind is IssueKind.ALERT for each in self.issues.values()
-        ):
-            self.alert_seen_at = now
+    @property
+    def has_alert(self) -> bool:
+        """Return whether an `[Alert]` issue was seen."""
+        return any(issue.kind is IssueKind.ALERT for issue in self.issues.values())
 
 
 class IssuePoller:
@@ -98,6 +94,8 @@ class IssuePoller:
         patience: seconds after its deadline that a query stays open while Linear cannot be
             searched; then its outcome is unknown.
         limit: maximum number of open queries; one more makes the outcome of the oldest unknown.
+        seen_at: time at which the first `[Alert]` issue of each open run was seen. The next poller
+            gets it after a reload, so that no query lingers longer.
     """
 
     def __init__(
@@ -107,11 +105,13 @@ class IssuePoller:
         linger: float = 0.0,
         patience: float = 0.0,
         limit: int = 10_000,
+        seen_at: dict[str, float] | None = None,
     ) -> None:
         self._source = source
         self._linger = linger
         self._patience = patience
         self._limit = limit
+        self._seen_at = {} if seen_at is None else seen_at
         self._open: dict[str, _OpenQuery] = {}
         self._evicted: list[IssueOutcome] = []
 
@@ -124,7 +124,7 @@ class IssuePoller:
         self._open.setdefault(query.run_id, _OpenQuery(query))
         if len(self._open) > self._limit:
             oldest = next(iter(self._open))
-            del self._open[oldest]
+            self._close(oldest)
             self._evicted.append(IssueUnknown(oldest, None))
 
     async def poll(self) -> list[IssueOutcome]:
@@ -138,9 +138,13 @@ class IssuePoller:
         now = self._source.wall()
         for open_query in open_queries:
             outcome = self._decide_outcome(open_query, error_kind, asked_at=asked_at, now=now)
-            if outcome is not None and self._open.pop(open_query.query.run_id, None) is open_query:
+            if outcome is not None and self._close(open_query.query.run_id) is open_query:
                 outcomes.append(outcome)
         return outcomes
+
+    def _close(self, run_id: str) -> _OpenQuery | None:
+        self._seen_at.pop(run_id, None)
+        return self._open.pop(run_id, None)
 
     async def _query_source(
         self, open_queries: list[_OpenQuery], asked_at: float
@@ -154,7 +158,10 @@ class IssuePoller:
         except RequestError as error:
             return error.kind
         for open_query in open_queries:
-            open_query.add_issues(found.get(open_query.query.run_id, ()), now=asked_at)
+            run_id = open_query.query.run_id
+            open_query.issues |= {issue.id: issue for issue in found.get(run_id, ())}
+            if open_query.has_alert:
+                self._seen_at.setdefault(run_id, asked_at)
         return None
 
     def _decide_outcome(
@@ -168,8 +175,9 @@ class IssuePoller:
         """Decide the outcome of a query after a search; None while it stays open."""
         query = open_query.query
         found = _build_found(open_query)
-        if open_query.alert_seen_at is not None:
-            return found if now >= open_query.alert_seen_at + self._linger else None
+        if open_query.has_alert:
+            is_over = now >= self._seen_at[query.run_id] + self._linger
+            return found if is_over else None
         if error_kind is not None:
             is_expired = now >= query.deadline + self._patience
             return (found or IssueUnknown(query.run_id, error_kind)) if is_expired else None
