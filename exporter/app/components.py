@@ -159,6 +159,7 @@ async def open_components(
         reconciler = Reconciler(
             journal=journal, metrics=metrics, gauges=status.gauges, clock=clock, history=history
         )
+        stack.push_async_callback(reconciler.close)
         recorder = RunRecorder(journal, metrics, history, reconciler)
         await recorder.restore(orphans)
         alert_runner = AlertRunner(

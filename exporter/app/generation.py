@@ -101,6 +101,7 @@ async def open_generation(
                     folder=loaded.folder,
                     clock=components.status.clock,
                     gauges=components.status.gauges,
+                    state=components.status.state.values.setdefault(f"observers.{source}", {}),
                 )
             )
             for source, settings in loaded.observers.items()

@@ -4,6 +4,7 @@ import logging
 import random
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from exporter.httpclient.errors import RequestError
@@ -23,6 +24,10 @@ _log = logging.getLogger(__name__)
 
 _HOUR = 3600.0
 _BURST_DIVISOR = 10
+_LOW_BUDGET = 5
+"""A budget is low when less than this fraction of the limit remains."""
+_LOW_SHARE = 2.0
+"""Of so many requests that the server refills, one is used while its budget is low."""
 
 
 def compute_retry_delay(
@@ -174,8 +179,25 @@ class CircuitBreaker:
         return backoff if retry_after is None else retry_after
 
 
+@dataclass(frozen=True, slots=True)
+class RequestBudget:
+    """Budget that a server reports: its limit of requests per hour, and how many remain."""
+
+    limit: int
+    remaining: int
+
+    @property
+    def is_low(self) -> bool:
+        """Return whether less than a fifth remains."""
+        return self.remaining * _LOW_BUDGET < self.limit
+
+
 class RateLimiter:
-    """Rate limiter in order of arrival: a tenth of the limit at once, the rest evenly spread."""
+    """Rate limiter in order of arrival: a tenth of the limit at once, the rest evenly spread.
+
+    While the budget of the server is low, which other clients may use as well, requests take half
+    of what it refills.
+    """
 
     def __init__(self, per_hour: int, *, clock: Clock) -> None:
         if per_hour < _BURST_DIVISOR:
@@ -184,6 +206,8 @@ class RateLimiter:
         self._clock = clock
         self._spacing = _HOUR / (per_hour - burst)
         self._slack = (burst - 1) * self._spacing
+        self._low_spacing: float | None = None
+        """Seconds between two requests while the budget of the server is low."""
         self._next_at = clock.now()
         """Time of the next request, if all requests were evenly spread."""
 
@@ -193,8 +217,15 @@ class RateLimiter:
         A wait that is cancelled still uses up its request.
         """
         now = self._clock.now()
+        slack, spacing = self._slack, self._spacing
+        if self._low_spacing is not None:
+            slack, spacing = 0.0, max(spacing, self._low_spacing)
         self._next_at = max(self._next_at, now)
-        delay = self._next_at - self._slack - now
-        self._next_at += self._spacing
+        delay = self._next_at - slack - now
+        self._next_at += spacing
         if delay > 0:
             await self._clock.sleep(delay)
+
+    def adapt_to(self, budget: RequestBudget) -> None:
+        """Slow down while the budget of the server is low."""
+        self._low_spacing = _LOW_SHARE * _HOUR / budget.limit if budget.is_low else None

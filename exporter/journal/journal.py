@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from exporter.journal.sqlite import JournalError, Row, RunState, SqliteStore
+from exporter.journal.sqlite import BacklogRow, JournalError, Row, RunState, SqliteStore
 from exporter.model.run import Leftover, Run
 from exporter.model.verdict import Reason
 from exporter.schedule.clock import Clock
@@ -120,9 +120,19 @@ class Journal:
         """List the last judged runs except those of a load, newest first; none if unreadable."""
         return await self._run_read(lambda: self._store.list_recent(limit), fallback=[])
 
-    async def list_unfinished(self) -> list[Row]:
-        """List judged runs about which more may be learned, or which have leftovers."""
-        return await self._run_read(self._store.list_unfinished, fallback=[])
+    async def list_judged(self) -> list[Run]:
+        """List judged runs about which more may be learned."""
+        return await self._run_read(self._store.list_judged, fallback=[])
+
+    async def list_backlog(self) -> list[BacklogRow]:
+        """List observed runs that have leftovers."""
+        return await self._run_read(self._store.list_backlog, fallback=[])
+
+    async def load_runs(self, ids: Sequence[str]) -> dict[str, Run] | None:
+        """Load some runs in their newest state; None if the file is unreadable."""
+        unwritten = {each: self._unwritten[each][1] for each in ids if each in self._unwritten}
+        runs = await self._run_read(lambda: self._store.load_runs(ids), fallback=None)
+        return None if runs is None else {run.id: run for run in runs} | unwritten
 
     @property
     def damaged_files(self) -> list[Path]:

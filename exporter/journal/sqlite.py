@@ -26,6 +26,7 @@ _APPLICATION_ID = 0x510B_0B0E  # in the file's header; marks a journal of slo-pr
 _FORMAT_VERSION = 2
 _HEAD_BYTES = 4096
 """Bytes that are read to tell a journal from a text file."""
+_MAX_KEPT_OBSERVED = 1_000
 _BUSY_TIMEOUT = 1.0
 _DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 _CORRUPT_CODES = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
@@ -157,6 +158,10 @@ Row = tuple[RunState, Run]
 """A state and the run; an open run has the verdict that it gets when lost."""
 
 
+BacklogRow = tuple[str, float, tuple[LeftoverKind, ...]]
+"""Of a run with leftovers: its id, the wall clock seconds of its intended send, their kinds."""
+
+
 class JournalError(Exception):
     """The journal cannot be used at all, and only a person can change that."""
 
@@ -179,7 +184,8 @@ class SqliteStore:
         self.replacements = 0
         """Number of times that the file was removed, replaced or moved while in use."""
         self._kept: dict[str, Row] = {}
-        """Runs of the file that are unfinished or uncounted. They are in the next file as well."""
+        """Runs of the file that are unfinished or uncounted. They are in the next file as well.
+        Runs with leftovers only are kept as far as there is room; the sweep finds the others'."""
         self._uncounted: set[str] = set()
         """Ids in the table of uncounted runs."""
         self._is_file_gone = False
@@ -253,9 +259,13 @@ class SqliteStore:
         with closing(self._get_connection().execute("SELECT id FROM uncounted")) as cursor:
             self._uncounted = {run_id for (run_id,) in cursor}
         rows = self._select(
-            f"WHERE state <> ? OR {_IS_UNCOUNTED} ORDER BY seq", (RunState.CLEANED,)
+            f"WHERE state NOT IN (?, ?) OR {_IS_UNCOUNTED} ORDER BY seq",
+            (RunState.CLEANED, RunState.OBSERVED),
         )
-        self._kept = {run.id: (state, run) for state, run in rows}
+        observed = self._select(
+            "WHERE state = ? ORDER BY seq LIMIT ?", (RunState.OBSERVED, _MAX_KEPT_OBSERVED)
+        )
+        self._kept = {run.id: (state, run) for state, run in (*rows, *observed)}
 
     def _leave_file(self) -> None:
         """Release a file that is no longer at its path."""
@@ -344,7 +354,8 @@ class SqliteStore:
 
     def _keep(self, changed: Sequence[Row]) -> None:
         for state, run in changed:
-            if state is RunState.CLEANED and run.id not in self._uncounted:
+            is_full = state is RunState.OBSERVED and len(self._kept) >= _MAX_KEPT_OBSERVED
+            if (state is RunState.CLEANED or is_full) and run.id not in self._uncounted:
                 self._kept.pop(run.id, None)
             else:
                 self._kept[run.id] = (state, run)
@@ -381,10 +392,19 @@ class SqliteStore:
             f"WHERE state IN ({_format_placeholders(_UNJUDGED)}) ORDER BY seq", _UNJUDGED
         )
 
-    def list_unfinished(self) -> list[Row]:
-        """List every run with a verdict that is not cleaned up, oldest first."""
-        states = (RunState.JUDGED, RunState.OBSERVED)
-        return self._select(f"WHERE state IN ({_format_placeholders(states)}) ORDER BY seq", states)
+    def list_judged(self) -> list[Run]:
+        """List every run with a verdict about which more may be learned, oldest first."""
+        return self._select_runs("WHERE state = ? ORDER BY seq", (RunState.JUDGED,))
+
+    def list_backlog(self) -> list[BacklogRow]:
+        """List every run of which only leftovers remain, oldest first."""
+        query = "SELECT id, intended_at, leavings FROM runs WHERE state = ? ORDER BY seq"
+        with closing(self._get_connection().execute(query, (RunState.OBSERVED,))) as cursor:
+            return [(run_id, at, _decode_kinds(leavings)) for run_id, at, leavings in cursor]
+
+    def load_runs(self, ids: Sequence[str]) -> list[Run]:
+        """Load the runs of some ids."""
+        return self._select_runs(f"WHERE id IN ({_format_placeholders(ids)})", ids)
 
     def list_recent(self, limit: int) -> list[Run]:
         """List the last runs with a verdict except those of a load, newest first."""
@@ -434,6 +454,14 @@ class SqliteStore:
 
 def _format_placeholders(values: Sequence[object]) -> str:
     return ", ".join("?" for _ in values)
+
+
+def _decode_kinds(leavings: str) -> tuple[LeftoverKind, ...]:
+    """Decode the kinds of leftovers, without those that a later version wrote."""
+    try:
+        return tuple(LeftoverKind(kind) for kind, _ in json.loads(leavings))
+    except (ValueError, TypeError):
+        return ()
 
 
 def _is_damage(error: BaseException) -> bool:

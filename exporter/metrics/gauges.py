@@ -52,6 +52,13 @@ class Gauges:
         self.orphans = define_gauge(
             contract.ORPHANS, "Leftovers of runs that are not cleaned up yet.", "kind"
         )
+        self.cleanup_backlog = define_gauge(
+            contract.CLEANUP_BACKLOG, "Observed runs whose leftovers wait for their clean-up."
+        )
+        self.cleanup_backlog_age = define_gauge(
+            contract.CLEANUP_BACKLOG_AGE,
+            "Seconds since the oldest run that waits for its clean-up was sent.",
+        )
         self.cleanup_failures = define_counter(
             contract.CLEANUP_FAILURES, "Failed attempts to clean up leftovers.", "kind"
         )
@@ -125,6 +132,8 @@ class Gauges:
         """
         self.lease_held.set(0)
         self.config_ok.set(1)  # a prober on standby reads no configuration
+        self.cleanup_backlog.set(0)
+        self.cleanup_backlog_age.set(0)
         for gauge in (*self._target_gauges, *self._leak_gauges, self.orphans, self.clock_skew):
             gauge.clear()
 

@@ -106,7 +106,8 @@ class LateObserverModule(Protocol):
     STAGES: Mapping[Stage, Accuracy]
     Settings: type[Section]
     open_observer: Callable[..., AbstractAsyncContextManager[LateObserver]]
-    """Opens the observer; takes settings, and by name `folder`, `clock` and `gauges`."""
+    """Opens the observer; takes settings, and by name `folder`, `clock`, `gauges` and `state`,
+    which outlives a reload."""
     find_problems: Callable[[Section, Path], Iterable[tuple[str, str, str]]]
     """Finds mistakes in the files that settings name, as key, message and hint."""
 

@@ -15,11 +15,11 @@ from exporter.prometheus import PrometheusClient
 
 @dataclass(frozen=True, slots=True)
 class ProbeState:
-    """State of probes that outlives a reload of the configuration.
+    """State of probes and observers that outlives a reload of the configuration.
 
     Attributes:
         started: monotonic seconds of the process start.
-        values: state of each probe, by the name of the probe.
+        values: state of each probe by its name, and of each observer by `observers.` and its name.
     """
 
     started: float

@@ -117,4 +117,14 @@ class PendingRun:
 
     def is_overdue(self, now: float) -> bool:
         """Return whether clean-up has failed for so long that it is no short outage."""
-        return self.failing_since is not None and now - self.failing_since >= _LAST_RETRY
+        return is_clean_up_overdue(self.failing_since, now)
+
+
+def is_clean_up_overdue(failing_since: float | None, now: float) -> bool:
+    """Return whether attempts to clean up have failed for so long that it is no short outage.
+
+    Args:
+        failing_since: monotonic seconds of the first failed attempt; None without one.
+        now: monotonic seconds.
+    """
+    return failing_since is not None and now - failing_since >= _LAST_RETRY

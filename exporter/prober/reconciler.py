@@ -1,20 +1,19 @@
-"""Reconciler: asks late observers, cleans up leftovers and sweeps orphans after the verdict."""
+"""Reconciler: asks late observers after the verdict, and hands over to the clean-up."""
 
 import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 
 from exporter.journal.journal import Journal
 from exporter.journal.sqlite import RunState
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import RunMetrics
-from exporter.model.run import Leftover, Run
+from exporter.model.run import Run
 from exporter.observers import LateObserver, load_late_modules
-from exporter.prober.cleanup import Cleaner, OrphanSweep
+from exporter.prober.cleanup import Cleaner, Cleanup
 from exporter.prober.history import RunHistory
 from exporter.prober.pending import PendingRun
 from exporter.resources import RepeatedWarning
@@ -23,8 +22,6 @@ from slos.schema.contract import IssueCount, LeftoverKind, PathProblem, Stage, i
 
 RECONCILE_INTERVAL = 2.0
 """Seconds between two reconcile steps."""
-_MAX_CLEANED_PER_STEP = 20
-"""Runs of one kind per step, so that a slow clean-up does not delay the other kinds."""
 _MAX_RUNS = 20_000
 """Pending runs kept in memory. Leftovers of an older run are found by the orphan sweep."""
 
@@ -52,10 +49,11 @@ class Reconciler:
         self._clock = clock
         self._history = history
         self._observers: Mapping[str, LateObserver] = {}
-        self._cleaners: Mapping[LeftoverKind, Cleaner] = {}
         self._pending: dict[str, PendingRun] = {}
         self._asked_at: dict[str, float] = {}
-        self._sweep = OrphanSweep(gauges=gauges, clock=clock)
+        self._cleanup = Cleanup(
+            journal=journal, gauges=gauges, clock=clock, list_observed=self._pending.values
+        )
         self._shown_kinds: set[LeftoverKind] = set()
         self._step_lock = asyncio.Lock()
         self._listeners: list[ObservedListener] = []
@@ -63,7 +61,11 @@ class Reconciler:
 
     def __len__(self) -> int:
         """Number of runs that are not finished."""
-        return len(self._pending)
+        return len(self._pending) + len(self._cleanup)
+
+    async def close(self) -> None:
+        """End the clean-up under way. The next process goes on with it."""
+        await self._cleanup.close()
 
     def configure(
         self,
@@ -76,13 +78,11 @@ class Reconciler:
         """
         added = set(observers) - set(self._observers)
         self._observers = observers
-        self._cleaners = cleaners
+        self._cleanup.configure(cleaners)
         self._shown_kinds |= set(cleaners)
         for pending in self._pending.values():
             pending.waiting &= set(observers)
-            pending.waiting |= (
-                added & self._list_sources_for(pending.run) if pending.is_observed_late else set()
-            )
+            pending.waiting |= added & self._list_sources_for(pending.run)
 
     @contextlib.contextmanager
     def listen(self, listener: ObservedListener) -> Iterator[None]:
@@ -99,15 +99,25 @@ class Reconciler:
         if sent and self._observers:
             due = self._metrics.list_due_stages(run)
             state, run = RunState.JUDGED, dataclasses.replace(run, due_stages=due)
-        self.restore(state, run)
+        if state is RunState.JUDGED:
+            self._add(run)
+        elif state is RunState.OBSERVED:
+            self._cleanup.add(PendingRun(run, self._clock.now(), is_observed_late=False))
         return state, run
 
-    def restore(self, state: RunState, run: Run) -> None:
-        """Add a run, of this process or an earlier one, unless nothing is left to do."""
-        if state is RunState.CLEANED:
-            return
-        pending = PendingRun(run, self._clock.now(), is_observed_late=state is RunState.JUDGED)
-        pending.waiting = self._list_sources_for(run) if pending.is_observed_late else set()
+    async def restore(self) -> None:
+        """Add the runs that earlier processes left in the journal."""
+        for run in await self._journal.list_judged():
+            self._add(run)
+        await self._cleanup.restore()
+
+    def add_left_open(self, run: Run) -> None:
+        """Add a run that an earlier process did not judge."""
+        self._add(run)
+
+    def _add(self, run: Run) -> None:
+        pending = PendingRun(run, self._clock.now(), is_observed_late=True)
+        pending.waiting = self._list_sources_for(run)
         self._pending.setdefault(run.id, pending)
         if len(self._pending) > _MAX_RUNS:
             del self._pending[next(iter(self._pending))]
@@ -120,7 +130,7 @@ class Reconciler:
     async def wait_for_step(self) -> None:
         """Wait for the step under way; after it, replaced observers are no longer used."""
         async with self._step_lock:
-            return
+            await self._cleanup.wait_for_old_cleaners()
 
     async def _reconcile(self) -> None:
         await asyncio.gather(*(self._ask_observer(*query) for query in self._list_due_observers()))
@@ -131,17 +141,20 @@ class Reconciler:
         await asyncio.gather(
             *(self._count_known_stages(case, now) for case in list(self._pending.values()))
         )
-        due = [case for case in self._pending.values() if case.next_try <= now]
-        for kind, cleaner in self._cleaners.items():
-            await self._clean_up_kind(kind, cleaner, due)
-        finished = [case.run for case in self._pending.values() if case.is_finished]
-        for run in finished:
-            self._pending.pop(run.id, None)
-        await asyncio.gather(*(self._journal.write_run(RunState.CLEANED, run) for run in finished))
-        await self._sweep.sweep_if_due(
-            self._observers.values(), list_known=self._list_known_leftovers
-        )
+        await self._hand_over_observed()
+        await self._cleanup.advance(self._observers.values())
+        self._cleanup.update_gauges()
         self._update_orphan_gauges()
+
+    async def _hand_over_observed(self) -> None:
+        """Hand runs over to the clean-up, or close those without leftovers."""
+        observed = [case for case in self._pending.values() if not case.is_observed_late]
+        for pending in observed:
+            del self._pending[pending.run.id]
+            if not pending.is_finished:
+                self._cleanup.add(pending)
+        finished = [pending.run for pending in observed if pending.is_finished]
+        await asyncio.gather(*(self._journal.write_run(RunState.CLEANED, run) for run in finished))
 
     def _list_sources_for(self, run: Run) -> set[str]:
         """List the sources to ask about a run; for a load, only those that clean up."""
@@ -149,11 +162,6 @@ class Reconciler:
             source
             for source, observer in self._observers.items()
             if not is_load_probe(run.probe) or observer.leftover_kind is not None
-        }
-
-    def _list_known_leftovers(self) -> set[Leftover]:
-        return {
-            leftover for pending in self._pending.values() for leftover in pending.run.leftovers
         }
 
     def _list_due_observers(self) -> list[tuple[str, LateObserver]]:
@@ -192,7 +200,8 @@ class Reconciler:
         if not stages and not is_observed:
             return
         counted = pending.take_stages(stages)
-        await self._write_pending(pending)
+        state = RunState.JUDGED if pending.is_observed_late else RunState.OBSERVED
+        await self._journal.write_run(state, pending.run)
         self._metrics.count_observed(counted, pending.issues)
         if is_observed:
             self._metrics.count_disagreements(pending.run)
@@ -210,36 +219,9 @@ class Reconciler:
                 "agent-sre; if it opened a Linear issue, that cannot be found and archived"
             )
 
-    async def _write_pending(self, pending: PendingRun) -> None:
-        await self._journal.write_run(
-            RunState.JUDGED if pending.is_observed_late else RunState.OBSERVED, pending.run
-        )
-
-    async def _clean_up_kind(
-        self, kind: LeftoverKind, cleaner: Cleaner, candidates: Sequence[PendingRun]
-    ) -> None:
-        """Clean up known leftovers, also of runs that are still observed."""
-        due = [case for case in candidates if case.list_leftovers(kind)][:_MAX_CLEANED_PER_STEP]
-        wanted = [leftover for case in due for leftover in case.list_leftovers(kind)]
-        if not wanted:
-            return
-        failed = set(await cleaner.clean_up(wanted))
-        self._gauges.cleanup_failures.labels(kind).inc(len(failed))
-        done = set(wanted) - failed
-        for pending in due:
-            if pending.record_clean_up(done, failed, self._clock.now()) and not pending.is_finished:
-                await self._write_pending(pending)
-
     def _update_orphan_gauges(self) -> None:
         """Set the gauge of leftovers that exist longer than they should."""
-        now = self._clock.now()
-        overdue = Counter(
-            leftover.kind
-            for pending in self._pending.values()
-            for leftover in pending.run.leftovers
-            if pending.is_overdue(now) or leftover.kind not in self._cleaners
-        )
-        overdue.update(leftover.kind for leftover in self._sweep.uncleaned)
+        overdue = self._cleanup.count_overdue()
         for source, observer in self._observers.items():
             if observer.leftover_kind and observer.is_failing:
                 overdue[observer.leftover_kind] += self._count_overdue(source, observer)

@@ -38,8 +38,7 @@ class RunRecorder:
         """
         for run in reversed(await self._journal.list_recent(HISTORY_SIZE)):
             self._history.add(run)
-        for state, run in await self._journal.list_unfinished():
-            self._reconciler.restore(state, run)
+        await self._reconciler.restore()
         self._record_orphans(orphans)
 
     async def record_planned(self, run: Run) -> None:
@@ -81,7 +80,7 @@ class RunRecorder:
             _log.log(level, text, orphan.probe, orphan.id)
             if not is_load_probe(orphan.probe):
                 self._history.add(orphan)
-            self._reconciler.restore(RunState.JUDGED, orphan)
+            self._reconciler.add_left_open(orphan)
         self._metrics.postpone_judged([*orphans, *self._journal.take_uncounted()])
 
 

@@ -19,6 +19,7 @@ from exporter.model.run import Run, format_timestamp
 from exporter.reload import ReloadOutcome
 from exporter.status import Status
 from exporter.web.auth import AuthMiddleware
+from slos.schema import contract
 from slos.schema.contract import Stage, Verdict
 
 _COLOURS = {Verdict.OK: "ok", Verdict.UNKNOWN: "odd"}
@@ -40,17 +41,19 @@ MarkFunction = Callable[[Sequence[str]], Awaitable[bool]]
 ReloadFunction = Callable[[], Awaitable[ReloadOutcome]]
 
 
-def render_page(state: str, runs: Iterable[Run]) -> str:
+def render_page(state: str, runs: Iterable[Run], *, backlog: str = "") -> str:
     """Render the page as HTML; all values are escaped.
 
     Args:
         state: state of the prober in a few words.
         runs: runs, newest first.
+        backlog: the clean-up that is left to do; empty if there is none.
     """
     rows = [_build_row(run) for run in runs]
     counts = Counter(str(row["verdict"]) for row in rows)
     return _load_template().render(
         state=state,
+        backlog=backlog,
         runs=rows,
         stages=list(Stage),
         counts={verdict: counts[verdict] for verdict in Verdict if counts[verdict]},
@@ -200,7 +203,9 @@ class WebPages:
         self._auth.update_config(web_config)
 
     async def _serve_index(self, _: web.Request) -> web.Response:
-        text = render_page(self._describe_state(), self._status.history)
+        text = render_page(
+            self._describe_state(), self._status.history, backlog=self._describe_backlog()
+        )
         return web.Response(text=text, content_type="text/html")
 
     def _describe_state(self) -> str:
@@ -209,6 +214,14 @@ class WebPages:
         if self._reload_config is None:
             return "on standby"
         return "sending" if self.ready else "stopping"
+
+    def _describe_backlog(self) -> str:
+        get_value = self._status.registry.get_sample_value
+        count, age = (
+            get_value(name) or 0.0
+            for name in (contract.CLEANUP_BACKLOG, contract.CLEANUP_BACKLOG_AGE)
+        )
+        return f"{count:.0f}, the oldest sent {age:.0f} s ago" if count else ""
 
     def _measure_stall(self) -> float:
         """Measure the seconds since the scheduler's last heartbeat."""

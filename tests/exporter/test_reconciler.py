@@ -1,7 +1,8 @@
 """Reconciler with scripted observers: queries, stage times, clean-up and orphans."""
 
+import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,19 @@ from tests.exporter.reconciler_harness import (
     build_judged_run,
     run_harness,
 )
+
+
+class SlowCleaner(ScriptedObserver):
+    """Observer whose clean-up ends when it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = asyncio.Event()
+
+    async def clean_up(self, leftovers: Sequence[Leftover]) -> list[Leftover]:
+        await self.released.wait()
+        return await super().clean_up(leftovers)
+
 
 ALERT = Leftover(LeftoverKind.ALERT, "remediation slo-probe-1 1.0")
 
@@ -294,14 +308,84 @@ async def test_an_added_observer_is_asked_about_pending_runs(harness: Reconciler
     assert linear.queried_runs[0] == ("a",)
 
 
-async def test_many_clean_ups_are_done_in_batches(harness: ReconcilerHarness) -> None:
+async def finish_runs_with_issues(harness: ReconcilerHarness, count: int) -> list[Leftover]:
+    issues = [build_issue_leftover(f"{number}") for number in range(count)]
+    await asyncio.gather(
+        *(
+            harness.finish_run(build_judged_run(issue.handle, issue, intended_at=1.7e9 - number))
+            for number, issue in enumerate(issues)
+        )
+    )
+    return issues
+
+
+async def test_a_step_cleans_up_all_there_is_in_batches_and_in_order(
+    harness: ReconcilerHarness, path: Path
+) -> None:
     linear = ScriptedObserver()
     harness.reconciler.configure({}, {LeftoverKind.LINEAR_ISSUE: linear})
-    for number in range(50):
-        await harness.finish_run(build_judged_run(f"{number}", build_issue_leftover(f"{number}")))
-    await harness.advance(6)
-    assert [len(tried) for tried in linear.cleanup_attempts] == [20, 20, 10]
+    issues = await finish_runs_with_issues(harness, 550)
+    await harness.advance(2)
+    assert [len(tried) for tried in linear.cleanup_attempts] == [50] * 11
+    assert [each for tried in linear.cleanup_attempts for each in tried] == issues
     assert len(harness.reconciler) == 0
+    assert {row[1] for row in read_rows(path)} == {"cleaned"}
+
+
+async def test_of_a_backlog_few_runs_are_in_memory_and_all_are_shown(
+    harness: ReconcilerHarness, clock: FakeClock
+) -> None:
+    linear = ScriptedObserver(refuses_cleanup=True)
+    harness.reconciler.configure({}, {LeftoverKind.LINEAR_ISSUE: linear})
+    await finish_runs_with_issues(harness, 700)
+    await harness.advance(4)
+    failures = harness.read_sample("cleanup_failures_total", kind=LeftoverKind.LINEAR_ISSUE)
+    assert 50 <= (failures or 0) <= 100, "a batch that failed ends the step"
+    assert harness.orphans == 0, "a short outage is no orphan"
+    assert harness.read_sample("cleanup_backlog") == len(harness.reconciler) == 700
+    age = harness.read_sample("cleanup_backlog_age_seconds")
+    assert age == pytest.approx(clock.steady() - (1.7e9 - 699))
+    assert len(harness.reconciler._cleanup._loaded) == 200
+    await harness.advance(3600, step=10.0)
+    assert harness.orphans == 700
+    linear.refuses_cleanup = False
+    await harness.advance(620, step=10.0)
+    assert (len(harness.reconciler), harness.orphans) == (0, 0)
+    assert harness.read_sample("cleanup_backlog_age_seconds") == 0
+
+
+async def test_a_slow_clean_up_holds_up_neither_observers_nor_a_reload(
+    harness: ReconcilerHarness, path: Path
+) -> None:
+    slow, quick = SlowCleaner(), ScriptedObserver()
+    harness.use_observers(linear=slow)
+    await harness.finish_run(build_judged_run("a", build_issue_leftover("1")))
+    await harness.finish_run(build_judged_run("b"))
+    slow.observations["b"] = Observation("b")
+    await harness.advance(12)
+    assert dict(row[:2] for row in read_rows(path)) == {"a": "judged", "b": "cleaned"}
+    harness.use_observers(linear=quick)
+    waiting = asyncio.create_task(harness.reconciler.wait_for_step())
+    await asyncio.sleep(0)
+    assert not waiting.done(), "the old cleaner is in use"
+    slow.released.set()
+    await waiting
+    assert slow.cleanup_attempts == [(build_issue_leftover("1"),)]
+
+
+async def test_a_backlog_survives_a_restart(path: Path, clock: FakeClock) -> None:
+    async with run_harness(path, clock) as harness:
+        harness.reconciler.configure(
+            {}, {LeftoverKind.LINEAR_ISSUE: ScriptedObserver(refuses_cleanup=True)}
+        )
+        issues = await finish_runs_with_issues(harness, 300)
+        await harness.advance(2)
+    async with run_harness(path, clock) as restarted:
+        linear = ScriptedObserver()
+        restarted.reconciler.configure({}, {LeftoverKind.LINEAR_ISSUE: linear})
+        await restarted.advance(2)
+        assert {each for tried in linear.cleanup_attempts for each in tried} == set(issues)
+        assert {row[1] for row in read_rows(path)} == {"cleaned"}
 
 
 @pytest.mark.parametrize("troubled", [False, True])

@@ -78,7 +78,9 @@ def set_linear_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.asynccontextmanager
 async def run_linear_harness(
-    path: Path, clock: FakeClock, **options: object
+    path: Path,
+    clock: FakeClock,
+    **options: Any,  # noqa: ANN401 - settings
 ) -> AsyncIterator[LinearHarness]:
     async with (
         serve_linear_api(ApiSettings(key=KEY), clock=clock) as api,
@@ -90,12 +92,17 @@ async def run_linear_harness(
 
 @contextlib.asynccontextmanager
 async def use_linear_observer(
-    path: Path, clock: FakeClock, api: LinearApi, harness: ReconcilerHarness, **options: object
+    path: Path,
+    clock: FakeClock,
+    api: LinearApi,
+    harness: ReconcilerHarness,
+    state: dict[str, Any] | None = None,
+    **options: object,
 ) -> AsyncIterator[None]:
     """Use a Linear observer in place of any earlier one."""
     settings = Settings(url=api.url, key_env="LINEAR_API_KEY", **{**QUICK, **options})
     async with open_observer(
-        settings, folder=path.parent, clock=clock, gauges=harness.gauges
+        settings, folder=path.parent, clock=clock, gauges=harness.gauges, state=state
     ) as linear:  # fmt: skip
         harness.use_observers(linear=linear)
         yield
@@ -162,6 +169,21 @@ async def test_runs_during_an_outage_of_linear_are_observed_and_cleaned_up_after
     assert count == 60
     assert mean == pytest.approx(2.0, abs=0.6)
     assert {row[1] for row in read_rows(path)} == {"cleaned"}
+
+
+async def test_reloads_do_not_keep_a_run_waiting(
+    harness: LinearHarness, path: Path, clock: FakeClock
+) -> None:
+    """Each reload comes before the time to wait for a second issue has passed."""
+    await harness.finish_run_with_issue()
+    state: dict[str, Any] = {}
+    for _ in range(8):
+        async with use_linear_observer(
+            path, clock, harness.api, harness.reconciler, state, every=Duration(2000)
+        ):
+            await harness.reconciler.advance(8)
+    assert harness.read_issue_count("one") == 1
+    assert harness.open_issues == 0
 
 
 async def test_the_default_rate_limit_suffices_for_many_runs(path: Path, clock: FakeClock) -> None:

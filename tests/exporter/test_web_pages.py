@@ -72,6 +72,16 @@ async def test_health_and_readiness_of_a_prober(
     assert await get_status(client, f"{pages.url}/-/healthy") == 503, "the scheduler is stuck"
 
 
+async def test_the_page_shows_the_backlog_of_the_clean_up(
+    pages: ServedPages, client: aiohttp.ClientSession
+) -> None:
+    for count, expected in ((0, False), (12, True)):
+        pages.face.gauges.cleanup_backlog.set(count)
+        pages.face.gauges.cleanup_backlog_age.set(90)
+        async with client.get(pages.url) as reply:
+            assert ("clean-up: 12, the oldest sent 90 s ago." in await reply.text()) is expected
+
+
 async def test_metrics_are_in_the_text_format(
     pages: ServedPages, client: aiohttp.ClientSession
 ) -> None:

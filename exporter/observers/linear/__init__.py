@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from exporter.fields import DurationField
 from exporter.httpclient.auth import CredentialsError
@@ -60,7 +61,13 @@ class LinearObserver:
 
     leftover_kind: LeftoverKind | None = LeftoverKind.LINEAR_ISSUE
 
-    def __init__(self, settings: Settings, client: LinearClient, gauges: Gauges) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        client: LinearClient,
+        gauges: Gauges,
+        seen_at: dict[str, float] | None = None,
+    ) -> None:
         self.interval = float(settings.every.seconds)
         self.usual_delay = float((settings.within + settings.linger).seconds) + 2 * self.interval
         self.max_delay = float(settings.patience.seconds) + self.usual_delay
@@ -71,6 +78,7 @@ class LinearObserver:
             client,
             linger=float(settings.linger.seconds),
             patience=float(settings.patience.seconds),
+            seen_at=seen_at,
         )
 
     @property
@@ -127,9 +135,21 @@ def _list_leftovers(issues: Iterable[Issue]) -> Iterable[Leftover]:
 
 @asynccontextmanager
 async def open_observer(
-    settings: Settings, *, folder: Path, clock: Clock, gauges: Gauges
+    settings: Settings,
+    *,
+    folder: Path,
+    clock: Clock,
+    gauges: Gauges,
+    state: dict[str, Any] | None = None,
 ) -> AsyncIterator[LinearObserver]:
     """Open the observer for as long as the block runs.
+
+    Args:
+        settings: its settings.
+        folder: folder of the configuration.
+        clock: clock of the runs.
+        gauges: gauges of the prober.
+        state: what the observer before a reload knew of open runs.
 
     Raises:
         CredentialsError: there is no key.
@@ -141,4 +161,5 @@ async def open_observer(
         clock=clock,
         on_error=lambda _: failures.inc(),
     ) as client:
-        yield LinearObserver(settings, client, gauges)
+        seen_at = {} if state is None else state.setdefault("seen_at", {})
+        yield LinearObserver(settings, client, gauges, seen_at)

@@ -79,16 +79,11 @@ class _OpenQuery:
 
     query: IssueQuery
     issues: dict[str, Issue] = field(default_factory=dict)
-    alert_seen_at: float | None = None
-    """Time by which the first `[Alert]` issue was found."""
 
-    def add_issues(self, issues: Iterable[Issue], *, now: float) -> None:
-        """Add the issues of one search."""
-        self.issues |= {issue.id: issue for issue in issues}
-        if self.alert_seen_at is None and any(
-            each.kind is IssueKind.ALERT for each in self.issues.values()
-        ):
-            self.alert_seen_at = now
+    @property
+    def has_alert(self) -> bool:
+        """Return whether an `[Alert]` issue was seen."""
+        return any(issue.kind is IssueKind.ALERT for issue in self.issues.values())
 
 
 class IssuePoller:
@@ -101,6 +96,8 @@ class IssuePoller:
         patience: seconds after its deadline that a query stays open while Linear cannot be
             searched; then its outcome is unknown.
         limit: maximum number of open queries; one more makes the outcome of the oldest unknown.
+        seen_at: time at which the first `[Alert]` issue of each open run was seen. The next poller
+            gets it after a reload, so that no query lingers longer.
     """
 
     def __init__(
@@ -110,11 +107,13 @@ class IssuePoller:
         linger: float = 0.0,
         patience: float = 0.0,
         limit: int = 10_000,
+        seen_at: dict[str, float] | None = None,
     ) -> None:
         self._source = source
         self._linger = linger
         self._patience = patience
         self._limit = limit
+        self._seen_at = {} if seen_at is None else seen_at
         self._open: dict[str, _OpenQuery] = {}
         self._evicted: list[IssueOutcome] = []
 
@@ -127,7 +126,7 @@ class IssuePoller:
         self._open.setdefault(query.run_id, _OpenQuery(query))
         if len(self._open) > self._limit:
             oldest = next(iter(self._open))
-            del self._open[oldest]
+            self._close(oldest)
             self._evicted.append(IssueUnknown(oldest, None))
 
     async def poll(self) -> list[IssueOutcome]:
@@ -141,9 +140,13 @@ class IssuePoller:
         now = self._source.wall()
         for open_query in open_queries:
             outcome = self._decide_outcome(open_query, error_kind, asked_at=asked_at, now=now)
-            if outcome is not None and self._open.pop(open_query.query.run_id, None) is open_query:
+            if outcome is not None and self._close(open_query.query.run_id) is open_query:
                 outcomes.append(outcome)
         return outcomes
+
+    def _close(self, run_id: str) -> _OpenQuery | None:
+        self._seen_at.pop(run_id, None)
+        return self._open.pop(run_id, None)
 
     async def _query_source(self, open_queries: list[_OpenQuery]) -> ErrorKind | None:
         """Search for all open queries and add what was found; return the error kind, if any."""
@@ -157,8 +160,12 @@ class IssuePoller:
             )
         except RequestError as error:
             return error.kind
+        answered_at = self._source.wall()
         for open_query in open_queries:
-            open_query.add_issues(found.get(open_query.query.run_id, ()), now=self._source.wall())
+            run_id = open_query.query.run_id
+            open_query.issues |= {issue.id: issue for issue in found.get(run_id, ())}
+            if open_query.has_alert:
+                self._seen_at.setdefault(run_id, answered_at)
         return None
 
     def _decide_outcome(
@@ -171,9 +178,10 @@ class IssuePoller:
     ) -> IssueOutcome | None:
         """Decide the outcome of a query after a search; None while it stays open."""
         query = open_query.query
-        found = _build_found(open_query)
-        if open_query.alert_seen_at is not None:
-            return found if now >= open_query.alert_seen_at + self._linger else None
+        found = _build_found(open_query, self._seen_at.get(query.run_id))
+        if open_query.has_alert:
+            is_over = now >= self._seen_at[query.run_id] + self._linger
+            return found if is_over else None
         if error_kind is not None:
             is_expired = now >= query.deadline + self._patience
             return (found or IssueUnknown(query.run_id, error_kind)) if is_expired else None
@@ -182,7 +190,7 @@ class IssuePoller:
         return found or IssueNotFound(query.run_id)
 
 
-def _build_found(open_query: _OpenQuery) -> IssueFound | None:
+def _build_found(open_query: _OpenQuery, seen_at: float | None) -> IssueFound | None:
     """Build the outcome from the issues seen so far; None if there are none."""
     query = open_query.query
     issues = tuple(
@@ -191,9 +199,9 @@ def _build_found(open_query: _OpenQuery) -> IssueFound | None:
     if not issues:
         return None
     alert = next((issue for issue in issues if issue.kind is IssueKind.ALERT), None)
-    if alert is None or open_query.alert_seen_at is None:
+    if alert is None or seen_at is None:
         return IssueFound(query.run_id, issues, None)
-    seen_after = open_query.alert_seen_at - query.sent_at
+    seen_after = seen_at - query.sent_at
     return IssueFound(query.run_id, issues, _measure_creation(alert, query.sent_at, seen_after))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.httpclient.errors import classify_status
-from exporter.httpclient.retry import parse_http_date, parse_retry_after
+from exporter.httpclient.retry import RequestBudget, parse_http_date, parse_retry_after
 from exporter.model.error_kind import ErrorKind
 
 _HTTP_OK = 200
@@ -50,6 +50,8 @@ class LinearResponse:
     """True if the request is refused because its object does not exist."""
     subject: str = ""
     """Part of the request that was refused; empty when the response does not say."""
+    budget: RequestBudget | None = None
+    """Requests that remain, as far as the response says."""
 
 
 def parse_response(
@@ -63,6 +65,22 @@ def parse_response(
         body: the body.
         wall: our wall clock, for times in headers when the response has no `Date`.
     """
+    response = _parse_content(status, headers, body, wall=wall)
+    return replace(response, budget=_parse_budget(headers))
+
+
+def _parse_budget(headers: Mapping[str, str]) -> RequestBudget | None:
+    """Parse the headers of the limit of requests; None without a limit."""
+    texts = [headers.get(f"X-RateLimit-Requests-{name}", "") for name in ("Limit", "Remaining")]
+    if not all(text.isascii() and text.isdigit() for text in texts):
+        return None
+    limit, remaining = map(int, texts)
+    return RequestBudget(limit, remaining) if limit else None
+
+
+def _parse_content(
+    status: int, headers: Mapping[str, str], body: bytes, *, wall: float
+) -> LinearResponse:
     content = _parse_object(body) or {}
     if content.get("errors"):
         response = _classify_errors(content["errors"], status)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from exporter.fields import DurationField
 from exporter.httpclient import auth as of_files
@@ -131,7 +132,12 @@ def _merge_stages(times: Sequence[TraceTimes]) -> dict[Stage, Bounds]:
 
 @asynccontextmanager
 async def open_observer(
-    settings: Settings, *, folder: Path, clock: Clock, gauges: Gauges
+    settings: Settings,
+    *,
+    folder: Path,
+    clock: Clock,
+    gauges: Gauges,
+    state: dict[str, Any] | None = None,  # noqa: ARG001 - required by the protocol
 ) -> AsyncIterator[TempoObserver]:
     """Open the observer for as long as the block runs."""
     async with HttpClient("tempo", settings, folder=folder, clock=clock) as source:

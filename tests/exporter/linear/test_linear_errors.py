@@ -1,6 +1,7 @@
 """Linear client: settings, invalid responses, rate limit, backoff and clock skew."""
 
 import asyncio
+import itertools
 import json
 import math
 from email.utils import formatdate, parsedate_to_datetime
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.httpclient.retry import Backoff, RateLimiter, parse_http_date
+from exporter.httpclient.retry import Backoff, RateLimiter, RequestBudget, parse_http_date
 from exporter.model.alert import create_run_id
 from exporter.model.error_kind import ErrorKind
 from exporter.observers.linear.clock_skew import UNKNOWN_SKEW, ClockSkew, ClockSkewEstimator
@@ -345,6 +346,29 @@ async def test_requests_wait_for_their_turn_in_the_order_of_asking(clock: FakeCl
     await clock.advance(400)
     await asyncio.gather(*asking)
     assert left == [0, 1, 2]
+
+
+async def test_requests_are_slower_while_the_budget_of_the_server_is_low(clock: FakeClock) -> None:
+    pace = RateLimiter(36_000, clock=clock)
+
+    async def send_five() -> list[float]:
+        sent = []
+        for _ in range(5):
+            await pace.wait()
+            sent.append(clock.now())
+        return [after - before for before, after in itertools.pairwise(sent)]
+
+    for budget, spacing in (
+        (RequestBudget(1800, remaining=400), 0.0),
+        (RequestBudget(1800, remaining=300), 4.0),
+        (RequestBudget(1800, remaining=0), 4.0),
+        (RequestBudget(1800, remaining=1800), 0.0),
+    ):
+        pace.adapt_to(budget)
+        sending = asyncio.create_task(send_five())
+        while not sending.done():
+            await clock.advance(1)
+        assert sending.result() == pytest.approx([spacing] * 4)
 
 
 def test_a_limit_that_cannot_be_spread_is_refused(clock: FakeClock) -> None:

@@ -145,7 +145,7 @@ def _build_schedule_panels() -> list[timeseries.Panel]:
 def _build_leftover_panels() -> list[timeseries.Panel]:
     description = "Linear issues and alerts whose clean-up is overdue."
     orphans = panels.build_timeseries(
-        PanelOptions(links.ORPHANS_PANEL.panel_id, "Orphans", description, 8),
+        PanelOptions(links.ORPHANS_PANEL.panel_id, "Orphans", description, 6),
         query_range(f"sum by (kind) ({contract.ORPHANS})", "{{kind}}"),
         unit=units.Short,
     )
@@ -153,15 +153,22 @@ def _build_leftover_panels() -> list[timeseries.Panel]:
     failed = _build_bars(
         PanelOptions(
             links.CLEANUP_PANEL.panel_id, "Failed clean-ups",
-            "Failed clean-ups are retried.", 8,
+            "Failed clean-ups are retried.", 6,
         ),
         contract.CLEANUP_FAILURES, "kind",
     )  # fmt: skip
     issues = _build_bars(
-        PanelOptions(32, "Linear issues per run", "Runs by number of issues. One is correct.", 8),
+        PanelOptions(32, "Linear issues per run", "Runs by number of issues. One is correct.", 6),
         contract.LINEAR_ISSUES, "count",
     )  # fmt: skip
-    return [orphans, failed, issues]
+    description = "Observed runs that wait for their clean-up, and the age of the oldest."
+    backlog = panels.build_timeseries(
+        PanelOptions(33, "Clean-up backlog", description, 6),
+        query_range(f"max({contract.CLEANUP_BACKLOG})", "runs"),
+        query_range(f"max({contract.CLEANUP_BACKLOG_AGE})", "age of the oldest in seconds"),
+        unit=units.Short,
+    )
+    return [orphans, failed, issues, backlog]
 
 
 def _build_leak_table() -> table.Panel:

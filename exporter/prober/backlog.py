@@ -1,0 +1,102 @@
+"""Backlog of the clean-up: runs whose leftovers wait to be cleaned up. Pure.
+
+Of a waiting run only its id and a few numbers are kept. The journal has the rest.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from exporter.httpclient.retry import Backoff
+from exporter.model.run import Run
+from exporter.prober.pending import PendingRun, is_clean_up_overdue
+from slos.schema.contract import LeftoverKind
+
+MAX_PARKED = 50_000
+"""Waiting runs. The leftovers of an older run are found by the orphan sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedRun:
+    """A run that waits for its clean-up, without what the journal has.
+
+    Attributes:
+        intended_at: seconds since 1970 of the intended send.
+        kinds: kinds of its leftovers.
+        next_try: monotonic seconds before which nothing is cleaned up.
+        backoff: pauses between attempts, if one has failed.
+        failing_since: monotonic seconds of the first failed attempt; None if none has failed.
+    """
+
+    intended_at: float
+    kinds: tuple[LeftoverKind, ...]
+    next_try: float = 0.0
+    backoff: Backoff | None = None
+    failing_since: float | None = None
+
+    @classmethod
+    def from_pending(cls, pending: PendingRun) -> "ParkedRun":
+        """Return what is kept of a run."""
+        run = pending.run
+        kinds = tuple(leftover.kind for leftover in run.leftovers)
+        failing_since = pending.failing_since
+        backoff = None if failing_since is None else pending.backoff
+        return cls(run.intended_at, kinds, pending.next_try, backoff, failing_since)
+
+    def to_pending(self, run: Run, now: float) -> PendingRun:
+        """Return the run as it was before, with what the journal has."""
+        pending = PendingRun(run, now, is_observed_late=False, next_try=self.next_try)
+        if self.backoff is not None:
+            pending.backoff, pending.failing_since = self.backoff, self.failing_since
+        return pending
+
+
+class CleanupBacklog:
+    """Runs that wait, the oldest first."""
+
+    def __init__(self) -> None:
+        self._parked: dict[str, ParkedRun] = {}
+
+    def __len__(self) -> int:
+        """Number of runs."""
+        return len(self._parked)
+
+    def add(self, run_id: str, parked: ParkedRun) -> None:
+        """Add a run; the oldest is dropped when there are too many."""
+        self._parked[run_id] = parked
+        if len(self._parked) > MAX_PARKED:
+            del self._parked[next(iter(self._parked))]
+
+    def list_due(self, now: float, limit: int) -> list[str]:
+        """List the ids of runs that may be cleaned up now."""
+        found: list[str] = []
+        for run_id, parked in self._parked.items():
+            if len(found) >= limit:
+                break
+            if parked.next_try <= now:
+                found.append(run_id)
+        return found
+
+    def list_ids(self) -> Sequence[str]:
+        """List the ids of all runs."""
+        return list(self._parked)
+
+    def take(self, run_id: str) -> ParkedRun:
+        """Remove a run and return what is known of it."""
+        return self._parked.pop(run_id)
+
+    def find_oldest(self) -> float:
+        """Find the earliest intended send, in seconds since 1970; infinite without runs."""
+        return min((parked.intended_at for parked in self._parked.values()), default=inf)
+
+    def count_overdue(
+        self, cleaners: Collection[LeftoverKind], now: float
+    ) -> Counter[LeftoverKind]:
+        """Count the leftovers whose clean-up is overdue, or that no cleaner is for."""
+        return Counter(
+            kind
+            for parked in self._parked.values()
+            for kind in parked.kinds
+            if is_clean_up_overdue(parked.failing_since, now) or kind not in cleaners
+        )
