@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from tests.benchmarks.incident_replay import IncidentReplay
+from tests.benchmarks.lateness import LateCount
 from tests.benchmarks.measurement import MethodMeasurement
 from tests.benchmarks.methods import ours
 from tests.benchmarks.targets import TargetResult
@@ -60,6 +61,14 @@ def render_pages(pages: Iterable[IncidentReplay]) -> str:
             )
             for page in pages
         ],
+    )
+
+
+def render_late_counts(late: Iterable[LateCount]) -> str:
+    """Relative errors of the counts of late samples."""
+    return render_table(
+        ("samples are late by", "delay of the spec", "errors counted in budgets", "in pages"),
+        [(str(r.late), str(r.delay), _format_error(r.coarse), _format_error(r.fine)) for r in late],
     )
 
 
@@ -129,6 +138,7 @@ def render_times(rows: Sequence[MethodMeasurement]) -> str:
 def render_document(
     rows: Sequence[MethodMeasurement],
     pages: Sequence[IncidentReplay],
+    late: Sequence[LateCount],
     results: Sequence[TargetResult],
 ) -> str:
     """The page of the documentation."""
@@ -143,6 +153,8 @@ def render_document(
         render_rules(rows),
         _PAGES,
         render_pages(pages),
+        _LATE,
+        render_late_counts(late),
         _ALL,
     ]
     for shape in _list_shapes(rows):
@@ -241,6 +253,12 @@ _PAGES = """\
 Ten incidents replayed, the page alerts of both evaluated throughout. Where in its interval a
 group is evaluated is luck, so each incident is run at four phases, from the first to the last.
 `deserved after` is when the true ratios pass the limits; `later by` compares the same phase.
+"""
+_LATE = """\
+## Late samples
+
+Half an hour with 20 % errors. A real Prometheus receives the samples by remote write when they
+arrive, and each rule is evaluated at its times on what is there.
 """
 _TIMES = """\
 ## Times

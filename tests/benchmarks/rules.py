@@ -16,6 +16,7 @@ import click
 
 from tests.benchmarks import report, targets
 from tests.benchmarks.incident_replay import IncidentReplay, replay_incidents
+from tests.benchmarks.lateness import LateCount, count_late_samples
 from tests.benchmarks.measurement import MethodMeasurement, measure_methods
 from tests.benchmarks.traffic import SHAPES
 from tests.benchmarks.tsdb import MissingToolError, find_tool
@@ -34,7 +35,7 @@ _NAMES = tuple(shape.name for shape in SHAPES)
     "shapes",
     multiple=True,
     type=click.Choice(_NAMES),
-    help="Only this one, without incidents; repeatable.",
+    help="Only this one, without incidents and late samples; repeatable.",
 )
 @click.option(
     "--series", "counts", multiple=True, type=int, help="Only so many series; repeatable."
@@ -53,11 +54,11 @@ def main(*, check: bool, shapes: tuple[str, ...], counts: tuple[int, ...], jobs:
         for count in counts or _COUNTS
         if counts or count < _MANY or shape in _SHAPES_OF_MANY
     ]
-    rows, pages = _run_benchmark(runs, jobs, with_incidents=not shapes)
-    results = targets.check_targets(rows, pages)
-    _print_report(rows, pages, results)
+    rows, pages, late = _run_benchmark(runs, jobs, shapes_only=bool(shapes))
+    results = targets.check_targets(rows, pages, late)
+    _print_report(rows, pages, late, results)
     if not shapes and not counts:
-        _PAGE.write_text(report.render_document(rows, pages, results))
+        _PAGE.write_text(report.render_document(rows, pages, late, results))
         click.echo(f"wrote {_PAGE.name}", err=True)
     missed = [result for result in results if not result.met]
     if check and missed:
@@ -66,17 +67,19 @@ def main(*, check: bool, shapes: tuple[str, ...], counts: tuple[int, ...], jobs:
 
 
 def _run_benchmark(
-    runs: Sequence[tuple[str, int]], jobs: int, *, with_incidents: bool
-) -> tuple[list[MethodMeasurement], list[IncidentReplay]]:
+    runs: Sequence[tuple[str, int]], jobs: int, *, shapes_only: bool
+) -> tuple[list[MethodMeasurement], list[IncidentReplay], list[LateCount]]:
     """All measurements, the long ones first."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         measured = {
             (shape, count): pool.submit(_measure_shape, shape, count)
             for shape, count in sorted(runs, key=lambda run: -run[1])
         }
-        replayed = pool.submit(_replay_incidents) if with_incidents else None
+        if shapes_only:
+            return [row for run in runs for row in measured[run].result()], [], []
+        replayed, late = pool.submit(_replay_incidents), pool.submit(count_late_samples)
         rows = [row for run in runs for row in measured[run].result()]
-        return rows, replayed.result() if replayed else []
+        return rows, replayed.result(), late.result()
 
 
 def _measure_shape(name: str, count: int) -> list[MethodMeasurement]:
@@ -100,13 +103,17 @@ def _build_progress_printer(title: str) -> Callable[[str], None]:
 
 
 def _print_report(
-    rows: list[MethodMeasurement], pages: list[IncidentReplay], results: list[targets.TargetResult]
+    rows: list[MethodMeasurement],
+    pages: list[IncidentReplay],
+    late: list[LateCount],
+    results: list[targets.TargetResult],
 ) -> None:
     for shape in dict.fromkeys(row.shape for row in rows):
         shape_rows = [row for row in rows if row.shape == shape]
         click.echo(f"\n{shape}\n\n{report.render_shape(shape_rows, with_times=True)}")
     click.echo(
-        f"\n{report.render_rules(rows)}\n{report.render_pages(pages)}\n{report.render_results(results)}"
+        f"\n{report.render_rules(rows)}\n{report.render_pages(pages)}"
+        f"\n{report.render_late_counts(late)}\n{report.render_results(results)}"
     )
 
 

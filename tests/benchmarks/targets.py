@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from tests.benchmarks.incident_replay import IncidentReplay
+from tests.benchmarks.lateness import LateCount
 from tests.benchmarks.measurement import MethodMeasurement
 from tests.benchmarks.methods import ours, sloth
 from tests.benchmarks.traffic import MINUTE, SECOND
@@ -12,6 +13,7 @@ from tests.benchmarks.traffic import MINUTE, SECOND
 _CHEAPER = {1: 50, 20: 250}
 """Sloth reads at least so many times as many samples, by number of series."""
 _LATER_AT_MOST = MINUTE
+_OF_LATE_SAMPLES = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,17 @@ class TargetResult:
 
 
 def check_targets(
-    rows: Sequence[MethodMeasurement], pages: Sequence[IncidentReplay]
+    rows: Sequence[MethodMeasurement],
+    pages: Sequence[IncidentReplay] = (),
+    late: Sequence[LateCount] = (),
 ) -> list[TargetResult]:
     """Every target that these figures can tell about."""
-    return [*_check_accuracy(rows), *_check_cost(rows), *_check_pages(pages)]
+    return [
+        *_check_accuracy(rows),
+        *_check_late_counts(late),
+        *_check_cost(rows),
+        *_check_pages(pages),
+    ]
 
 
 def _check_accuracy(rows: Sequence[MethodMeasurement]) -> Iterator[TargetResult]:
@@ -61,6 +70,15 @@ def _check_new_series(
             target = f"period, {row.shape}, {row.instances} series: closer than all raw samples"
             reached = f"{row.error:+.1e} beside {other.error:+.1e}"
             yield TargetResult(target, reached, abs(row.error) < abs(other.error))
+
+
+def _check_late_counts(late: Sequence[LateCount]) -> Iterator[TargetResult]:
+    """Check that no event is lost if the delay of the spec is as long as samples are late."""
+    errors = [error for each in late if each.is_read_in_time for error in (each.coarse, each.fine)]
+    if errors:
+        worst = max(errors, key=abs)
+        target = f"late samples, with delay: within {_OF_LATE_SAMPLES:g}"
+        yield TargetResult(target, f"{worst:+.1e}", abs(worst) <= _OF_LATE_SAMPLES)
 
 
 def _check_cost(rows: Sequence[MethodMeasurement]) -> Iterator[TargetResult]:

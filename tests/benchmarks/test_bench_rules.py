@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from slos.schema.units import Duration
 from tests.benchmarks import incidents, recording, report, targets
 from tests.benchmarks.counters import TOTAL, ProcessRun, SyntheticCounter, compute_error_ratio
 from tests.benchmarks.incident_replay import IncidentReplay
+from tests.benchmarks.lateness import LateCount
 from tests.benchmarks.measurement import MethodMeasurement, measure_methods
 from tests.benchmarks.methods import BenchmarkTarget, ours, sloth
 from tests.benchmarks.traffic import END, HOUR, MINUTE, PERIOD, SCRAPE, SECOND, START, TrafficShape
@@ -21,6 +23,7 @@ _BUSY = TrafficShape(
     tolerance=5e-3,
     minutes=_HOURS * 60,
 )
+LATE = LateCount(Duration.parse("20s"), Duration.parse("20s"), 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +71,22 @@ def test_the_samples_are_those_that_the_ranges_hold(rows: list[MethodMeasurement
 def test_tables_show_every_method_and_no_value_where_there_is_none(
     rows: list[MethodMeasurement],
 ) -> None:
-    text = report.render_document([rows[0], replace(rows[1], ratio=float("nan"))], [], [])
+    text = report.render_document([rows[0], replace(rows[1], ratio=float("nan"))], [], [LATE], [])
     assert "| 2      | slo-rules, exact | 0.00" in text
     assert "no value" in text
+
+
+@pytest.mark.parametrize(
+    ("late", "met"),
+    [
+        (LATE, [True]),
+        (replace(LATE, fine=-0.01), [False]),
+        (replace(LATE, coarse=0.01), [False]),
+        (replace(LATE, delay=Duration(0), fine=-1), []),
+    ],
+)
+def test_samples_that_are_read_in_time_are_counted(late: LateCount, met: list[bool]) -> None:
+    assert [result.met for result in targets.check_targets([], late=[late])] == met
 
 
 def test_the_truth_knows_what_no_scrape_saw() -> None:

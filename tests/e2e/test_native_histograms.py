@@ -17,7 +17,7 @@ from generator.model import RecordingRule
 from generator.pipeline import BuildSettings
 from slos.schema.units import Duration
 from tests.benchmarks.tsdb import find_tool
-from tests.e2e.native_histograms import NativeHistogram, run_receiver, write_histograms
+from tests.e2e.remote_write import NativeHistogram, run_receiver, write_series
 from tests.generator.spec_pipeline import build_plans, build_rules
 from tests.schema.specs import build_slo, build_spec
 
@@ -72,7 +72,7 @@ def prometheus(
     with run_receiver(request.param, tmp_path_factory.mktemp("native")) as url:
         series = [build_series(name, end, {"__name__": METRIC}) for name in INSTANCES]
         utf8 = [build_series(name, end, UTF8_LABELS) for name in INSTANCES]
-        write_histograms(url, [*series, *utf8])
+        write_series(url, [*series, *utf8])
         yield url
 
 

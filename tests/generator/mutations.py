@@ -92,6 +92,12 @@ def counts_raw_series(rule: Rule) -> bool:
     return counts and "rate(" in rule["expr"]
 
 
+def generate_local_mutations(group: str, rule: Rule) -> Iterator[Mutation]:
+    """All changes to the expression of one rule, each in one place only."""
+    for description, expr in _mutate_expression(rule["expr"], everywhere=False):
+        yield Mutation(group, rule, description, {**rule, "expr": expr})
+
+
 def _mutate_rule(rule: Rule) -> Iterator[tuple[str, Rule]]:
     everywhere = counts_raw_series(rule)
     for description, expr in _mutate_expression(rule["expr"], everywhere=everywhere):

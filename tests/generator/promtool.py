@@ -42,11 +42,13 @@ class PromtoolEvaluation:
         document: the spec.
         series: PromQL series with values in promtool's notation, one every `interval`.
         interval: between two samples.
+        step: between two evaluations of the rules.
     """
 
     document: object
     series: dict[str, str]
     interval: str = "30s"
+    step: str = "1m"
     checks: list[dict[str, Any]] = field(default_factory=list)
 
     def expect_value(self, time: str, expr: str, value: float) -> "PromtoolEvaluation":
@@ -67,7 +69,7 @@ class PromtoolEvaluation:
         )
         (folder / "rules.yaml").write_text(artifact.text)
         series = [{"series": s, "values": v} for s, v in self.series.items()]
-        check_rules_on_series(folder, series, self.checks, interval=self.interval)
+        check_rules_on_series(folder, series, self.checks, interval=self.interval, step=self.step)
 
 
 def check_rules_on_series(
@@ -76,11 +78,12 @@ def check_rules_on_series(
     checks: list[dict[str, Any]],
     *,
     interval: str = "30s",
+    step: str = "1m",
     rule_files: tuple[str, ...] = ("rules.yaml",),
 ) -> None:
     """Check the rules of a folder on series."""
     test = {"interval": interval, "input_series": series, "promql_expr_test": checks}
-    test_file = {"rule_files": list(rule_files), "evaluation_interval": "1m", "tests": [test]}
+    test_file = {"rule_files": list(rule_files), "evaluation_interval": step, "tests": [test]}
     (folder / "test.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(test_file))))
     program = find_binary("promtool")
     assert program, "promtool is missing; run 'make tools'"

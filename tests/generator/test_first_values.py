@@ -39,128 +39,125 @@ NEW = 'hits{job="j",instance="1",code="500"}'
 STARTED = 'process_start_time_seconds{job="j",instance="2"}'
 
 
-@pytest.mark.parametrize(
-    ("name", "series", "errors"),
-    [
-        ("a first error", {NEW: born(1)}, 1),
-        ("errors at first and later", {NEW: born(5, 1)}, 5 + END - BIRTH),
-        (
-            "the first of each of three series",
-            {NEW.replace("500", str(500 + n)): born(1, at=BIRTH + 40 * n) for n in range(3)},
-            3,
-        ),
-        ("born with the step", {NEW: born(7, at=133)}, 7),
-        (
-            "a new target whose process has just started",
-            {
-                NEW.replace('"1"', '"2"'): born(4),
-                'hits{job="j",instance="2",code="200"}': born(9, 1),
-                STARTED: born(BIRTH * 30 - 20),
-            },
-            4,
-        ),
-        (
-            "an old process that is scraped for the first time",
-            {
-                NEW.replace('"1"', '"2"'): born(400),
-                'hits{job="j",instance="2",code="200"}': born(900, 1),
-                STARTED: born(-86400),
-            },
-            0,
-        ),
-        (
-            "the first errors of a process that has run for half an hour",
-            {
-                NEW.replace('"1"', '"2"'): born(3, at=BIRTH + 60),
-                STARTED: born(BIRTH * 30 - 20),
-            },
-            3,
-        ),
-        (
-            "the first errors of a process after longer than a gap may be",
-            {
-                NEW.replace('"1"', '"2"'): born(3, 1, at=BIRTH + 170),
-                STARTED: born(BIRTH * 30 - 20),
-            },
-            END - BIRTH - 170,
-        ),
-        (
-            "a metric that is exposed again by a young process",
-            {
-                NEW.replace('"1"', '"2"'): f"_x{BIRTH} 0+1x20 stale _x60 21+0x{SCRAPES}",
-                STARTED: born(BIRTH * 30 - 20),
-            },
-            21,
-        ),
-        (
-            "a new target of which no start is known",
-            {NEW.replace('"1"', '"2"'): born(4, 1)},
-            END - BIRTH,
-        ),
-        ("exposed again after half an hour", {NEW: returned(100, missing=60)}, 0),
-        (
-            "exposed again after 55 minutes",
-            {NEW: returned(100, missing=110, each=2)},
-            2 * (END - BIRTH - 110),
-        ),
-        (
-            "federation without job and instance",
-            {'hits{code="500"}': born(50), 'hits{code="200"}': "0+30x600"},
-            0,
-        ),
-    ],
-)
-def test_errors_are_counted_once(
-    tmp_path: Path, name: str, series: dict[str, str], errors: int
-) -> None:
-    assert name
-    expect_errors(tmp_path, {**ALIVE, **series}, errors)
+YOUNG = NEW.replace('"1"', '"2"')
+JUST_STARTED = BIRTH * 30 - 20
 
 
-def test_after_a_relabelling_of_all_series_only_new_events_count(tmp_path: Path) -> None:
+def build_relabelling() -> dict[str, str]:
+    """Build all series of a target, which get another label."""
     old = f"100+1x{BIRTH - 1} stale"
-    series = {NEW: old, 'hits{job="j",instance="1",code="200"}': old}
     renamed = f"_x{BIRTH} {100 + BIRTH}+1x{SCRAPES - BIRTH - 1}"
-    series |= {f'{each[:-1]},pod="p"}}': renamed for each in series}
-    # One event between the last scrape before and the first one after is in no series.
-    expect_errors(tmp_path, series, END - START - 1)
+    series = (NEW, 'hits{job="j",instance="1",code="200"}')
+    return dict.fromkeys(series, old) | {f'{each[:-1]},pod="p"}}': renamed for each in series}
 
 
-def test_after_a_relabelling_of_a_young_process_only_new_events_count(tmp_path: Path) -> None:
+def build_young_relabelling(*, of_target: bool) -> dict[str, str]:
+    """Build the counter of a young process under two names, or of a target under two names."""
     birth = BIRTH + 50
     old = f"_x{BIRTH} 0+1x{birth - BIRTH - 1} stale"
     renamed = f"_x{birth} {birth - BIRTH}+1x{SCRAPES - birth - 1}"
-    new = NEW.replace('"1"', '"2"')
-    started = BIRTH * 30 - 20
-    metric = {new: old, f'{new[:-1]},pod="p"}}': renamed, STARTED: born(started)}
-    target = {
-        new: old,
-        new.replace('"2"', '"3"'): renamed,
-        STARTED: f"_x{BIRTH} {started}+0x{birth - BIRTH - 1} stale",
-        STARTED.replace('"2"', '"3"'): born(started, at=birth),
+    if not of_target:
+        return {YOUNG: old, f'{YOUNG[:-1]},pod="p"}}': renamed, STARTED: born(JUST_STARTED)}
+    return {
+        YOUNG: old,
+        YOUNG.replace('"2"', '"3"'): renamed,
+        STARTED: f"_x{BIRTH} {JUST_STARTED}+0x{birth - BIRTH - 1} stale",
+        STARTED.replace('"2"', '"3"'): born(JUST_STARTED, at=birth),
     }
-    for number, series in enumerate((metric, target)):
-        # One event between the last scrape before and the first one after is in no series.
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        expect_errors(folder, {**ALIVE, **series}, END - BIRTH - 1)
 
 
-def test_after_a_restart_of_prometheus_only_new_events_count(tmp_path: Path) -> None:
-    """Nothing was scraped for two hours, longer than a gap may be."""
-    series = {
+def build_restart() -> dict[str, str]:
+    """Build the series of two hours without scrapes, longer than a gap may be."""
+    return {
         each: f"{first}+1x{BIRTH - 1} _x240 {first + 362}+1x{SCRAPES - 363}"
         for each, first in ((NEW, 100), ('hits{job="j",instance="1",code="200"}', 200))
     }
-    expect_errors(tmp_path, series, END - START - 241)
 
 
-def expect_errors(folder: Path, series: dict[str, str], errors: int) -> None:
-    """Expect a sum of all coarse steps but the first and the last ones."""
+CASES: dict[str, tuple[dict[str, str], int]] = {
+    "a first error": ({NEW: born(1)}, 1),
+    "errors at first and later": ({NEW: born(5, 1)}, 5 + END - BIRTH),
+    "the first of each of three series": (
+        {NEW.replace("500", str(500 + n)): born(1, at=BIRTH + 40 * n) for n in range(3)},
+        3,
+    ),
+    "born with the step": ({NEW: born(7, at=133)}, 7),
+    "a new target whose process has just started": (
+        {
+            YOUNG: born(4),
+            'hits{job="j",instance="2",code="200"}': born(9, 1),
+            STARTED: born(JUST_STARTED),
+        },
+        4,
+    ),
+    "an old process that is scraped for the first time": (
+        {
+            YOUNG: born(400),
+            'hits{job="j",instance="2",code="200"}': born(900, 1),
+            STARTED: born(-86400),
+        },
+        0,
+    ),
+    "the first errors of a process that has run for half an hour": (
+        {YOUNG: born(3, at=BIRTH + 60), STARTED: born(JUST_STARTED)},
+        3,
+    ),
+    "the first errors of a process after longer than a gap may be": (
+        {YOUNG: born(3, 1, at=BIRTH + 170), STARTED: born(JUST_STARTED)},
+        END - BIRTH - 170,
+    ),
+    "a metric that is exposed again by a young process": (
+        {YOUNG: f"_x{BIRTH} 0+1x20 stale _x60 21+0x{SCRAPES}", STARTED: born(JUST_STARTED)},
+        21,
+    ),
+    "a new target of which no start is known": ({YOUNG: born(4, 1)}, END - BIRTH),
+    "exposed again after half an hour": ({NEW: returned(100, missing=60)}, 0),
+    "exposed again after 55 minutes": (
+        {NEW: returned(100, missing=110, each=2)},
+        2 * (END - BIRTH - 110),
+    ),
+    "federation without job and instance": (
+        {'hits{code="500"}': born(50), 'hits{code="200"}': "0+30x600"},
+        0,
+    ),
+    # One event between the last scrape before and the first one after is in no series.
+    "all series get another label": (build_relabelling(), END - START - 1),
+    "a metric of a young process gets another label": (
+        build_young_relabelling(of_target=False),
+        END - BIRTH - 1,
+    ),
+    "all series of a young process get another instance": (
+        build_young_relabelling(of_target=True),
+        END - BIRTH - 1,
+    ),
+    "a restart of Prometheus": (build_restart(), END - START - 241),
+    "failed scrapes for 40 minutes": (
+        {NEW: f"100+1x{BIRTH} _x80 {100 + BIRTH + 81}+1x{SCRAPES}"},
+        END - START,
+    ),
+    "a restart between two scrapes": ({NEW: f"100+1x{BIRTH} 1+1x{SCRAPES}"}, END - START),
+    "a restart among failed scrapes": (
+        {NEW: f"100+1x{BIRTH} _x25 7+1x{SCRAPES}"},
+        END - START - 26 + 7,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_errors_are_counted_once(tmp_path: Path, name: str) -> None:
+    series, errors = CASES[name]
+    expect_errors(tmp_path, {**ALIVE, **series}, errors)
+
+
+def render_error_sum() -> str:
+    """Render the sum of all coarse steps but the first and the last ones."""
     earlier = (
         f" + (sum(slo:sli_errors:sum10m offset {10 * n}m) or vector(0))" for n in range(1, STEPS)
     )
-    total = f"sum(slo:sli_errors:sum10m){''.join(earlier)}"
-    evaluation = PromtoolEvaluation(SPEC, series)
-    evaluation.expect_value(CHECK, f"round({total}, 0.001)", errors)
+    return f"round(sum(slo:sli_errors:sum10m){''.join(earlier)}, 0.001)"
+
+
+def expect_errors(folder: Path, series: dict[str, str], errors: int) -> None:
+    evaluation = PromtoolEvaluation(SPEC, series, step="10m")
+    evaluation.expect_value(CHECK, render_error_sum(), errors)
     evaluation.run_promtool(folder)

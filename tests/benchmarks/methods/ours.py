@@ -9,7 +9,7 @@ NAME = "slo-rules, exact"
 _SERVICE, _PAGE = "ours", "Burning"
 
 
-def build_method(target: BenchmarkTarget) -> Method:
+def build_method(target: BenchmarkTarget, *, delay: str = "0s") -> Method:
     """The exact profile of a plain spec."""
     name = target.job
     spec = {
@@ -17,6 +17,7 @@ def build_method(target: BenchmarkTarget) -> Method:
         "service": _SERVICE,
         "period": "30d",
         "scrape_interval": "30s",
+        "delay": delay,
         "slos": [
             {
                 "name": name,

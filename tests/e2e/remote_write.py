@@ -1,10 +1,11 @@
-"""Native histograms, written to a real Prometheus by remote write 1.0.
+"""Samples and native histograms, written to a real Prometheus by remote write 1.0.
 
 The messages are those of `prompb/remote.proto` and `prompb/types.proto` of Prometheus. The body
 is in the block format of Snappy, with literals only.
 """
 
 import math
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +15,16 @@ import requests
 
 from exporter.devstack import stack
 
-_VARINT, _LENGTH_DELIMITED = 0, 2
+_VARINT, _EIGHT_BYTES, _LENGTH_DELIMITED = 0, 1, 2
 _LITERAL_OF_TWO_BYTES, _LONGEST_LITERAL = 61 << 2, 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class FloatSample:
+    """Value at one time, in milliseconds since the epoch."""
+
+    time: int
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +42,30 @@ class NativeHistogram:
     counts: Mapping[float, int]
 
 
-def encode_write_request(
-    series: Sequence[tuple[Mapping[str, str], Sequence[NativeHistogram]]],
-) -> bytes:
-    """Encode series of native histograms as a `WriteRequest`."""
+Series = tuple[Mapping[str, str], Sequence[FloatSample | NativeHistogram]]
+"""Labels with the name of the metric, and samples in the order of time."""
+
+
+def encode_write_request(series: Sequence[Series]) -> bytes:
+    """Encode series as a `WriteRequest`."""
     return b"".join(_encode_field(1, _encode_series(labels, each)) for labels, each in series)
 
 
-def _encode_series(labels: Mapping[str, str], histograms: Sequence[NativeHistogram]) -> bytes:
+def _encode_series(
+    labels: Mapping[str, str], samples: Sequence[FloatSample | NativeHistogram]
+) -> bytes:
     encoded_labels = (
         _encode_field(1, _encode_field(1, name.encode()) + _encode_field(2, value.encode()))
         for name, value in sorted(labels.items())
     )
-    return b"".join(
-        [*encoded_labels, *(_encode_field(4, _encode_histogram(each)) for each in histograms)]
-    )
+    return b"".join([*encoded_labels, *map(_encode_sample, samples)])
+
+
+def _encode_sample(sample: FloatSample | NativeHistogram) -> bytes:
+    if isinstance(sample, NativeHistogram):
+        return _encode_field(4, _encode_histogram(sample))
+    value = _encode_varint(1 << 3 | _EIGHT_BYTES) + struct.pack("<d", sample.value)
+    return _encode_field(2, value + _encode_number(2, sample.time))
 
 
 def _encode_histogram(histogram: NativeHistogram) -> bytes:
@@ -103,7 +121,7 @@ def compress(body: bytes) -> bytes:
 
 @contextmanager
 def run_receiver(binary: Path, folder: Path) -> Iterator[str]:
-    """Run a Prometheus that takes native histograms by remote write; yields its address."""
+    """Run a Prometheus that takes samples and histograms by remote write; yields its address."""
     config, port = folder / "prometheus.yml", stack.find_free_port()
     config.write_text("global: {}\n")
     url = f"http://127.0.0.1:{port}"
@@ -123,9 +141,7 @@ def run_receiver(binary: Path, folder: Path) -> Iterator[str]:
         child.stop()
 
 
-def write_histograms(
-    url: str, series: Sequence[tuple[Mapping[str, str], Sequence[NativeHistogram]]]
-) -> None:
+def write_series(url: str, series: Sequence[Series]) -> None:
     """Write series in one request."""
     headers = {
         "Content-Encoding": "snappy",
