@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from generator import pipeline
+from generator import pipeline, valid_parts
 from generator.files import plugins
 from generator.files.sources import FileFilter, find_output_conflicts, read_sources, read_windows
 from generator.model import Artifact, SpecFile, SpecPlan
@@ -12,7 +12,7 @@ from generator.outputs import load_formats
 from generator.pipeline import BuildPlan, BuildSettings
 from generator.profiles import load_profiles
 from generator.sli_plugins import SliPlugin
-from slos.schema.problem import Problem
+from slos.schema.problem import Problem, filter_errors
 from slos.schema.spec import LocatedSpec
 
 DEFAULT_FORMAT = "prometheus"
@@ -63,7 +63,9 @@ def plan_inputs(
     settings = replace(settings, sli_plugins=plugins)
     problems += find_output_conflicts(inputs, sources, out)
     if keep_going:
-        build_plan = pipeline.plan_valid_parts(sources, settings, read_problems)
+        read_errors = filter_errors(read_problems)
+        problems += [each for each in read_problems if each not in read_errors]
+        build_plan = valid_parts.plan_valid_parts(sources, settings, read_errors)
     else:
         build_plan = pipeline.plan_build(sources, settings)
         problems = [*read_problems, *problems]
@@ -90,6 +92,7 @@ def read_specs(
     sli_plugins, new_problems = _read_sli_plugins(sources, plugins)
     problems += new_problems
     located = []
+    settings = replace(settings, indicators=pipeline.collect_indicators(sources))
     for source in sorted(sources, key=lambda source: str(source.path)):
         found, new_problems = pipeline.parse_source(source, settings)
         problems += new_problems

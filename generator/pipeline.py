@@ -1,12 +1,16 @@
 """Pipeline from spec files to artifacts and problems, without reading or writing files."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import PurePosixPath
 
 from generator import requirements, sli_plugins
+from generator.collisions import NameRegistry
 from generator.lint import _run
 from generator.model import SLO, AlertingRule, Artifact, Plan, RecordingRule, SpecFile, SpecPlan
 from generator.outputs import OutputSettings, _objects, load_formats
@@ -15,14 +19,23 @@ from generator.requirements import Coverage, collect_coverage
 from generator.settings import RunSettings
 from generator.sli_plugins import SliPlugin
 from slos.schema.compatibility import OLDEST_VERSION
+from slos.schema.fields import FULL_OBJECTIVE
 from slos.schema.loader import parse_specs
+from slos.schema.openslo import INDICATORS, list_indicators
 from slos.schema.problem import Position, Problem, filter_errors, sort_problems
-from slos.schema.promql import format_label_set
-from slos.schema.spec import LocatedSpec
-from slos.schema.yaml.document import Location, find_parts_with
+from slos.schema.promql import list_selectors, read_selector_metric
+from slos.schema.query_analysis import NotSummableError
+from slos.schema.spec import LocatedSpec, Spec
+from slos.schema.yaml.document import (
+    Document,
+    Location,
+    read_documents,
+)
 
-# As the key is written in every dialect; without it a source records nothing.
-_RECORDINGS = b"recordings"
+# As the keys are written in every dialect; without them a source has no such part.
+RECORDINGS = b"recordings"
+_INDICATOR_REF = b"indicatorRef"
+_INDICATORS = re.compile(rb"indicatorRef|\bSLI\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,7 @@ class BuildSettings:
         run_settings: settings that apply to every SLO.
         output: settings of the output formats.
         sli_plugins: SLI plugins by id.
+        indicators: indicators of OpenSLO by name, to which SLOs refer.
     """
 
     profile: str = "exact"
@@ -48,6 +62,7 @@ class BuildSettings:
     run_settings: RunSettings = field(default_factory=RunSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     sli_plugins: Mapping[str, SliPlugin] = field(default_factory=dict)
+    indicators: Mapping[str, Document] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +89,32 @@ class BuildPlan:
         return bool(filter_errors(self.problems))
 
 
-def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPlan:
-    """Read, resolve and plan every source; report the problems of all sources together."""
+def plan_build(
+    sources: Sequence[SpecFile],
+    settings: BuildSettings,
+    *,
+    is_partial: bool = False,
+    lost_metrics: AbstractSet[str] = frozenset(),
+) -> BuildPlan:
+    """Read, resolve and plan every source; report the problems of all sources together.
+
+    Args:
+        sources: spec files.
+        settings: settings of the build.
+        is_partial: whether parts of the specs are left out.
+        lost_metrics: metrics whose recordings are left out; reading one is an error.
+    """
     profile = load_profiles()[settings.profile]
-    outputs = {
-        source: _choose_output_path(source, as_written=profile.AS_WRITTEN) for source in sources
-    }
-    plans, slos, problems = [], [], list(_find_output_collisions(outputs))
-    seen: dict[str, Position] = {}
+    settings = replace(settings, indicators=collect_indicators(sources))
+    plans: list[Plan] = []
+    slos: list[ResolvedSLO] = []
+    problems: list[Problem] = []
+    registry = NameRegistry(settings.output.namespace, names_objects=not profile.AS_WRITTEN)
     coverage = Coverage()
     sorted_sources = sorted(sources, key=lambda source: str(source.path))
     # The recorded metrics of all specs must be known before the first is checked. Only files with
     # recordings are parsed early: the positions of a spec's keys take more memory than its plan.
-    parsed = {s: parse_source(s, settings) for s in sorted_sources if _RECORDINGS in s.data}
+    parsed = {s: parse_source(s, settings) for s in sorted_sources if RECORDINGS in s.data}
     recorded_metrics = _list_recorded_metrics(
         spec for located, _ in parsed.values() for spec in located
     )
@@ -105,7 +133,10 @@ def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPla
                     len(specs_in_run), spec, _select_exact_slos(each.slos), read_again
                 )
             )
-        problems += [*found, *plugin_problems, *_find_duplicate_names(located, seen)]
+        problems += [*found, *plugin_problems]
+        path = _choose_output_path(source, as_written=profile.AS_WRITTEN)
+        problems += registry.add_specs(located, source.display_name, path)
+        problems += (each for spec in specs for each in _find_lost_metrics(spec, lost_metrics))
         coverage += collect_coverage(located)
         for spec, each in zip(specs, spec_results, strict=True):
             problems += spec.respell_keys(each.problems)
@@ -116,52 +147,50 @@ def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPla
         slos += [slo for each in spec_results for slo in each.slos]
         spec_plans = tuple(_select_rules(each.spec_plan, settings) for each in spec_results)
         if spec_plans:
-            plans.append(Plan(outputs[source], (str(source.path),), spec_plans))
+            plans.append(Plan(path, (str(source.path),), spec_plans))
     problems += [*requirements.find_coverage_problems(coverage), *_check_rule_selection(settings)]
     problems += _run.lint_run(specs_in_run, run_settings)
-    if sorted_sources and not plans and not filter_errors(problems):
+    if sorted_sources and not plans and not is_partial and not filter_errors(problems):
         position = Position(sorted_sources[0].display_name)
         problems.append(Problem(position, "no document has SLOs", "add a spec"))
     merged = sort_problems(_run.merge_repeats(sort_problems(problems)))
     return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(merged))
 
 
-def plan_valid_parts(
-    sources: Sequence[SpecFile], settings: BuildSettings, errors: Sequence[Problem] = ()
-) -> BuildPlan:
-    """Plan every source without the SLOs, alerts, recordings and documents that have errors.
-
-    Without one part another one can have an error, such as an alert that it inhibits, so parts are
-    left out until there is no error.
-
-    Args:
-        sources: spec files.
-        settings: settings of the build.
-        errors: errors of files that were left out before.
-    """
-    left_out = list(errors)
-    while True:
-        build_plan = plan_build(sources, settings)
-        found = filter_errors(build_plan.problems)
-        # Without files that have nothing right, nothing is left.
-        is_empty = not build_plan.plans and not any(each.position.line for each in found)
-        remaining = [kept for source in sources if (kept := _leave_out_errors(source, found))]
-        if is_empty:
-            problems = sort_problems((*left_out, *build_plan.problems))
-            return replace(build_plan, problems=tuple(problems))
-        if remaining == sources:
-            return replace(build_plan, left_out_errors=tuple(sort_problems(left_out)))
-        left_out += found
-        sources = remaining
+def _find_lost_metrics(located: LocatedSpec, lost: AbstractSet[str]) -> Iterator[Problem]:
+    """Find queries that read metrics whose recordings are left out."""
+    if not lost:
+        return
+    for location, query in _list_queries(located.spec):
+        for metric in sorted(lost & set(map(read_selector_metric, list_selectors(query)))):
+            message = f"{metric} has no recording, as that has an error and is left out"
+            yield Problem(located.find_position(location), message, f"fix the recording {metric}")
 
 
-def _leave_out_errors(source: SpecFile, errors: Iterable[Problem]) -> SpecFile | None:
-    """Leave out the parts of a source that have errors; None if nothing remains."""
-    positions = [e.position for e in errors if e.position.file == source.display_name]
-    if not positions:
-        return source
-    parts = find_parts_with(source.data, positions, source.left_out)
-    return replace(source, left_out=source.left_out | parts) if parts else None
+def _list_queries(spec: Spec) -> Iterator[tuple[Location, str]]:
+    """Queries of a spec; an SLI that has none is an error of its own."""
+    for index, slo in enumerate(spec.slos):
+        with suppress(NotSummableError):
+            signal = slo.sli.get_type().build_signal()
+            yield ("slos", index, "sli"), f"{signal.total} or {signal.errors}"
+    for index, recording in enumerate(spec.recordings):
+        yield ("recordings", index, "query"), recording.query
+    for index, alert in enumerate(spec.alerts):
+        yield ("alerts", index, "query"), alert.query
+
+
+def collect_indicators(sources: Iterable[SpecFile]) -> dict[str, Document]:
+    """Collect the indicators in specs of OpenSLO that SLOs in any of them refer to by name."""
+    sources = [source for source in sources if _INDICATORS.search(source.data)]
+    if not any(_INDICATOR_REF in source.data for source in sources):
+        return {}
+    return list_indicators(
+        document
+        for source in sources
+        for document in read_documents(source.data, source.display_name, left_out=source.left_out)[
+            0
+        ]
+    )
 
 
 def render_folder(
@@ -212,6 +241,10 @@ def parse_source(
         lenient=settings.lenient,
         prometheus_version=settings.prometheus_version,
         left_out=source.left_out,
+        context={
+            INDICATORS: settings.indicators,
+            FULL_OBJECTIVE: load_profiles()[settings.profile].FULL_OBJECTIVE,
+        },
     )
 
 
@@ -231,32 +264,6 @@ def _list_recorded_metrics(specs: Iterable[LocatedSpec]) -> frozenset[str]:
 
 def _select_exact_slos(slos: Iterable[ResolvedSLO]) -> list[SLO]:
     return [slo for slo in slos if isinstance(slo, SLO)]
-
-
-def _find_duplicate_names(
-    located: Iterable[LocatedSpec], seen: dict[str, Position]
-) -> list[Problem]:
-    """Find names used twice over all files; series would mix, and silences match both."""
-    problems = []
-    for spec in located:
-        for name, path in _list_unique_names(spec):
-            position = spec.find_position(path)
-            first = seen.setdefault(name, position)
-            if first != position:
-                hint = f"first defined at {first}; rename one of them"
-                problems.append(Problem(position, f"duplicate {name}", hint))
-    return problems
-
-
-def _list_unique_names(located: LocatedSpec) -> Iterator[tuple[str, Location]]:
-    spec = located.spec
-    for index, slo in enumerate(spec.slos):
-        yield f"SLO id {f'{spec.service}-{slo.name}'!r}", ("slos", index, "name")
-    for index, alert in enumerate(spec.alerts):
-        yield f"alert name {alert.name!r}", ("alerts", index, "name")
-    for index, recording in enumerate(spec.recordings):
-        series = recording.record + format_label_set(recording.labels)
-        yield f"series {series}", ("recordings", index, "record")
 
 
 def _select_rules(spec_plan: SpecPlan, settings: BuildSettings) -> SpecPlan:
@@ -280,17 +287,3 @@ def _check_rule_selection(settings: BuildSettings) -> Iterator[Problem]:
 def _choose_output_path(source: SpecFile, *, as_written: bool) -> PurePosixPath:
     is_yaml = source.path.suffix.lower() in {".yaml", ".yml"}
     return source.path if as_written and is_yaml else source.path.with_suffix(".yaml")
-
-
-def _find_output_collisions(outputs: Mapping[SpecFile, PurePosixPath]) -> list[Problem]:
-    """Find specs whose outputs would be the same file."""
-    first: dict[PurePosixPath, SpecFile] = {}
-    problems = []
-    for source, path in outputs.items():
-        other = first.setdefault(path, source)
-        if other is not source:
-            message = f"same output file as {other.display_name}"
-            problems.append(
-                Problem(Position(source.display_name), message, "rename one of the files")
-            )
-    return problems

@@ -133,6 +133,7 @@ from slos.schema.spec import LocatedSpec
 NAME = "twin"
 AS_WRITTEN = False
 CHECKED = True
+FULL_OBJECTIVE = False
 
 
 def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:

@@ -19,6 +19,7 @@ from generator.pipeline import BuildSettings
 from generator.profiles import load_profiles
 from generator.settings import RunSettings
 from slos.schema.compatibility import OLDEST_VERSION, UTF8_VERSION
+from slos.schema.fields import DELAY_LIMIT, PERIOD_LIMIT, SCRAPE_LIMIT
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -106,7 +107,7 @@ _READ_OPTIONS = (
     ),
     click.option(
         "--default-slo-period",
-        type=_values.DurationType(),
+        type=_values.DurationType(PERIOD_LIMIT),
         default=RunSettings().period,
         show_default=True,
         help="Period of SLOs without a period.",
@@ -124,14 +125,14 @@ _READ_OPTIONS = (
     ),
     click.option(
         "--scrape-interval",
-        type=_values.DurationType(),
+        type=_values.DurationType(SCRAPE_LIMIT),
         default=RunSettings().scrape_interval,
         show_default=True,
         help="Scrape interval of specs without scrape_interval.",
     ),
     click.option(
         "--delay",
-        type=_values.DurationType(may_be_zero=True),
+        type=_values.DurationType(DELAY_LIMIT, may_be_zero=True),
         default=RunSettings().delay,
         show_default=True,
         help="Time by which samples arrive late, for specs without delay.",
@@ -227,7 +228,7 @@ def parse_request(options: dict[str, Any]) -> Request:
 
     Raises:
         click.UsageError: for a format of many files with a file or stdout as output, or an engine
-            with a format that has no rules.
+            with a format or profile that does not depend on it.
     """
     as_written = load_profiles()[options["profile"]].AS_WRITTEN
     inputs = parse_inputs(options)
@@ -240,6 +241,11 @@ def parse_request(options: dict[str, Any]) -> Request:
     if format_ and not load_formats()[format_].ONE_FILE and (to_file or out == STDOUT):
         raise click.UsageError(f"--format {format_} writes several files; --out must be a folder")
     one_of = format_ or (DEFAULT_FORMAT if to_file or out == STDOUT else None)
+    if as_written and options["engine"]:
+        raise click.UsageError(
+            f"--engine does not apply to --profile {options['profile']}, whose rules are the same "
+            "for every engine; remove one of the options"
+        )
     settings = _parse_build_settings(options, _choose_engine(options["engine"], one_of))
     return Request(
         inputs=inputs,
@@ -253,8 +259,22 @@ def parse_request(options: dict[str, Any]) -> Request:
 
 def parse_inputs(options: dict[str, Any]) -> tuple[Path, ...]:
     """Spec files and folders of the options, or the default folder."""
-    inputs = (*options.get("specs", ()), *([options["input_"]] if options["input_"] else []))
-    return inputs or (_SPECS,)
+    argument = "the path of a spec or folder" if "specs" in options else "--input"
+    specs = (*options.get("specs", ()), *filter(None, [options["input_"]]))
+    return choose_inputs(specs, argument)
+
+
+def choose_inputs(
+    specs: tuple[Path, ...], argument: str = "the path of a spec or folder"
+) -> tuple[Path, ...]:
+    """Spec files and folders of the command line, or the default folder.
+
+    Raises:
+        click.UsageError: there is no default folder.
+    """
+    if not specs and not _SPECS.exists():
+        raise click.UsageError(f"there is no folder {_SPECS}/; add {argument}")
+    return specs or (_SPECS,)
 
 
 def parse_read_settings(options: dict[str, Any]) -> ReadSettings:

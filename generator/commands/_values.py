@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from generator.alerting import hours
 from generator.alerting.hours import OfficeHours
-from slos.schema.fields import Labels
+from slos.schema.fields import DurationLimit, Labels
 from slos.schema.golang import Re2Error, Re2Pattern
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration, is_zero_duration
@@ -33,8 +33,9 @@ class DurationType(click.ParamType[Duration]):
 
     name = "duration"
 
-    def __init__(self, *, may_be_zero: bool = False) -> None:
+    def __init__(self, limit: DurationLimit | None = None, *, may_be_zero: bool = False) -> None:
         """Build the type; `may_be_zero` accepts `0s`."""
+        self.limit = limit
         self.may_be_zero = may_be_zero
 
     def convert(
@@ -46,7 +47,8 @@ class DurationType(click.ParamType[Duration]):
         if self.may_be_zero and is_zero_duration(str(value)):
             return Duration(0)
         try:
-            return Duration.parse(str(value))
+            duration = Duration.parse(str(value))
+            return self.limit.check(duration) if self.limit else duration
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

@@ -28,7 +28,8 @@ def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read
     Reads SPEC files, standard input if SPEC is -, and the YAML and JSON files below DIR (default:
     slos/), and writes a folder (default: rules/). Files of an earlier build that are no longer
     generated are removed; other files are kept. If a spec has an error, no file is written; with
-    --keep-going only what has errors is left out, and the rules that it had are removed.
+    --keep-going only what has errors is left out, and the rules that it had are removed. If
+    nothing is left, no file is written or removed.
 
     \b
     Examples:
@@ -49,7 +50,9 @@ def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read
     )
     _report.print_problems(sort_problems((*build_plan.problems, *build_plan.left_out_errors)))
     if build_plan.has_errors:
-        click.echo("no files written; fix the errors above", err=True)
+        nothing_left = keep_going and not build_plan.plans
+        kept = f", and {out} is unchanged" if nothing_left and out != STDOUT else ""
+        click.echo(f"no files written{kept}; fix the errors above", err=True)
         sys.exit(1)
     try:
         if out == STDOUT:

@@ -7,7 +7,7 @@ import click
 
 from generator import build
 from generator.commands import _report
-from generator.commands._options import prometheus_version_option
+from generator.commands._options import choose_inputs, prometheus_version_option
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
@@ -50,7 +50,7 @@ def command(
       slo-rules convert --to sloth slos/agent-sre.yaml -o sloth.yaml
     """
     _ = to  # there is only one dialect
-    inputs = specs or (Path("slos"),)
+    inputs = choose_inputs(specs)
     settings = BuildSettings(lenient=lenient, prometheus_version=int(prometheus_version))
     located, problems = build.read_specs(inputs, settings, out=out, plugins=plugins)
     text, conversion_problems = convert.to_sloth(located)

@@ -1,6 +1,8 @@
 """Command `slo-rules explain`: explain SLOs as text."""
 
+import difflib
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -31,6 +33,10 @@ def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - re
       slo-rules explain end-to-end-latency
       slo-rules explain -i api.yaml
     """
+    if file := next((each for each in slos if Path(each).exists()), None):
+        raise click.UsageError(
+            f"{file} is a file or folder, not the id of an SLO; run: slo-rules explain -i {file}"
+        )
     settings = parse_spec_settings(options)
     build_plan = build.plan_inputs(
         parse_inputs(options), settings, out=STDOUT, read_settings=parse_read_settings(options)
@@ -43,6 +49,8 @@ def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - re
     for wanted in slos:
         if not any(wanted in (slo.id, slo.name) for slo in chosen):
             names = ", ".join(slo.id for slo in known)
-            click.echo(f"error: unknown SLO {wanted!r}; known SLOs: {names}", err=True)
+            close = difflib.get_close_matches(wanted, [slo.id for slo in known], n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known SLOs: {names or 'none'}"
+            click.echo(f"error: unknown SLO {wanted!r}; {hint}", err=True)
             sys.exit(1)
     click.echo("\n\n".join(explain.render_slo_explanation(slo) for slo in chosen), nl=False)

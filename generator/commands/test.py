@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,11 @@ import click
 from generator.clients import promtool
 from generator.clients.promtool import UnitTestResult
 from slos.schema.units import format_count
+
+_TESTS = Path("rules/tests")
+# A spec says what it is at its start, after comments; so do Kubernetes objects.
+_START = 4096
+_SPEC = re.compile(rb"^[{ ]*\"?(?:version\"?: *\"?prometheus/v1|kind\"?: )", re.MULTILINE)
 
 
 @click.command("test")
@@ -52,9 +58,21 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
             err=True,
         )
         sys.exit(1)
-    paths = list(_list_test_files(tests or (Path("rules/tests"),)))
+    places = tests or (_TESTS,)
+    if missing := [place for place in places if not place.exists()]:
+        hint = "check the path" if tests else "run: slo-rules build"
+        click.echo(f"error: {missing[0]} does not exist; {hint}", err=True)
+        sys.exit(1)
+    paths = list(_list_test_files(places))
     if not paths:
         click.echo("error: no test files found; run: slo-rules build", err=True)
+        sys.exit(1)
+    if spec := next((path for path in paths if _is_spec(path)), None):
+        click.echo(
+            f"error: {spec} is a spec, and this command runs the tests that are generated from it; "
+            f"run: slo-rules build {spec} -o rules && slo-rules test rules/tests",
+            err=True,
+        )
         sys.exit(1)
     try:
         results = list(
@@ -73,6 +91,15 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
         files = format_count(len(results), "test file")
         click.echo(f"{files}, {len(failures)} failed", err=True)
     sys.exit(1 if failures else 0)
+
+
+def _is_spec(path: Path) -> bool:
+    """Tell whether a file is a spec of any dialect, by its first document."""
+    try:
+        start = path.read_bytes()[:_START]
+    except OSError:  # running it reports the error
+        return False
+    return _SPEC.search(start) is not None
 
 
 def _find_program(name: str) -> str | None:

@@ -1,6 +1,6 @@
 """Reader of spec files and of files with alert windows."""
 
-import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -12,7 +12,7 @@ from generator.model import SpecFile, Windows
 from generator.slo import burn_rate
 from slos.schema.golang import Re2Pattern
 from slos.schema.loader import describe_duplicate_period, parse_windows
-from slos.schema.problem import Position, Problem
+from slos.schema.problem import Position, Problem, ProblemSeverity
 from slos.schema.units import Duration
 
 STDOUT = "-"
@@ -20,6 +20,9 @@ _STDIN = Path("-")
 _STDIN_NAME = "<stdin>"
 _YAML_SUFFIXES = {".yaml", ".yml"}
 _JSON_SUFFIX = ".json"
+# What every spec has, in a list of objects too. Other JSON files in a folder are no specs.
+_DIALECT = re.compile(rb'"(?:prometheus/v1|sloth\.slok\.dev/|openslo/)')
+_MAX_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,10 @@ def read_sources(
     sources, problems = [], []
     for input_path in dict.fromkeys(inputs):
         lists_files = input_path != _STDIN and is_folder(input_path)
-        found = (
-            _list_spec_files(input_path, file_filter or FileFilter())
-            if lists_files
-            else [input_path]
-        )
+        found = [input_path]
+        if lists_files:
+            found, passed_over = _list_spec_files(input_path, file_filter or FileFilter())
+            problems += _report_passed_over(input_path, passed_over)
         if not found:
             hint = "add *.yaml or *.json files, or use the paths of the files"
             problems.append(
@@ -136,26 +138,35 @@ def _read_source(path: Path, name: PurePosixPath) -> SpecFile:
     return SpecFile(str(path), name, path.read_bytes())
 
 
-def _list_spec_files(folder: Path, file_filter: FileFilter) -> list[Path]:
-    """YAML files that match a filter, and the JSON files among them that look like specs."""
-    return [
+def _list_spec_files(folder: Path, file_filter: FileFilter) -> tuple[list[Path], list[Path]]:
+    """YAML files that match a filter and the JSON files that name a dialect; other JSON files."""
+    found = [
         path
         for path in _list_files(folder, {*_YAML_SUFFIXES, _JSON_SUFFIX})
         if file_filter.matches(path)
-        and (path.suffix.lower() != _JSON_SUFFIX or _looks_like_spec(path))
     ]
+    passed_over = [
+        path for path in found if path.suffix.lower() == _JSON_SUFFIX and not _names_dialect(path)
+    ]
+    return [path for path in found if path not in set(passed_over)], passed_over
 
 
-def _looks_like_spec(path: Path) -> bool:
-    """Tell whether a JSON file starts with a spec or an object, or cannot be read as JSON."""
+def _names_dialect(path: Path) -> bool:
+    """Tell whether a file has the `version` or `apiVersion` of a dialect; it need not be JSON."""
     try:
-        text = path.read_text(encoding="utf-8-sig").lstrip()
-        first, _ = json.JSONDecoder().raw_decode(text)
-    except (OSError, ValueError, RecursionError):  # reading it again reports the error
+        return _DIALECT.search(path.read_bytes()) is not None
+    except OSError:  # reading it again reports the error
         return True
-    return isinstance(first, dict) and (
-        first.keys() >= {"apiVersion", "kind"} or first.get("version") == "prometheus/v1"
-    )
+
+
+def _report_passed_over(folder: Path, paths: Sequence[Path]) -> list[Problem]:
+    if not paths:
+        return []
+    names = [str(path.relative_to(folder)) for path in paths]
+    others = len(names) - _MAX_NAMES
+    listed = ", ".join(names[:_MAX_NAMES]) + (f" and {others} more" if others > 0 else "")
+    message = f"no specs, passed over: {listed}"
+    return [Problem(Position(str(folder)), message, severity=ProblemSeverity.NOTE)]
 
 
 def _list_files(folder: Path, suffixes: AbstractSet[str]) -> list[Path]:

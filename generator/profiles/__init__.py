@@ -41,6 +41,8 @@ class Profile(Protocol):
     """If true and no format is given, a rule file is named as its spec, an object stays one."""
     CHECKED: bool
     """True if the checks apply to the SLOs of this profile."""
+    FULL_OBJECTIVE: bool
+    """True if an objective may be 100 %, which leaves no error budget."""
 
     def plan_spec(self, located: LocatedSpec, run_settings: RunSettings, /) -> ProfileResult:
         """Plan the rule groups of one spec."""

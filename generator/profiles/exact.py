@@ -15,6 +15,7 @@ from slos.schema.spec import LocatedSpec, Spec
 NAME = "exact"
 AS_WRITTEN = False
 CHECKED = True
+FULL_OBJECTIVE = False
 
 
 def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:

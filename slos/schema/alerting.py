@@ -6,10 +6,10 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, model_validator
 
 from slos.schema.fields import (
+    AlertHoldField,
     AlertLabels,
     Annotations,
     DurationField,
-    HoldField,
     Name,
     Ratio,
     Selector,
@@ -45,10 +45,11 @@ class AlertOptions(SpecModel):
     """Labels of the alert. They override those of the SLO and of the document."""
     annotations: Annotations = Field(default_factory=dict)
     """Annotations of the alert. They override the generated annotations."""
-    for_: Annotated[HoldField | None, Field(alias="for")] = None
-    """Ours: duration for which the condition must hold before the alert fires."""
-    keep_firing_for: HoldField | None = None
-    """Ours: duration for which the alert keeps firing after the condition ends."""
+    for_: Annotated[AlertHoldField | None, Field(alias="for")] = None
+    """Ours: duration for which the condition must hold before the alert fires; at most
+    `7d`."""
+    keep_firing_for: AlertHoldField | None = None
+    """Ours: duration for which the alert keeps firing after the condition ends; at most `7d`."""
     runbook: Runbook = Field(default_factory=get_empty_runbook)
     """Ours: runbook texts for the page of this alert."""
 
@@ -132,7 +133,7 @@ class AbsentAlertSpec(AlertOptions):
     """Disable this alert."""
     seen_within: DurationField | None = None
     """A group that had events within this time and is not counted any more is missing; `1d` by
-    default."""
+    default, at most the period."""
     transient_groups: Selector = ""
     """Label matchers, without braces, of groups that are meant to come and go."""
 

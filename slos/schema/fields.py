@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -38,9 +39,34 @@ Entry = TypeVar("Entry")
 
 PROMETHEUS_VERSION = "prometheus_version"
 """Key of the validation context: major version of the Prometheus that a document is for."""
+FULL_OBJECTIVE = "full_objective"
+"""Key of the validation context: whether an objective may be 100 %, as in Sloth."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 # Parts of a selector or of a call in place of a name.
 _SELECTOR_PARTS = re.compile(r"[{}()\[\]]")
+
+
+@dataclass(frozen=True, slots=True)
+class DurationLimit:
+    """Longest value of a duration, above which it is a mistake.
+
+    Attributes:
+        longest: the longest value.
+        hint: what to do about a longer one.
+    """
+
+    longest: Duration
+    hint: str
+
+    def check(self, value: Duration) -> Duration:
+        """Return a duration that is not above the limit.
+
+        Raises:
+            ValueError: it is.
+        """
+        if value > self.longest:
+            raise ValueError(f"{value} is longer than {self.longest}; {self.hint}")
+        return value
 
 
 class SpecModel(BaseModel):
@@ -102,6 +128,11 @@ def _check_label_name(value: str) -> str:
     if value == "__name__":
         raise ValueError("'__name__' is the name of the metric; use another label")
     return _check_annotation_name(value)
+
+
+def accepts_full_objective(info: ValidationInfo) -> bool:
+    """Return whether the rules of a document may have an objective without an error budget."""
+    return bool((info.context or {}).get(FULL_OBJECTIVE))
 
 
 def read_prometheus_version(info: ValidationInfo) -> int:
@@ -192,6 +223,22 @@ _SHARE_SCHEMA = WithJsonSchema(
     {"type": ["number", "string"], "pattern": r"%$", "examples": ["5%", 0.05]}
 )
 
+PERIOD_LIMIT = DurationLimit(
+    Duration.from_parts(days=366), "use a period of at most a year, like 28d or 90d"
+)
+SCRAPE_LIMIT = DurationLimit(
+    Duration.from_parts(minutes=15), "scrape more often, as the windows of a page need two scrapes"
+)
+DELAY_LIMIT = DurationLimit(
+    Duration.from_parts(hours=1), "use a shorter delay, as every alert fires that much later"
+)
+GAP_LIMIT = DurationLimit(
+    Duration.from_parts(days=1), "use a shorter gap, as the rules read all samples of that time"
+)
+HOLD_LIMIT = DurationLimit(
+    Duration.from_parts(days=7), "use a shorter time, as a restart of Prometheus can end it"
+)
+
 Name = Annotated[str, AfterValidator(_check_name)]
 LabelName = Annotated[str, AfterValidator(_check_label_name)]
 AnnotationName = Annotated[str, AfterValidator(_check_annotation_name)]
@@ -216,7 +263,13 @@ Annotations = Annotated[
 Options = Annotated[dict[str, str], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA]
 DurationField = Annotated[Duration, BeforeValidator(_parse_duration), _DURATION_SCHEMA]
 HoldField = Annotated[Duration, BeforeValidator(_parse_hold), _HOLD_SCHEMA]
-"""Duration that may be 0, such as the `for` of an alert."""
+"""Duration that may be 0."""
+PeriodField = Annotated[DurationField, AfterValidator(PERIOD_LIMIT.check)]
+ScrapeField = Annotated[DurationField, AfterValidator(SCRAPE_LIMIT.check)]
+DelayField = Annotated[HoldField, AfterValidator(DELAY_LIMIT.check)]
+GapField = Annotated[DurationField, AfterValidator(GAP_LIMIT.check)]
+AlertHoldField = Annotated[HoldField, AfterValidator(HOLD_LIMIT.check)]
+"""The `for` or `keep_firing_for` of an alert."""
 Ratio = Annotated[Decimal, BeforeValidator(_parse_share), _SHARE_SCHEMA]
 Selector = Annotated[str, _validate_promql(check_selector)]
 Query = Annotated[str, _validate_promql(check_template)]

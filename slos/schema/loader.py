@@ -1,8 +1,9 @@
 """Loader of spec files, AlertWindows files and latency targets; bytes in, no disk."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -27,6 +28,7 @@ def parse_specs(
     lenient: bool | None = None,
     prometheus_version: int = OLDEST_VERSION,
     left_out: AbstractSet[Place] = frozenset(),
+    context: Mapping[str, Any] | None = None,
 ) -> tuple[list[LocatedSpec], list[Problem]]:
     """Parse every document of a spec file.
 
@@ -36,6 +38,7 @@ def parse_specs(
         lenient: ignore unknown keys, as Sloth does; None where no option does that.
         prometheus_version: the oldest major version that runs the rules.
         left_out: parts that are not read.
+        context: further context of the validation, such as `INDICATORS`.
 
     Returns:
         The valid specs, and the problems of the others.
@@ -45,7 +48,7 @@ def parse_specs(
         hint = "write at least 'version', 'service' and 'slos'"
         problems = [Problem(Position(file), "no spec in the file", hint)]
     specs = []
-    context = {PROMETHEUS_VERSION: prometheus_version}
+    context = {PROMETHEUS_VERSION: prometheus_version, **(context or {})}
     for document in documents:
         located, spec_problems = read_spec(replace(document, context=context), lenient=lenient)
         problems += spec_problems

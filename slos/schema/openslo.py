@@ -1,10 +1,19 @@
 """Base models and mapping that both versions of OpenSLO share."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
 
+from slos.schema.fields import accepts_full_objective
 from slos.schema.problem import Problem
 from slos.schema.spec import LocatedSpec, Spec, SpecOrigin
 from slos.schema.yaml.document import Document
@@ -43,12 +52,16 @@ class OpenSloEnvelope(OpenSloModel):
     metadata: OpenSloMetadata
 
 
+INDICATORS = "indicators"
+"""Key of the validation context: documents of kind SLI by their name."""
+INDICATOR_KIND = "SLI"
+
 OTHER_KINDS = (
     "AlertCondition",
     "AlertNotificationTarget",
     "AlertPolicy",
     "DataSource",
-    "SLI",
+    INDICATOR_KIND,
     "Service",
 )
 """Kinds of OpenSLO without SLOs. An alert policy that an SLO refers to is warned of there."""
@@ -62,8 +75,8 @@ KEY_SPELLINGS = {
 }
 
 
-def _check_target(target: Decimal) -> Decimal:
-    if not 0 < target < 1:
+def _check_target(target: Decimal, info: ValidationInfo) -> Decimal:
+    if not (0 < target < 1 or (target == 1 and accepts_full_objective(info))):
         raise ValueError(
             f"{target} is not a valid target; use a ratio above 0 and below 1, as 1 leaves no "
             "error budget"
@@ -89,6 +102,19 @@ def check_single_window(windows: list[Window]) -> list[Window]:
     if len(windows) > 1:
         raise ValueError("more than one time window; remove the others")
     return windows
+
+
+def list_indicators(documents: Iterable[Document]) -> dict[str, Document]:
+    """List the documents of kind SLI that SLOs refer to by `indicatorRef`, by their name."""
+    indicators: dict[str, Document] = {}
+    names = set()
+    for document in documents:
+        match document.value:
+            case {"apiVersion": "openslo/v1", "kind": "SLI", "metadata": {"name": str(name)}}:
+                indicators.setdefault(name, document)
+            case {"apiVersion": "openslo/v1", "spec": {"indicatorRef": str(name)}}:
+                names.add(name)
+    return {name: document for name, document in indicators.items() if name in names}
 
 
 def build_located_spec(

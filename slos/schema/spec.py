@@ -9,6 +9,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     StrictBool,
+    ValidationInfo,
     WithJsonSchema,
     create_model,
     model_validator,
@@ -18,13 +19,16 @@ from slos.schema.alerting import Alerting, Silence
 from slos.schema.fields import (
     AlertText,
     Covers,
-    DurationField,
-    HoldField,
+    DelayField,
+    GapField,
     Labels,
     Name,
+    PeriodField,
+    ScrapeField,
     Selector,
     SettingName,
     SpecModel,
+    accepts_full_objective,
 )
 from slos.schema.problem import Position, Problem, respell_keys
 from slos.schema.runbook import ServiceRunbook
@@ -33,13 +37,16 @@ from slos.schema.sli_signal import SliType
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
 from slos.schema.yaml.document import Document, Location
 
+_FULL = 100
 
-def _parse_objective(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
+
+def _parse_objective(value: Any, info: ValidationInfo) -> Decimal:  # noqa: ANN401 - whatever YAML holds
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         text = repr(value) if isinstance(value, str) else "this"
         raise ValueError(f"{text} is not an objective; write a percentage like 99.9")  # noqa: TRY004 - pydantic takes ValueError for a finding
     objective = Decimal(value)
-    if not objective.is_finite() or not 0 < objective < 100:  # noqa: PLR2004 - percent
+    is_full = objective == _FULL and accepts_full_objective(info)
+    if not objective.is_finite() or not (0 < objective < _FULL or is_full):
         raise ValueError(
             f"{value} is not a valid objective; use a percentage above 0 and below 100, as 100 "
             "leaves no error budget"
@@ -106,10 +113,10 @@ class SloSpec(SpecModel):
     objective: Annotated[
         Decimal,
         BeforeValidator(_parse_objective),
-        WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100}),
+        WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
     ]
     """Percentage of events that must be good."""
-    period: DurationField | None = None
+    period: PeriodField | None = None
     """Ours: period of the error budget. Default: `period` of the document, then the option."""
     labels: Labels = Field(default_factory=dict)
     """Labels of the informational series, such as the objective and the remaining budget."""
@@ -152,15 +159,16 @@ class Spec(SpecModel):
     """Default labels of every SLO in the document."""
     slo_plugins: PluginChain | None = None
     """SLO plugins of Sloth for every SLO in the document, for the sloth profile."""
-    period: DurationField | None = None
+    period: PeriodField | None = None
     """Ours: default period of the SLOs in the document."""
-    scrape_interval: DurationField | None = None
-    """Ours: scrape interval of the metrics that the document reads."""
-    delay: HoldField | None = None
+    scrape_interval: ScrapeField | None = None
+    """Ours: scrape interval of the metrics that the document reads; at most `15m`."""
+    delay: DelayField | None = None
     """Ours: time by which the samples of the metrics arrive late, as with remote write. Everything
-    is read that much later, pages included."""
-    max_gap: DurationField | None = None
-    """Ours: longest gap between two scrapes across which events are counted; `1h` by default."""
+    is read that much later, pages included. At most `1h`."""
+    max_gap: GapField | None = None
+    """Ours: longest gap between two scrapes across which events are counted; `1h` by default, at
+    most `1d`."""
     runbook_url_prefix: AlertText | None = None
     """Ours: URL of the runbooks. The runbook of an alert is `<prefix>/<alert-name>.md`."""
     dashboard_url: AlertText | None = None

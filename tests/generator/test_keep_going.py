@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 
 from generator.cli import main
 from generator.model import SpecFile
-from generator.pipeline import BuildPlan, BuildSettings, plan_build, plan_valid_parts
+from generator.pipeline import BuildPlan, BuildSettings, plan_build
 from generator.sli_plugins import SliPlugin
+from generator.valid_parts import plan_valid_parts
 from tests.schema.specs import EVENTS, build_slo, build_spec
 from tests.schema.test_standalone_alerts import build_alert
 
 # Changes of an SLO; each is an error of another stage. The last two are none in the sloth profile.
 ERRORS: tuple[dict[str, Any], ...] = (
     {"objektive": 1},
-    {"objective": 100},
+    {"objective": 0},
     {"sli": {"raw": {"error_ratio_query": "sum(rate(x[{{.window}}])"}}},
     {"sli": {"plugin": {"id": "nobody/wrote/this"}}},
     {"name": "slo-0"},
@@ -124,10 +125,10 @@ def test_two_files_with_one_output_leave_out_the_second() -> None:
     data = [yaml.safe_dump(build_document(name, [])).encode() for name in "ab"]
     sources = [
         SpecFile(name, PurePosixPath(name), each)
-        for name, each in zip(("a.yaml", "a.json"), data, strict=True)
+        for name, each in zip(("a.json", "a.yaml"), data, strict=True)
     ]
     found = plan_valid_parts(sources, BuildSettings())
-    assert [plan.sources for plan in found.plans] == [("a.yaml",)]
+    assert [plan.sources for plan in found.plans] == [("a.json",)]
 
 
 @pytest.mark.parametrize("option", ["argument", "-i"])

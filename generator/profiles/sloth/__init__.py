@@ -7,12 +7,13 @@ from generator.profiles import ProfileResult
 from generator.profiles.sloth.chain import SloPluginChain
 from generator.profiles.sloth.resolve import list_standalone_keys, resolve_sloth_slo
 from generator.settings import RunSettings
-from slos.schema.problem import Problem, ProblemSeverity
+from slos.schema.problem import Position, Problem, ProblemSeverity
 from slos.schema.spec import LocatedSpec
 
 NAME = "sloth"
 AS_WRITTEN = True
 CHECKED = False
+FULL_OBJECTIVE = True
 
 _SLOTH_OBJECT_LABELS = {
     "app.kubernetes.io/component": "SLO",
@@ -26,6 +27,10 @@ def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:
     problems = [
         _build_unsupported_key_warning(located, key) for key in list_standalone_keys(located.spec)
     ]
+    if run_settings.delay.ms:
+        position, message = Position("--delay"), "the sloth profile does not support --delay"
+        hint = "use the exact profile; the option is ignored"
+        problems.append(Problem(position, message, hint, ProblemSeverity.WARNING))
     for index, spec in enumerate(located.spec.slos):
         slo, found = resolve_sloth_slo(located, spec, index, run_settings)
         problems += found

@@ -116,7 +116,10 @@ def list_unsupported_keys(spec: Spec, slo: SloSpec) -> list[str]:
 
 def list_standalone_keys(spec: Spec) -> list[str]:
     """Keys of a spec outside its SLOs that Sloth does not support."""
-    keys = ("recordings", "alerts", "requirements", "dashboard_url", "also_about", "runbook")
+    keys = (
+        *("recordings", "alerts", "requirements", "dashboard_url", "also_about", "runbook"),
+        *("delay", "max_gap"),
+    )
     return [key for key in keys if getattr(spec, key)]
 
 

@@ -5,17 +5,22 @@ empty is for documents without them. A dialect validates the document against a 
 and maps that to a `Spec`.
 """
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any, Protocol, cast
 
+from slos.schema.openslo import INDICATOR_KIND, INDICATORS
 from slos.schema.plugin_loader import load_modules
 from slos.schema.problem import Problem, ProblemSeverity, respell_keys
 from slos.schema.spec import LocatedSpec
 from slos.schema.yaml.document import Document
 
 DialectKey = tuple[str, str]
+
+# A misspelt format is more similar to the right one than that; those of other programs are not.
+_SIMILARITY = 0.8
 
 
 class Dialect(Protocol):
@@ -60,14 +65,53 @@ def read_spec(
             located = replace(located, origin=origin)
         return located, [respell_keys(problem, dialect.KEY_SPELLINGS) for problem in problems]
     if _is_other_kind(*key):
-        message = f"{key[1]} is a kind without SLOs; the document is passed over"
-        position = document.find_position(("kind",))
-        return None, [Problem(position, message, severity=ProblemSeverity.NOTE)]
-    written = " ".join(part for part in key if part)
-    known_dialects = ", ".join(" ".join(each) for each in sorted(load_dialects()) if any(each))
+        return None, _report_other_kind(document, key[1])
     position = document.find_position(("apiVersion",) if key[0] else ("kind",))
-    hint = f"known formats: {known_dialects}, and documents with 'version: prometheus/v1'"
-    return None, [Problem(position, f"unknown format {written}", hint)]
+    return None, [Problem(position, *_describe_unknown_format(document, key))]
+
+
+def _report_other_kind(document: Document, kind: str) -> list[Problem]:
+    """Report a document without SLOs, unless an SLO refers to it."""
+    if kind == INDICATOR_KIND:
+        name = _read_name(document.value)
+        used = document.context.get(INDICATORS, {}).get(name)
+        if used:
+            first, position = used.find_position(), document.find_position()
+            hint = f"first defined at {first}; rename one of them"
+            return [Problem(position, f"duplicate SLI {name!r}", hint)] if first != position else []
+    message = f"{kind} is a kind without SLOs; the document is passed over"
+    position = document.find_position(("kind",))
+    return [Problem(position, message, severity=ProblemSeverity.NOTE)]
+
+
+def _read_name(value: Mapping[str, Any]) -> str:
+    metadata = value.get("metadata")
+    return str(metadata.get("name")) if isinstance(metadata, dict) else ""
+
+
+def _describe_unknown_format(document: Document, key: DialectKey) -> tuple[str, str]:
+    """Describe a document of no known dialect as a message and a hint."""
+    kind = key[1]
+    if kind.endswith("List"):
+        if document.value.get("items"):
+            return f"the items of the {kind} are not a list", "write '- ' before each item"
+        hint = "remove it; if it is the output of kubectl, check the namespace and the labels"
+        return f"the {kind} has no items", hint
+    written = " ".join(part for part in key if part)
+    kinds = [
+        f"{dialect.API_VERSION} {each}"
+        for dialect in load_dialects().values()
+        if dialect.KIND
+        for each in (dialect.KIND, *dialect.OTHER_KINDS)
+    ]
+    if close := difflib.get_close_matches(written, kinds, n=1, cutoff=_SIMILARITY):
+        return f"unknown format {written}", f"did you mean {close[0]}?"
+    formats = ", ".join(" ".join(each) for each in sorted(load_dialects()) if any(each))
+    hint = (
+        "remove the document, or exclude its file with --fs-exclude; known formats: "
+        f"{formats}, and documents with 'version: prometheus/v1'"
+    )
+    return f"unknown format {written}", hint
 
 
 def _is_other_kind(api_version: str, kind: str) -> bool:

@@ -4,6 +4,7 @@ Queries must have `{{.window}}` as their range; OpenSLO does not define one.
 """
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 from slos.schema import openslo
 from slos.schema.fields import WindowedQuery
 from slos.schema.openslo import (
+    INDICATORS,
     NO_ALERTS,
     OpenSloEnvelope,
     OpenSloModel,
@@ -180,15 +182,19 @@ class _Spec(OpenSloModel):
 
     @model_validator(mode="after")
     def _check_indicator(self) -> Self:
-        if not self.indicator:
-            raise ValueError(
-                "indicatorRef is not supported; write the indicator inline, under 'indicator'"
-            )
+        if self.indicator and self.indicator_ref:
+            raise ValueError("both 'indicator' and 'indicatorRef'; remove one of them")
+        if not self.indicator and not self.indicator_ref:
+            raise ValueError("no indicator; add 'indicator', or 'indicatorRef' with a name")
         return self
 
 
 class _Document(OpenSloEnvelope):
     spec: _Spec
+
+
+class _IndicatorDocument(OpenSloEnvelope):
+    spec: _IndicatorSpec
 
 
 def read_document(
@@ -199,22 +205,44 @@ def read_document(
     if not openslo_document:
         return None, problems
     spec = openslo_document.spec
-    metric = spec.indicator.spec.ratio_metric if spec.indicator else None
+    indicator, problems = _find_indicator(document, spec, lenient=lenient)
+    if not indicator or not indicator.ratio_metric:
+        return None, problems
+    sli = indicator.ratio_metric.build_sli()
     slos = [
         {
             "name": f"{openslo_document.metadata.name}-{index}",
             "description": spec.description,
             "objective": objective.compute_percent(),
-            "sli": metric.build_sli() if metric else {},
+            "sli": sli,
             "alerting": NO_ALERTS,
         }
         for index, objective in enumerate(spec.objectives)
     ]
     period = next((window.duration for window in spec.time_window), None)
     value = {"service": spec.service, "slos": slos, "period": period}
-    origin = SpecOrigin(API_VERSION, "openslo", to_source_location=_to_source_location)
+    to_location = _to_source_location if spec.indicator else _to_location_with_ref
+    origin = SpecOrigin(API_VERSION, "openslo", to_source_location=to_location)
     located, problems = build_located_spec(document, value, origin)
     return located, [*problems, *_report_dropped_policies(document, spec)]
+
+
+def _find_indicator(
+    document: Document, spec: _Spec, *, lenient: bool | None
+) -> tuple[_IndicatorSpec | None, list[Problem]]:
+    """Find the indicator of an SLO: its own, or that of the SLI document that it names."""
+    if spec.indicator:
+        return spec.indicator.spec, []
+    name = spec.indicator_ref or ""
+    found = document.context.get(INDICATORS, {}).get(name)
+    if not found:
+        position = document.find_position(("spec", "indicatorRef"))
+        hint = "add the file with this SLI to the command, or write it under 'indicator'"
+        return None, [Problem(position, f"no document of kind SLI has the name {name!r}", hint)]
+    read, problems = validate_document(
+        replace(found, context=document.context), _IndicatorDocument, lenient=lenient
+    )
+    return read.spec if read else None, problems
 
 
 def _report_dropped_policies(document: Document, spec: _Spec) -> list[Problem]:
@@ -224,6 +252,11 @@ def _report_dropped_policies(document: Document, spec: _Spec) -> list[Problem]:
     message = "alert policies are not supported; the SLO has no alerts"
     hint = "write the SLO as prometheus/v1 with 'alerting'"
     return [Problem(position, message, hint, ProblemSeverity.WARNING)]
+
+
+def _to_location_with_ref(location: Location) -> Location:
+    found = _to_source_location(location)
+    return ("spec", "indicatorRef") if found == ("spec", "indicator") else found
 
 
 def _to_source_location(location: Location) -> Location:

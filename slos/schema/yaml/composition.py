@@ -72,7 +72,7 @@ def _respell(found: re.Match[str]) -> str:
 
 
 def _list_items(node: yaml.Node) -> list[yaml.Node]:
-    """List the items of a Kubernetes list, or the node itself."""
+    """List the items of a Kubernetes list and of lists in it; the node itself without any."""
     children = (
         {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
         if isinstance(node, yaml.MappingNode)
@@ -83,8 +83,9 @@ def _list_items(node: yaml.Node) -> list[yaml.Node]:
         isinstance(kind, yaml.ScalarNode)
         and kind.value.endswith("List")
         and isinstance(items, yaml.SequenceNode)
+        and items.value
     ):
-        return list(items.value)
+        return [item for each in items.value for item in _list_items(each)]
     return [node]
 
 

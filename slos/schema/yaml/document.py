@@ -10,7 +10,7 @@ import yaml
 
 from slos.schema.problem import Position, Problem
 from slos.schema.yaml.composition import YamlLimitError, compose_documents
-from slos.schema.yaml.parts import Place, find_parts, remove_parts
+from slos.schema.yaml.parts import Place, find_parts, list_recorded_metrics, remove_parts
 from slos.schema.yaml.scalars import YamlConstructor
 
 Location = tuple[str | int, ...]
@@ -103,6 +103,15 @@ def find_parts_with(
     found = [find_parts(nodes, (each.line, each.column)) for each in positions]
     parts = set().union(*found)
     return parts if all(found) and remove_parts(nodes, parts) else None
+
+
+def list_left_out_metrics(data: bytes, left_out: AbstractSet[Place] | None) -> set[str]:
+    """List the metrics of the recordings that are left out of a spec file; None is all of it."""
+    try:
+        nodes = list(compose_documents(data.decode("utf-8-sig")))
+    except (UnicodeDecodeError, yaml.YAMLError, YamlLimitError):
+        return set()
+    return list_recorded_metrics(nodes, left_out)
 
 
 def _construct_documents(nodes: list[yaml.Node], file: str) -> tuple[list[Document], list[Problem]]:

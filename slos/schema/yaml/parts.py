@@ -6,7 +6,8 @@ from collections.abc import Set as AbstractSet
 import yaml
 
 # The lists whose entries are parts, at the top or in the `spec` of an object.
-_LISTS = ("slos", "alerts", "recordings")
+_RECORDINGS, _RECORD = "recordings", "record"
+_LISTS = ("slos", "alerts", _RECORDINGS)
 
 Place = tuple[int, int]
 """Line and column, counted from 1, at which a part starts."""
@@ -37,11 +38,26 @@ def find_parts(documents: Sequence[yaml.Node], place: Place) -> set[Place]:
     return parts or {get_place(each) for each in documents if _has_node_at(each, place)}
 
 
-def _find_lists(document: yaml.Node) -> Iterator[yaml.SequenceNode]:
+def list_recorded_metrics(
+    documents: Sequence[yaml.Node], places: AbstractSet[Place] | None
+) -> set[str]:
+    """List the metrics of the recordings in the parts at some places; None is all places."""
+    return {
+        metric.value
+        for document in documents
+        for found in _find_lists(document, (_RECORDINGS,))
+        for entry in found.value
+        if places is None or places & {get_place(document), get_place(entry)}
+        for key, metric in _list_pairs(entry)
+        if key == _RECORD and isinstance(metric, yaml.ScalarNode)
+    }
+
+
+def _find_lists(document: yaml.Node, names: Sequence[str] = _LISTS) -> Iterator[yaml.SequenceNode]:
     for key, value in _list_pairs(document):
         pairs = _list_pairs(value) if key == "spec" else [(key, value)]
         for name, found in pairs:
-            if name in _LISTS and isinstance(found, yaml.SequenceNode):
+            if name in names and isinstance(found, yaml.SequenceNode):
                 yield found
 
 

@@ -1,0 +1,65 @@
+"""Plan of the parts of specs that have no errors, for `--keep-going`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from generator import pipeline
+from generator.model import SpecFile
+from slos.schema.problem import Problem, filter_errors, sort_problems
+from slos.schema.yaml.document import find_parts_with, list_left_out_metrics
+
+
+def plan_valid_parts(
+    sources: Sequence[SpecFile], settings: pipeline.BuildSettings, errors: Sequence[Problem] = ()
+) -> pipeline.BuildPlan:
+    """Plan every source without the SLOs, alerts, recordings and documents that have errors.
+
+    Without one part another one can have an error, such as an alert that reads a recording, so
+    parts are left out until there is no error.
+
+    Args:
+        sources: spec files.
+        settings: settings of the build.
+        errors: errors of files that were left out before.
+    """
+    left_out, all_sources = list(errors), sources
+    while True:
+        build_plan = pipeline.plan_build(
+            sources,
+            settings,
+            is_partial=bool(left_out),
+            lost_metrics=_list_lost_metrics(all_sources, sources),
+        )
+        found = filter_errors(build_plan.problems)
+        # Without files that have nothing right, nothing is left.
+        is_empty = not build_plan.plans and not any(each.position.line for each in found)
+        remaining = [kept for source in sources if (kept := _leave_out_errors(source, found))]
+        if is_empty:
+            problems = sort_problems((*left_out, *build_plan.problems))
+            return replace(build_plan, problems=tuple(problems))
+        if remaining == sources:
+            return replace(build_plan, left_out_errors=tuple(sort_problems(left_out)))
+        left_out += found
+        sources = remaining
+
+
+def _leave_out_errors(source: SpecFile, errors: Iterable[Problem]) -> SpecFile | None:
+    """Leave out the parts of a source that have errors; None if nothing remains."""
+    positions = [e.position for e in errors if e.position.file == source.display_name]
+    if not positions:
+        return source
+    parts = find_parts_with(source.data, positions, source.left_out)
+    return replace(source, left_out=source.left_out | parts) if parts else None
+
+
+def _list_lost_metrics(
+    all_sources: Iterable[SpecFile], sources: Iterable[SpecFile]
+) -> frozenset[str]:
+    """Metrics of the recordings that are left out."""
+    left_out = {source.display_name: source.left_out for source in sources}
+    return frozenset(
+        metric
+        for source in all_sources
+        if pipeline.RECORDINGS in source.data
+        for metric in list_left_out_metrics(source.data, left_out.get(source.display_name))
+    )
