@@ -40,18 +40,20 @@ MarkFunction = Callable[[Sequence[str]], Awaitable[bool]]
 ReloadFunction = Callable[[], Awaitable[ReloadOutcome]]
 
 
-def render_page(state: str, runs: Iterable[Run]) -> str:
+def render_page(state: str, runs: Iterable[Run], not_configured: Iterable[str] = ()) -> str:
     """Render the page as HTML; all values are escaped.
 
     Args:
         state: state of the prober in a few words.
         runs: runs, newest first.
+        not_configured: criteria that the configuration leaves nothing to check for.
     """
     rows = [_build_row(run) for run in runs]
     counts = Counter(str(row["verdict"]) for row in rows)
     return _load_template().render(
         state=state,
         runs=rows,
+        not_configured=sorted(not_configured),
         stages=list(Stage),
         counts={verdict: counts[verdict] for verdict in Verdict if counts[verdict]},
     )
@@ -200,7 +202,9 @@ class WebPages:
         self._auth.update_config(web_config)
 
     async def _serve_index(self, _: web.Request) -> web.Response:
-        text = render_page(self._describe_state(), self._status.history)
+        status = self._status
+        not_configured = status.metrics.not_configured
+        text = render_page(self._describe_state(), status.history, not_configured)
         return web.Response(text=text, content_type="text/html")
 
     def _describe_state(self) -> str:
