@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 _NOT_MET, _NO_RESULT = 1, 2
 """Exit codes of `scenario`."""
+_CHECK_RESULTS = {True: "passed", False: "FAILED", None: "not configured"}
 
 _CONFIG = click.option(
     "--config",
@@ -129,7 +130,7 @@ def once(config: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes by
     are_ok = (
         not outcome.failed
         and all(result.verdict == "ok" for result in outcome.runs)
-        and all(passed for _, passed in outcome.checks)
+        and all(passed is not False for _, passed in outcome.checks)
         for outcome in outcomes
     )
     sys.exit(0 if all(are_ok) else 1)
@@ -209,10 +210,7 @@ def _format_outcomes(outcomes: "list[ProbeOutcome]") -> str:
         for run in outcome.runs:
             lines.append(f"{run.probe} ({run.path}): {run.verdict}, {run.reason}")
             lines += [f"  {stage:<24} {bounds:8.3f} s" for stage, bounds in run.stages.items()]
-        lines += [
-            f"{criterion}: {'passed' if passed else 'FAILED'}"
-            for criterion, passed in outcome.checks
-        ]
+        lines += [f"{criterion}: {_CHECK_RESULTS[passed]}" for criterion, passed in outcome.checks]
         lines += [f"  {note}" for note in outcome.notes]
     return "\n".join(lines)
 

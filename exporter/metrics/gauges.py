@@ -7,14 +7,16 @@ scrape overwrites that with the prober's own address.
 
 from collections.abc import Collection, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from slos.schema import contract
-from slos.schema.contract import LeftoverKind
+from slos.schema.contract import LeftoverKind, LoginResult
+
+_AUTHENTICATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Gauges:
-    """Gauges of state, and a few counters that belong to it."""
+    """Gauges of state, and the counters and histograms of single probes."""
 
     def __init__(self, registry: CollectorRegistry, *, version: str) -> None:
         def define_gauge(name: str, text: str, *labels: str) -> Gauge:
@@ -71,6 +73,15 @@ class Gauges:
         self.clock_skew = define_gauge(
             contract.CLOCK_SKEW, "Seconds by which the clock of a peer is ahead.", "peer"
         )
+        self.authentication_duration = Histogram(
+            contract.AUTHENTICATION_DURATION,
+            "Duration of requests that the target authenticates in seconds.",
+            ["result"],
+            buckets=_AUTHENTICATION_BUCKETS,
+            registry=registry,
+        )
+        for result in LoginResult:
+            self.authentication_duration.labels(result)
         self.leak_slope = define_gauge(
             contract.LEAK_SLOPE, "Growth of the baseline of a signal per hour.", "signal", "replica"
         )
@@ -102,6 +113,11 @@ class Gauges:
             "Leak verdict: -1 insufficient data, 0 pass, 1 suspect, 2 leak.",
             "signal", "replica",
         )  # fmt: skip
+        self.leak_signal_observed = define_gauge(
+            contract.LEAK_SIGNAL_OBSERVED,
+            "Whether the leak test has samples of a signal of the target.",
+            "signal",
+        )
         self.lease_held = define_gauge(
             contract.LEASE_HELD, "Whether this replica holds the lease and sends."
         )
@@ -144,7 +160,8 @@ class Gauges:
     @property
     def _leak_gauges(self) -> tuple[Gauge, ...]:
         slopes = (self.leak_slope, self.leak_slope_low, self.leak_slope_high)
-        return (self.leak_verdict, self.leak_samples, self.leak_epoch_age, *slopes)
+        others = (self.leak_samples, self.leak_epoch_age, self.leak_signal_observed)
+        return (self.leak_verdict, *others, *slopes)
 
     def start_at_zero(self, *, kinds: Iterable[LeftoverKind], sources: Iterable[str]) -> None:
         """Create the series of leftovers and failures before the first one happens."""

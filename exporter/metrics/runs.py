@@ -85,6 +85,8 @@ class RunMetrics:
         self._postponed: dict[str, Run] = {}
         self._counted: set[str] = set()
         """Ids of all runs of earlier processes that were counted."""
+        self.not_configured: set[Criterion] = set()
+        """Criteria that the configuration leaves nothing to check for."""
         self._unmarked: set[str] = set()
         """Ids of those that the journal still has as uncounted."""
         self._define_metrics(registry)
@@ -115,6 +117,10 @@ class RunMetrics:
             self._stages = self._define_stages()
         for label_set in self._label_sets.values():
             self._start_at_zero(label_set)
+        self.not_configured.clear()
+        self._not_configured.clear()
+        for criterion in criteria:
+            self._not_configured.labels(criterion)
         for criterion in {Criterion.AVAILABILITY, *self._list_stage_criteria(), *criteria}:
             for result in CheckResult:
                 self._checks.labels(criterion, result)
@@ -141,6 +147,12 @@ class RunMetrics:
         )  # fmt: skip
         self._checks = define_counter(
             contract.CHECKS, "Checks of VAL-008 criteria by result.", "criterion", "result"
+        )
+        self._not_configured = Gauge(
+            contract.CHECK_NOT_CONFIGURED,
+            "Whether the configuration leaves nothing to check for a criterion.",
+            ["criterion"],
+            registry=registry,
         )
         self._lag = Histogram(
             contract.SCHEDULE_LAG,
@@ -329,6 +341,15 @@ class RunMetrics:
     def count_path_problem(self, path: str, problem: PathProblem) -> None:
         """Count a run with a problem of the chain on its path."""
         self._path_problems.labels(path, problem).inc()
+
+    def record_check(self, criterion: Criterion, *, passed: bool | None) -> None:
+        """Count the check of a criterion; None says that nothing is configured to be checked."""
+        self._not_configured.labels(criterion).set(passed is None)
+        if passed is None:
+            self.not_configured.add(criterion)
+        else:
+            self.not_configured.discard(criterion)
+            self.count_check(criterion, passed=passed)
 
     def observe_lag(self, probe: str, seconds: float) -> None:
         """Observe the send lag of an event, in seconds."""

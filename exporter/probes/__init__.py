@@ -30,13 +30,14 @@ class ProbeOutcome:
 
     Attributes:
         runs: runs of the alerts that it sent.
-        checks: criteria that it checked in addition, and whether each was met.
+        checks: criteria that it checked in addition, and whether each was met; None says that
+            nothing is configured to be checked, which is neither.
         notes: one line of text for each check that was not met.
         failed: whether nothing was measured, because the probe could not do its work.
     """
 
     runs: tuple[Run, ...] = ()
-    checks: tuple[tuple[Criterion, bool], ...] = ()
+    checks: tuple[tuple[Criterion, bool | None], ...] = ()
     notes: tuple[str, ...] = ()
     failed: bool = False
 
@@ -134,7 +135,7 @@ class ProbeRunner:
         try:
             outcome = await self.probes[key].run(slot)
             for criterion, passed in outcome.checks:
-                self._metrics.count_check(criterion, passed=passed)
+                self._metrics.record_check(criterion, passed=passed)
         except (CredentialsError, TlsFileError) as error:
             outcome = ProbeOutcome(notes=(f"no request was sent: {error}",), failed=True)
         except Exception as error:  # noqa: BLE001 - logged in full; the next slot may succeed

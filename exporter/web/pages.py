@@ -41,12 +41,15 @@ MarkFunction = Callable[[Sequence[str]], Awaitable[bool]]
 ReloadFunction = Callable[[], Awaitable[ReloadOutcome]]
 
 
-def render_page(state: str, runs: Iterable[Run], *, backlog: str = "") -> str:
+def render_page(
+    state: str, runs: Iterable[Run], not_configured: Iterable[str] = (), *, backlog: str = ""
+) -> str:
     """Render the page as HTML; all values are escaped.
 
     Args:
         state: state of the prober in a few words.
         runs: runs, newest first.
+        not_configured: criteria that the configuration leaves nothing to check for.
         backlog: the clean-up that is left to do; empty if there is none.
     """
     rows = [_build_row(run) for run in runs]
@@ -55,6 +58,7 @@ def render_page(state: str, runs: Iterable[Run], *, backlog: str = "") -> str:
         state=state,
         backlog=backlog,
         runs=rows,
+        not_configured=sorted(not_configured),
         stages=list(Stage),
         counts={verdict: counts[verdict] for verdict in Verdict if counts[verdict]},
     )
@@ -203,8 +207,12 @@ class WebPages:
         self._auth.update_config(web_config)
 
     async def _serve_index(self, _: web.Request) -> web.Response:
+        status = self._status
         text = render_page(
-            self._describe_state(), self._status.history, backlog=self._describe_backlog()
+            self._describe_state(),
+            status.history,
+            status.metrics.not_configured,
+            backlog=self._describe_backlog(),
         )
         return web.Response(text=text, content_type="text/html")
 

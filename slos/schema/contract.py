@@ -14,6 +14,8 @@ PROBE_RUNS = PREFIX + "probe_runs_total"
 STAGE_DURATION = PREFIX + "stage_duration_seconds"
 STAGE_INTERVALS = PREFIX + "stage_intervals_total"
 CHECKS = PREFIX + "checks_total"
+CHECK_NOT_CONFIGURED = PREFIX + "check_not_configured"
+AUTHENTICATION_DURATION = PREFIX + "authentication_duration_seconds"
 SCHEDULE_LAG = PREFIX + "schedule_lag_seconds"
 MISSED_RUNS = PREFIX + "missed_runs_total"
 PATH_PROBLEMS = PREFIX + "path_problems_total"
@@ -35,6 +37,7 @@ LEAK_SLOPE_HIGH = PREFIX + "leak_slope_high_per_hour"
 LEAK_SAMPLES = PREFIX + "leak_samples"
 LEAK_EPOCH_AGE = PREFIX + "leak_epoch_age_seconds"
 LEAK_VERDICT = PREFIX + "leak_verdict"
+LEAK_SIGNAL_OBSERVED = PREFIX + "leak_signal_observed"
 ORPHANS = PREFIX + "orphans"
 CLEANUP_BACKLOG = PREFIX + "cleanup_backlog"
 CLEANUP_BACKLOG_AGE = PREFIX + "cleanup_backlog_age_seconds"
@@ -158,6 +161,13 @@ class CheckResult(StrEnum):
 
     PASS = "pass"  # noqa: S105 - a result, not a secret
     FAIL = "fail"
+
+
+class LoginResult(StrEnum):
+    """The result of a request that the target authenticates; the label `result`."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
 
 
 class IntervalResult(StrEnum):

@@ -18,7 +18,7 @@ from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.observers import list_expected_stages, list_visible_stages
 from slos.schema import contract
-from slos.schema.contract import DeliveryPath, Stage, StageSource, Verdict
+from slos.schema.contract import Criterion, DeliveryPath, Stage, StageSource, Verdict
 from slos.schema.units import Duration
 
 if TYPE_CHECKING:
@@ -97,6 +97,24 @@ def read_checks(registry: CollectorRegistry) -> dict[str, str]:
         for name, value in read_samples(registry).items()
         if name.startswith(contract.CHECKS) and value
     }
+
+
+def test_a_check_that_is_not_configured_neither_passes_nor_fails(
+    metrics: RunMetrics, registry: CollectorRegistry
+) -> None:
+    def read_gauge() -> float | None:
+        labels: dict[str, str] = {"criterion": Criterion.RATE_LIMITING}
+        return registry.get_sample_value(contract.CHECK_NOT_CONFIGURED, labels)
+
+    metrics.record_check(Criterion.RATE_LIMITING, passed=None)
+    assert (read_gauge(), read_checks(registry)) == (1, {})
+    assert metrics.not_configured == {Criterion.RATE_LIMITING}
+    metrics.record_check(Criterion.RATE_LIMITING, passed=True)
+    assert (read_gauge(), read_checks(registry)) == (0, {"security.rate_limiting": "pass"})
+    assert metrics.not_configured == set()
+    metrics.record_check(Criterion.RATE_LIMITING, passed=None)
+    metrics.configure(label_sets=(), targets={})
+    assert (read_gauge(), metrics.not_configured) == (None, set())
 
 
 SLOW = {Stage.CLOUDEVENT_PROCESSING: {StageSource.REPLY: Bounds.exactly(5.001)}}

@@ -111,14 +111,19 @@ async def run_probe(probe: leak.LeakProbe) -> ProbeOutcome:
 
 
 def add_replica(
-    prometheus: FakePrometheus, pod: str = POD, *, hours: float = HOURS, per_event: float = 0.0
+    prometheus: FakePrometheus,
+    pod: str = POD,
+    *,
+    hours: float = HOURS,
+    per_event: float = 0.0,
+    files_metric: str = FILES,
 ) -> None:
     """A replica that ran so long, and loses so much memory and a file with each hundred events."""
     agent = SimulatedAgent(hours)
     files = 13 + (agent.events // 100 if per_event else np.zeros(agent.events.size))
     prometheus.series |= {
         (WORKING_SET, pod): (agent.times, agent.simulate_memory(per_event=per_event)),
-        (FILES, pod): (agent.times, files),
+        (files_metric, pod): (agent.times, files),
         ("kube_pod_start_time", pod): (agent.times, np.full(agent.times.size, START)),
     }
 
@@ -135,7 +140,9 @@ async def test_an_agent_that_does_not_leak_passes(
     made, probe, _ = setup
     add_replica(prometheus)
     outcome = await run_probe(probe)
-    assert outcome == ProbeOutcome(checks=((Criterion.LEAKS, True),))
+    assert outcome == ProbeOutcome(
+        checks=((Criterion.LEAKS, True),), notes=("not observed: rss, threads",)
+    )
     assert (
         read_leak_gauge(made, LeakSignal.WORKING_SET)
         == read_leak_gauge(made, LeakSignal.OPEN_FILES)
@@ -149,6 +156,52 @@ async def test_an_agent_that_does_not_leak_passes(
     ]
 
 
+def read_observed_signals(prober: InProcessProber) -> dict[str, float | None]:
+    return {
+        signal.value: prober.read_sample("leak_signal_observed", signal=signal.value)
+        for signal in (LeakSignal.WORKING_SET, LeakSignal.OPEN_FILES, LeakSignal.THREADS)
+    }
+
+
+async def test_a_leak_of_files_is_seen_where_the_cluster_drops_the_files_of_containers(
+    setup: LeakSetup, prometheus: FakePrometheus
+) -> None:
+    """kube-prometheus-stack drops `container_file_descriptors`."""
+    made, probe, _ = setup
+    add_replica(prometheus, per_event=4 * KB, files_metric="process_open_fds")
+    assert (await run_probe(probe)).notes[0] == "leak found: open_files, working_set"
+    assert read_observed_signals(made) == {"working_set": 1, "open_files": 1, "threads": 0}
+
+
+async def test_a_signal_without_samples_is_a_visible_gap(
+    setup: LeakSetup, prometheus: FakePrometheus
+) -> None:
+    made, probe, clock = setup
+    add_replica(prometheus)
+    files = prometheus.series.pop((FILES, POD))
+    assert (await run_probe(probe)).notes == ("not observed: open_files, rss, threads",)
+    assert read_observed_signals(made) == {"working_set": 1, "open_files": 0, "threads": 0}
+    prometheus.series[FILES, POD] = files
+    clock.move(HOUR / 4)
+    await run_probe(probe)
+    assert read_observed_signals(made) == {"working_set": 1, "open_files": 1, "threads": 0}
+    clock.move(2 * HOUR)  # scaled to zero meanwhile
+    await run_probe(probe)
+    assert read_observed_signals(made) == {"working_set": 1, "open_files": 1, "threads": 0}
+    prometheus.down = True
+    clock.move(HOUR / 4)
+    await run_probe(probe)
+    assert read_observed_signals(made) == {"working_set": 0, "open_files": 0, "threads": 0}
+
+
+async def test_without_prometheus_no_signal_is_observed(setup: LeakSetup) -> None:
+    made, probe, _ = setup
+    blind = leak.LeakProbe(leak.Settings(), replace(probe._context, prometheus=None))
+    (note,) = (await run_probe(blind)).notes
+    assert note == "not observed, without prometheus: open_files, rss, threads, working_set"
+    assert set(read_observed_signals(made).values()) == {0}
+
+
 async def test_the_ramp_is_no_leak(setup: LeakSetup, prometheus: FakePrometheus) -> None:
     """Alone by its looks, 13 MB that fill with 5,000 events in a day are one, in two signals."""
     made, probe, _ = setup
@@ -160,7 +213,7 @@ async def test_the_ramp_is_no_leak(setup: LeakSetup, prometheus: FakePrometheus)
         ("kube_pod_start_time", POD): (agent.times, started),
         ("agent_sre_validation_probe_runs_total", ""): (agent.times, agent.events),
     }
-    assert await run_probe(probe) == ProbeOutcome()
+    assert (await run_probe(probe)).checks == ()
     assert read_leak_gauge(made, LeakSignal.RSS) == LeakVerdict.INSUFFICIENT
     uncounted = leak.Settings(window=Duration.from_parts(hours=20), events="")
     again = await run_probe(leak.LeakProbe(uncounted, probe._context))
@@ -187,7 +240,7 @@ async def test_two_witnesses_fail_the_check(setup: LeakSetup, prometheus: FakePr
     add_replica(prometheus, per_event=4 * KB)
     outcome = await run_probe(probe)
     assert outcome.checks == ((Criterion.LEAKS, False),)
-    assert outcome.notes == ("leak found: open_files, working_set",)
+    assert outcome.notes[0] == "leak found: open_files, working_set"
     assert read_leak_gauge(made, LeakSignal.WORKING_SET) == LeakVerdict.LEAK
     low, slope, high = (
         read_leak_gauge(made, LeakSignal.WORKING_SET, name=f"leak_slope{bound}_per_hour")
@@ -208,7 +261,7 @@ async def test_one_witness_or_too_little_data_is_no_check(
     clock.move(-(HOURS - hours) * HOUR)
     add_replica(prometheus, hours=hours, per_event=4 * KB)
     del prometheus.series[FILES, POD]
-    assert await run_probe(probe) == ProbeOutcome()
+    assert (await run_probe(probe)).checks == ()
     verdict = LeakVerdict.LEAK if hours == HOURS else LeakVerdict.INSUFFICIENT
     assert read_leak_gauge(made, LeakSignal.WORKING_SET) == verdict
     slope = read_leak_gauge(made, LeakSignal.WORKING_SET, name="leak_slope_per_hour")

@@ -33,6 +33,7 @@ from exporter.prober.context import ProbeContext
 from exporter.probes import ProbeOutcome, security
 from exporter.probes.security import SecurityProbe, Settings
 from exporter.probes.security.attempts import (
+    RateLimit,
     check_containment,
     check_input_refused,
     check_login_refused,
@@ -55,7 +56,14 @@ from exporter.schedule.open_loop import Slot
 from exporter.simulator.agent_sre.server import Simulator, serve_simulator
 from exporter.simulator.agent_sre.settings import Settings as Simulated
 from exporter.simulator.linear.server import serve_linear_api
-from slos.schema.contract import Criterion, DeliveryPath, LeftoverKind, StageSource, Verdict
+from slos.schema.contract import (
+    Criterion,
+    DeliveryPath,
+    LeftoverKind,
+    LoginResult,
+    StageSource,
+    Verdict,
+)
 from slos.schema.units import Duration
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_agent import HOST, FakeDns, StrictAgent
@@ -104,7 +112,7 @@ async def run_probe(probe: security.SecurityProbe) -> ProbeOutcome:
     return await probe.run(Slot(clock.now(), clock.wall()))
 
 
-def list_results(outcome: ProbeOutcome, criterion: Criterion) -> list[bool]:
+def list_results(outcome: ProbeOutcome, criterion: Criterion) -> list[bool | None]:
     return [met for each, met in outcome.checks if each is criterion]
 
 
@@ -133,13 +141,18 @@ async def test_a_strict_agent_passes_everything(
         }
         means = replace(prober.context, path_context=reach, paths=ways)
         outcome = await run_probe(build_probe(means, decoy))
+        timed = {
+            result: prober.read_sample("authentication_duration_seconds_count", result=result.value)
+            for result in LoginResult
+        }
+    assert timed == {LoginResult.ACCEPTED: 1, LoginResult.REFUSED: 2}
     assert [note for note in outcome.notes if SECRET in note] == []
-    assert outcome.notes == ()
+    assert outcome.notes == ("security.rate_limiting: not configured: rate_limit is none",)
     assert {criterion for criterion, _ in outcome.checks} == security.CRITERIA
     assert list_results(outcome, Criterion.CONTAINMENT) == [True] * 3
     assert list_results(outcome, Criterion.INPUT_VALIDATION) == [True] * len(EventDefect)
     assert list_results(outcome, Criterion.AUTHENTICATION) == [True] * 2
-    assert list_results(outcome, Criterion.RATE_LIMITING) == [True]
+    assert list_results(outcome, Criterion.RATE_LIMITING) == [None]
     assert agent.strangers[0] is None
     assert agent.strangers[1] is not None
     assert agent.strangers[1].startswith("Bearer ")
@@ -168,8 +181,8 @@ async def test_the_measured_agent_fails_as_it_was_measured(
     recorded = await prober.components.journal.list_recent(10)
     assert list_results(outcome, Criterion.CONTAINMENT) == [False] * 3
     assert list_results(outcome, Criterion.INPUT_VALIDATION) == [False] * len(EventDefect)
-    assert list_results(outcome, Criterion.AUTHENTICATION) == []  # none are configured
-    assert list_results(outcome, Criterion.RATE_LIMITING) == [True]
+    assert list_results(outcome, Criterion.AUTHENTICATION) == [None]
+    assert list_results(outcome, Criterion.RATE_LIMITING) == [None]
     assert outcome.notes == (
         "security.input_validation: malformed JSON: answered 500",
         "security.input_validation: no id: answered 200",
@@ -181,6 +194,8 @@ async def test_the_measured_agent_fails_as_it_was_measured(
         "security.containment: a name with a slash: corrupted",
         "security.containment: a name with a port: led to the honeypot",
         "security.containment: a name with a scheme: led to the honeypot",
+        "security.authentication: not configured: the target has no credentials to leave out",
+        "security.rate_limiting: not configured: rate_limit is none",
     )
     assert set(dns.asked) == {HOST}  # nobody else was even looked for
     assert {run.probe for run in recorded} == {"security"}
@@ -268,6 +283,31 @@ async def test_a_limit_is_there_exactly_where_it_is_expected(
         outcome = await run_probe(build_probe(prober.context, decoy, rate_limit=expected))
     assert list_results(outcome, Criterion.RATE_LIMITING) == [met]
     assert agent.taken <= 55
+
+
+statuses = st.lists(st.sampled_from([200, 202, 401, 429, 500, 503, None]), max_size=20)
+
+
+@given(statuses, st.sampled_from([429, 503]), st.integers(0, 5), st.booleans())
+@example([200] * 20, 429, 1, False)  # noqa: FBT003 - positional, as hypothesis asks
+@example([429], 429, 1, True)  # noqa: FBT003 - likewise
+def test_a_limit_passes_only_where_it_was_seen_to_work(
+    statuses: list[int | None],
+    status: int,
+    allows: int,
+    expected: bool,  # noqa: FBT001 - drawn
+) -> None:
+    limit = RateLimit(status, allows=allows, is_expected=expected)
+    is_met = limit.check_burst(statuses)
+    was_seen = status in statuses
+    if is_met:
+        assert expected
+        assert was_seen
+        assert sum(each in (200, 202) for each in statuses) >= allows
+    if not was_seen:
+        assert is_met is (False if expected and set(statuses) <= {200, 202} else None)
+    if was_seen and not expected:
+        assert is_met is False
 
 
 QUICK = {

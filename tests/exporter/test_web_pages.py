@@ -191,6 +191,9 @@ def extract_text(html: str) -> str:
 
 def test_the_page_shows_the_state_and_the_last_runs() -> None:
     assert "No run has ended yet." in extract_text(render_page("on standby", []))
+    gap = extract_text(render_page("sending", [], ["security.rate_limiting"]))
+    assert "Not configured, so neither passed nor failed: security.rate_limiting" in gap
+    assert "Not configured" not in extract_text(render_page("sending", [RESULT]))
     html = render_page("sending", [RESULT])
     for part in (
         "slo-probe sending",

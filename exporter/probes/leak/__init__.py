@@ -6,7 +6,8 @@ criterion is about the target alone, and is not counted while there is too littl
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -33,11 +34,13 @@ _NAME = "leak"
 _POD_SELECTOR = 'namespace="ai",pod=~"agent-sre-.*"'
 _CONTAINER_SELECTOR = f'{_POD_SELECTOR},container=~"user-container|agent-sre"'
 _SIGNAL_METRICS = {
-    LeakSignal.WORKING_SET: "container_memory_working_set_bytes",
-    LeakSignal.RSS: "container_memory_rss",
-    LeakSignal.OPEN_FILES: "container_file_descriptors",
-    LeakSignal.THREADS: "container_threads",
+    LeakSignal.WORKING_SET: ("container_memory_working_set_bytes",),
+    LeakSignal.RSS: ("container_memory_rss",),
+    # kube-prometheus-stack drops container_file_descriptors, and many programs export the other.
+    LeakSignal.OPEN_FILES: ("process_open_fds", "container_file_descriptors"),
+    LeakSignal.THREADS: ("container_threads",),
 }
+"""Metrics of each signal; of a replica that has several, the first counts."""
 _STALE_AFTER = 600.0
 """Seconds without a sample; twice what Prometheus bridges."""
 
@@ -76,8 +79,8 @@ class LeakGauges:
                 gauge.labels(*labels).set(value)
 
 
-def _build_container_query(metric: str) -> str:
-    return f"max by (pod) ({metric}{{{_CONTAINER_SELECTOR}}})"
+def _build_container_query(*metrics: str) -> str:
+    return " or ".join(f"max by (pod) ({metric}{{{_CONTAINER_SELECTOR}}})" for metric in metrics)
 
 
 class Settings(Schedule):
@@ -97,12 +100,13 @@ class Settings(Schedule):
     """Time between two samples of the target. Default 1m."""
     signals: dict[Annotated[LeakSignal, Field(strict=False)], str] = Field(
         default={
-            signal: _build_container_query(metric) for signal, metric in _SIGNAL_METRICS.items()
+            signal: _build_container_query(*metrics) for signal, metrics in _SIGNAL_METRICS.items()
         }
     )
     """Query for each signal, with one series per replica: working_set, rss, open_files, threads,
     close_wait, queue_depth, open_tickets. Default: the cAdvisor metrics of the containers of
-    agent-sre. A signal without a series gets no verdict."""
+    agent-sre, and for open_files `process_open_fds` where Prometheus scrapes it from agent-sre. A
+    signal without a series gets no verdict, and is reported as not observed."""
     replica_label: LabelName = "pod"
     """Label that identifies a replica. Default pod."""
     starts: str = f"max by (pod) (kube_pod_start_time{{{_POD_SELECTOR}}})"
@@ -181,7 +185,8 @@ class LeakProbe:
         self._judged_at = now
         self._self_gauges.update((await _judge_series(self._self_usage.list_series(), now)).current)
         if self._context.prometheus is None:
-            return ProbeOutcome()
+            gaps = self._set_observed(())
+            return ProbeOutcome(notes=(f"not observed, without prometheus: {', '.join(gaps)}",))
         return await self._judge_target(self._context.prometheus)
 
     async def _judge_target(self, prometheus: PrometheusClient) -> ProbeOutcome:
@@ -191,6 +196,7 @@ class LeakProbe:
                 family = await fetch_series(prometheus, self._settings.queries, now=now)
         except (RequestError, TimeoutError) as error:
             self._target_gauges.update(())  # an old verdict would look current
+            self._set_observed(())
             why = str(error) or "Prometheus did not respond in time"
             return ProbeOutcome(notes=(f"no verdict: {why}",), failed=True)
         findings = await _judge_series(family, now)
@@ -203,7 +209,18 @@ class LeakProbe:
             finding for finding in findings.current if (finding.signal, finding.instance) in present
         ]
         self._target_gauges.update(current)
-        return _to_outcome(findings, current)
+        gaps = self._set_observed(list_observed_signals(family))
+        outcome = _to_outcome(findings, current)
+        notes = (f"not observed: {', '.join(gaps)}",) if gaps else ()
+        return replace(outcome, notes=(*outcome.notes, *notes))
+
+    def _set_observed(self, observed: Collection[LeakSignal]) -> list[LeakSignal]:
+        """Set the gauge of each signal with a query; return those without samples."""
+        signals = list(self._settings.signals)
+        for signal in signals:
+            gauge = self._context.gauges.leak_signal_observed.labels(signal)
+            gauge.set(signal in observed)
+        return sorted(set(signals) - set(observed))
 
 
 def _keep_self_usage(state: ProbeState) -> SelfUsage:
@@ -215,6 +232,16 @@ def _keep_self_usage(state: ProbeState) -> SelfUsage:
 async def _judge_series(series: list[SignalSeries], now: float) -> LeakFindings:
     """Judge series on a thread, because the first call imports SciPy, which takes half a second."""
     return await asyncio.to_thread(detect_leaks, series, now=now)
+
+
+def list_observed_signals(family: Iterable[SignalSeries]) -> set[LeakSignal]:
+    """List the signals that have samples up to the newest sample of all signals.
+
+    All signals of a target that was scaled to zero end at the same time, and none is a gap.
+    """
+    ends = [(each.signal, each.samples.times[-1]) for each in family if len(each.samples)]
+    newest = max((end for _, end in ends), default=0.0)
+    return {signal for signal, end in ends if newest - end <= _STALE_AFTER}
 
 
 def _to_outcome(findings: LeakFindings, current: list[LeakFinding]) -> ProbeOutcome:

@@ -7,10 +7,10 @@ cleaned up like any other. Canary and honeypot show where such a name led.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from exporter.fields import Address, AddressField, DurationField
 from exporter.httpclient.settings import HeaderName
@@ -25,6 +25,7 @@ from exporter.probes.security.attempts import (
     HostileCheck,
     HostilePath,
     HostileRequests,
+    RateLimit,
     check_containment,
     describe_reply,
     is_accepted,
@@ -69,12 +70,27 @@ class Settings(Schedule):
     """Headers of the target that hold credentials. Default Authorization (which basic_auth and
     bearer_auth set) and X-Api-Key. The probe removes them, then replaces them with wrong ones."""
     rate_limit: Literal["expected", "none"] = "none"
-    """Rate limit of the target: `expected` requires at least one 429, `none` requires that there is
-    none. Default none: agent-sre has no limit, and a rejected alert is a lost alert. With
-    `expected`, normal events of this prober are rejected too while the limit lasts."""
+    """Rate limit of the target: with `expected`, a burst must be limited as the next three settings
+    say. With `none` the criterion is not configured, and fails if a burst is limited all the same.
+    Default none: agent-sre has no limit, and a rejected alert is a lost alert. With `expected`,
+    normal events of this prober are rejected too while the limit lasts."""
+    rate_limit_status: int = Field(default=429, ge=400, le=599)
+    """Status with which the limit rejects. Default 429; some proxies use 503."""
+    rate_limit_allows: int = Field(default=1, ge=0, le=500)
+    """Number of requests of the burst that the limit must accept. Default 1: a limit that accepts
+    nothing is none."""
     rate_limit_requests: int = Field(default=50, ge=1, le=500)
-    """Maximum number of requests of the burst for the rate limit. Default 50; it ends with the
-    first 429."""
+    """Number of requests of the burst, of which the limit must reject at least one. Default 50; it
+    ends with the first one that is rejected."""
+
+    @model_validator(mode="after")
+    def _check_burst(self) -> "Settings":
+        if self.rate_limit_allows >= self.rate_limit_requests:
+            raise ValueError(
+                f"a burst of {self.rate_limit_requests} requests does not exceed a limit that "
+                f"allows {self.rate_limit_allows}; raise rate_limit_requests"
+            )
+        return self
 
 
 def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
@@ -113,26 +129,47 @@ class SecurityProbe:
             why = f"no attempt was made, a valid event failed: {describe_reply(baseline)}"
             return ProbeOutcome(notes=(why,), failed=True)
         attempts = [attempt async for attempt in self._run_attempts()]
+        checks = [(criterion, is_met) for criterion, is_met, _ in attempts if is_met is not None]
+        checked = {criterion for criterion, _ in checks}
+        missing = {
+            criterion: setting
+            for criterion, setting in (await self._list_missing_settings()).items()
+            if criterion not in checked
+        }
         return ProbeOutcome(
-            checks=tuple(
-                (criterion, is_met) for criterion, is_met, _ in attempts if is_met is not None
-            ),
-            notes=tuple(
-                f"{criterion}: {description}"
-                for criterion, is_met, description in attempts
-                if not is_met
+            checks=(*checks, *((criterion, None) for criterion in missing)),
+            notes=(
+                *(f"{criterion}: {text}" for criterion, is_met, text in attempts if not is_met),
+                *(f"{criterion}: not configured: {text}" for criterion, text in missing.items()),
             ),
         )
 
+    async def _list_missing_settings(self) -> Mapping[Criterion, str]:
+        """List the criteria that the configuration leaves nothing to check for, and why."""
+        missing = {}
+        if not await self._attempts.has_credentials(self._settings.credentials):
+            missing[Criterion.AUTHENTICATION] = "the target has no credentials to leave out"
+        if self._settings.rate_limit == "none":
+            missing[Criterion.RATE_LIMITING] = "rate_limit is none"
+        return missing
+
     async def _run_attempts(self) -> AsyncIterator[HostileCheck]:
         settings, attempts = self._settings, self._attempts
-        expects_limit = settings.rate_limit == "expected"
+        duration = self._context.gauges.authentication_duration
+        limit = RateLimit(
+            settings.rate_limit_status,
+            allows=settings.rate_limit_allows,
+            is_expected=settings.rate_limit == "expected",
+        )
         for group in (
             attempts.send_defective_events(size=settings.body_bytes),
-            attempts.send_unauthenticated_events(settings.credentials),
+            attempts.send_unauthenticated_events(
+                settings.credentials,
+                on_reply=lambda result, seconds: duration.labels(result).observe(seconds),
+            ),
             self._try_hostile_names(),
             attempts.send_burst(
-                settings.rate_limit_requests, limit_expected=expects_limit
+                settings.rate_limit_requests, limit
             ),  # last: the target may block this prober afterwards
         ):
             async for attempt in group:

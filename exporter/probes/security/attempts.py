@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -20,7 +21,7 @@ from exporter.probes.security.payloads import (
     build_hostile_name,
     build_misnamed_event,
 )
-from slos.schema.contract import Criterion, Verdict
+from slos.schema.contract import Criterion, LoginResult, Verdict
 
 _TOO_MANY_REQUESTS = 429
 _LOGIN_REFUSED = frozenset({401, 403})
@@ -29,6 +30,8 @@ _UNKNOWN_USER = "slo-probe-nobody"
 """A user that does not exist: wrong passwords of a real user could lock that user out."""
 
 HostileCheck = tuple[Criterion, bool | None, str]
+LoginListener = Callable[[LoginResult, float], None]
+"""Gets the result of a request that the target authenticated, and its seconds."""
 
 _REPLY_TIMEOUT = 10.0
 """Seconds to wait for a reply to an event that has no effect."""
@@ -111,6 +114,32 @@ def _build_wrong_value(value: str) -> str:
     return f"{scheme} {random_value}"
 
 
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """Rate limit as it is agreed.
+
+    Attributes:
+        status: status with which it rejects.
+        allows: number of requests of a burst that it must accept.
+        is_expected: whether there is to be a limit.
+    """
+
+    status: int
+    allows: int
+    is_expected: bool
+
+    def check_burst(self, statuses: Sequence[int | None]) -> bool | None:
+        """Check that a burst was limited as agreed; None if it proves nothing.
+
+        Without an agreed limit, a burst that was not limited proves nothing.
+        """
+        if self.status in statuses:
+            return self.is_expected and sum(map(is_success, statuses)) >= self.allows
+        if self.is_expected and all(map(is_success, statuses)):
+            return False
+        return None
+
+
 class HostileRequests:
     """Hostile requests that cause no alert.
 
@@ -144,48 +173,50 @@ class HostileRequests:
                 )  # reset while reading, but still running
             yield Criterion.INPUT_VALIDATION, is_refused, f"{defect.value}: {describe_reply(reply)}"
 
+    async def has_credentials(self, credential_names: Collection[str]) -> bool:
+        """Return whether credentials are configured."""
+        return bool(find_credential_headers(await self._read_headers(), credential_names))
+
     async def send_unauthenticated_events(
-        self, credential_names: Collection[str]
+        self, credential_names: Collection[str], *, on_reply: LoginListener
     ) -> AsyncIterator[HostileCheck]:
         """Send a valid event without credentials and one with wrong credentials.
 
-        Nothing is sent when no credentials are configured.
+        A request with the right ones is timed as well. Nothing is sent when no credentials are
+        configured.
         """
         headers = await self._read_headers()
         if not find_credential_headers(headers, credential_names):
             return
+        reply, seconds = await self._post_timed(headers)
+        if is_accepted(reply):
+            on_reply(LoginResult.ACCEPTED, seconds)
         variants = {"no credentials": remove_credentials, "wrong credentials": replace_credentials}
         for kind, change_headers in variants.items():
-            reply = await self._post(
-                build_harmless_event(self._build_alert()), change_headers(headers, credential_names)
-            )
-            yield (
-                Criterion.AUTHENTICATION,
-                check_login_refused(reply),
-                f"{kind}: {describe_reply(reply)}",
-            )
+            reply, seconds = await self._post_timed(change_headers(headers, credential_names))
+            is_refused = check_login_refused(reply)
+            if is_refused:
+                on_reply(LoginResult.REFUSED, seconds)
+            yield Criterion.AUTHENTICATION, is_refused, f"{kind}: {describe_reply(reply)}"
 
-    async def send_burst(self, count: int, *, limit_expected: bool) -> AsyncIterator[HostileCheck]:
-        """Send valid events in batches of ten until one is rejected with 429 or all were sent."""
+    async def send_burst(self, count: int, limit: RateLimit) -> AsyncIterator[HostileCheck]:
+        """Send valid events in batches of ten until one is rejected or all were sent."""
         headers = await self._read_headers()
-        answered = 0
-        for first in range(0, count, _BATCH_SIZE):
+        statuses: list[int | None] = []
+        while len(statuses) < count and limit.status not in statuses:
             events = [
                 build_harmless_event(self._build_alert())
-                for _ in range(min(_BATCH_SIZE, count - first))
+                for _ in range(min(_BATCH_SIZE, count - len(statuses)))
             ]
             replies = await asyncio.gather(*(self._post(event, headers) for event in events))
-            answered += sum(reply.status is not None for reply in replies)
-            if any(reply.status == _TOO_MANY_REQUESTS for reply in replies):
-                note = f"rejected with 429 within {first + len(events)} requests"
-                yield Criterion.RATE_LIMITING, limit_expected, note
-                return
-        is_met = not limit_expected if answered == count else None
-        yield (
-            Criterion.RATE_LIMITING,
-            is_met,
-            f"{answered} of {count} answered, none rejected with 429",
-        )
+            statuses += [reply.status for reply in replies]
+        is_met = limit.check_burst(statuses)
+        if is_met is None and not limit.is_expected:
+            return
+        accepted = sum(map(is_success, statuses))
+        rejected = statuses.count(limit.status)
+        text = f"{accepted} of {len(statuses)} accepted, {rejected} rejected with {limit.status}"
+        yield Criterion.RATE_LIMITING, is_met, text
 
     def _build_alert(self) -> Alert:
         run_id, canary = create_run_id(), self._path_context.canary
@@ -194,6 +225,12 @@ class HostileRequests:
 
     async def _read_headers(self) -> Mapping[str, str]:
         return await asyncio.to_thread(self._path_context.read_headers)
+
+    async def _post_timed(self, headers: Mapping[str, str]) -> tuple[Reply, float]:
+        """Send a valid event; return the reply and the seconds until it came."""
+        sent_at = self._path_context.clock.now()
+        reply = await self._post(build_harmless_event(self._build_alert()), headers)
+        return reply, self._path_context.clock.now() - sent_at
 
     async def _post(self, body: bytes, headers: Mapping[str, str]) -> Reply:
         path_context = self._path_context
@@ -208,7 +245,12 @@ class HostileRequests:
 
 def is_accepted(reply: Reply) -> bool:
     """Return True if a valid event was accepted."""
-    return reply.status is not None and 200 <= reply.status <= 299  # noqa: PLR2004 - HTTP
+    return is_success(reply.status)
+
+
+def is_success(status: int | None) -> bool:
+    """Return True if a status is a 2xx."""
+    return status is not None and 200 <= status <= 299  # noqa: PLR2004 - HTTP
 
 
 class HostilePath(direct.Path):

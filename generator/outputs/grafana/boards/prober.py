@@ -69,8 +69,10 @@ def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> das
     )
     frame.add_row(board, 101, "Schedule and canary", _build_schedule_panels())
     frame.add_row(board, 102, "Leftovers", _build_leftover_panels())
-    frame.add_row(board, 103, "Leaks", [_build_leak_table(), _build_slope_graph()])
+    leaks = [_build_leak_table(), _build_slope_graph(), _build_signal_timeline()]
+    frame.add_row(board, 103, "Leaks", leaks)
     frame.add_row(board, 104, "Sources", _build_source_panels())
+    frame.add_row(board, 106, "Security", _build_security_panels())
     frame.add_row(
         board, 105, "Target and prober", [*_build_target_panels(), *_build_prober_panels()]
     )
@@ -211,6 +213,35 @@ def _build_slope_graph() -> timeseries.Panel:
         query_range(f"max by (signal, replica) ({contract.LEAK_SLOPE})", "{{signal}} {{replica}}"),
         unit=units.SiShort,
     )
+
+
+def _build_signal_timeline() -> statetimeline.Panel:
+    return panels.build_state_timeline(
+        PanelOptions(
+            links.LEAK_SIGNALS_PANEL.panel_id, "Leak signals observed",
+            "0 for a signal without samples, on which the leak test has no verdict.", 24,
+        ),
+        query_range(f"max by (signal) ({contract.LEAK_SIGNAL_OBSERVED})", "{{signal}}"),
+    )  # fmt: skip
+
+
+def _build_security_panels() -> list[timeseries.Panel | statetimeline.Panel]:
+    buckets = f"sum by (le, result) (increase({contract.AUTHENTICATION_DURATION}_bucket[1d]))"
+    duration = panels.build_timeseries(
+        PanelOptions(
+            links.AUTHENTICATION_PANEL.panel_id, "Duration of authentication, P95 of a day",
+            "Requests with the right credentials, and those that are refused.", 12,
+        ),
+        query_range(f"histogram_quantile(0.95, {buckets})", "{{result}}"),
+        unit=units.Seconds,
+    )  # fmt: skip
+    panels.draw_thresholds(duration, color_base(GREEN), color_from(1, RED))
+    checked = f"1 - max by (criterion) ({contract.CHECK_NOT_CONFIGURED})"
+    configured = panels.build_state_timeline(
+        PanelOptions(71, "Criteria configured", "0 where there is nothing to check.", 12),
+        query_range(checked, "{{criterion}}"),
+    )
+    return [duration, configured]
 
 
 def _build_source_panels() -> list[timeseries.Panel]:
