@@ -3,8 +3,8 @@
 import json
 import queue
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -71,7 +71,9 @@ class AlertmanagerServer:
 
 
 @contextmanager
-def run_alertmanager(config: Path, folder: Path) -> Iterator[AlertmanagerServer]:
+def run_alertmanager(
+    config: Path, folder: Path, *, cluster_options: Sequence[str] = ("--cluster.listen-address=",)
+) -> Iterator[AlertmanagerServer]:
     """Start it, and stop it by its process id."""
     binary = stack.find_binary("alertmanager")
     assert binary, "alertmanager is missing; make test brings it"
@@ -80,7 +82,7 @@ def run_alertmanager(config: Path, folder: Path) -> Iterator[AlertmanagerServer]
         "alertmanager",
         [
             binary, f"--config.file={config}", f"--storage.path={folder / 'data'}",
-            f"--web.listen-address={address}", "--cluster.listen-address=", "--log.level=debug",
+            f"--web.listen-address={address}", "--log.level=debug", *cluster_options,
         ],
         folder=folder,
     )  # fmt: skip
@@ -90,6 +92,28 @@ def run_alertmanager(config: Path, folder: Path) -> Iterator[AlertmanagerServer]
         yield AlertmanagerServer(f"http://{address}", child)
     finally:
         child.stop()
+
+
+@contextmanager
+def run_alertmanager_cluster(
+    config: Path, folder: Path, *, size: int = 2, peer_timeout: str = "2s"
+) -> Iterator[list[AlertmanagerServer]]:
+    """Start the members of a cluster, each with a folder of its own."""
+    gossip = [f"127.0.0.1:{find_free_port()}" for _ in range(size)]
+    with ExitStack() as members:
+        servers = []
+        for address in gossip:
+            own = folder / f"member-{address.rpartition(':')[2]}"
+            own.mkdir()
+            options = [
+                f"--cluster.listen-address={address}",
+                *(f"--cluster.peer={other}" for other in gossip if other != address),
+                f"--cluster.peer-timeout={peer_timeout}",
+                "--cluster.settle-timeout=1s",
+            ]
+            member = run_alertmanager(config, own, cluster_options=options)
+            servers.append(members.enter_context(member))
+        yield servers
 
 
 @contextmanager
