@@ -1,14 +1,21 @@
 """Transaction over many files: all of them are replaced, or none."""
 
+import fcntl
 import os
-import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Self
 
 from slos.schema.problem import Problem
+
+STAGING_FOLDER = ".slo-rules.tmp"
+"""Folder of new files and of backups. A build that was killed leaves it behind."""
+_LOCK_TIMEOUT = 30.0
+_LOCK_INTERVAL = 0.05
 
 
 class CannotWriteError(Exception):
@@ -30,89 +37,210 @@ def to_write_error(verb: str, error: OSError) -> CannotWriteError:
     )
 
 
+@contextmanager
+def open_transaction(folder: Path) -> Iterator["Transaction"]:
+    """Open a transaction, alone in its folder; undo it on an error.
+
+    Raises:
+        CannotWriteError: a file cannot be written, or another build takes long.
+    """
+    created_folders: list[Path] = []
+    try:
+        with _lock_folder(folder, created_folders):
+            transaction = Transaction(folder, created_folders)
+            transaction.remove_staging_folder()
+            try:
+                yield transaction
+            except BaseException:
+                transaction.roll_back()
+                raise
+            finally:
+                with suppress(OSError):  # the next build removes it
+                    transaction.remove_staging_folder()
+    except BaseException as error:
+        _remove_folders(created_folders)
+        if isinstance(error, OSError):
+            raise to_write_error("write", error) from error
+        raise
+
+
 @dataclass(slots=True)
 class Transaction:
-    """Transaction that stages new files next to the old ones, then replaces, and undoes on error.
+    """Transaction that stages new files in a folder of its own, then replaces the old ones.
 
     Attributes:
         folder: folder of the files.
-        created_folders: folders made for staged files.
-        staged_files: temporary file of each target.
-        previous_contents: content of replaced files; None for a file that did not exist.
+        created_folders: folders that were made, outermost first.
     """
 
     folder: Path
-    created_folders: list[Path] = field(default_factory=list)
-    staged_files: dict[Path, Path] = field(default_factory=dict)
-    previous_contents: dict[Path, bytes | None] = field(default_factory=dict)
+    created_folders: list[Path]
+    _undo_steps: list[Callable[[], object]] = field(default_factory=list)
+    _file_count: int = 0
 
-    def __enter__(self) -> Self:
-        return self
+    def stage(self, name: str, text: str) -> Callable[[], None]:
+        """Write a text to a temporary file; return the function that puts it in its place.
 
-    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if error:
-            self._roll_back()
-        if isinstance(error, OSError):
-            raise to_write_error("write", error) from error
-
-    def stage(self, name: str, text: str) -> None:
-        """Write a new text to a temporary file next to its target."""
+        The mode and the owner of an existing file stay.
+        """
         target = self.folder / name
-        for path in _list_missing_folders(target.parent):
-            path.mkdir()
-            self.created_folders.append(path)
-        self.staged_files[target] = _write_temporary_file(target, text)
+        with _name_file(target):
+            staged = self._create_staged_path()
+            staged.write_text(text, encoding="utf-8", newline="\n")
+            if target.is_file() and not target.is_symlink():
+                _copy_mode_and_owner(target, staged)
+        return partial(self._replace, target, staged)
 
-    def commit(self, removed: Sequence[str]) -> None:
-        """Replace all targets by their staged files, and remove files."""
-        for target, temporary in self.staged_files.items():
-            self.previous_contents[target] = target.read_bytes() if target.exists() else None
-            temporary.replace(target)
-        for name in removed:
-            path = self.folder / name
-            self.previous_contents[path] = path.read_bytes()
-            path.unlink()
-        for name in removed:
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files, and folders that are empty afterwards; a file may be gone already."""
+        for path in (self.folder / name for name in names):
+            with _name_file(path):
+                if path.is_symlink() or path.is_file():
+                    backup = self._create_staged_path()
+                    path.rename(backup)
+                    self._undo_steps.append(partial(_restore, backup, path))
+        for name in names:
             with suppress(OSError):  # an empty folder may stay
                 _remove_empty_folders((self.folder / name).parent, self.folder)
 
-    def _roll_back(self) -> None:
-        with suppress(OSError):
-            for target, content in self.previous_contents.items():
-                if content is None:
-                    target.unlink(missing_ok=True)
-                else:
-                    target.write_bytes(content)
-        for temporary in self.staged_files.values():
+    def roll_back(self) -> None:
+        """Undo all changes."""
+        for undo in reversed(self._undo_steps):
             with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        for path in reversed(self.created_folders):
-            with suppress(OSError):
-                path.rmdir()
+                undo()
+
+    def remove_staging_folder(self) -> None:
+        """Remove the staging folder, of this build or of one that was killed."""
+        staging = self.folder / STAGING_FOLDER
+        if staging.is_symlink() or staging.exists():
+            shutil.rmtree(staging)
+
+    def _replace(self, target: Path, staged: Path) -> None:
+        with _name_file(target):
+            for path in _list_missing_folders(target.parent):
+                path.mkdir()
+                self.created_folders.append(path)
+            if target.is_symlink() or target.exists():
+                backup = self._create_staged_path()
+                _back_up(target, backup)
+                self._undo_steps.append(partial(_restore, backup, target))
+            else:
+                self._undo_steps.append(partial(target.unlink, missing_ok=True))
+            staged.replace(target)
+
+    def _create_staged_path(self) -> Path:
+        (self.folder / STAGING_FOLDER).mkdir(exist_ok=True)
+        self._file_count += 1
+        return self.folder / STAGING_FOLDER / str(self._file_count)
 
 
-def _write_temporary_file(target: Path, text: str) -> Path:
-    temporary = None
+def check_folder(folder: Path) -> None:
+    """Check that a path is a folder or free.
+
+    Raises:
+        CannotWriteError: it is a file.
+        OSError: this cannot be known.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise CannotWriteError(f"{folder} is a file; use the path of a folder, or remove the file")
+
+
+def find_link(folder: Path, name: str) -> Path | None:
+    """Find a folder between a folder and a file in it that is a symbolic link."""
+    parents = list((folder / name).relative_to(folder).parents)[:-1]
+    return next((folder / parent for parent in parents if (folder / parent).is_symlink()), None)
+
+
+def check_for_links(folder: Path, name: str) -> None:
+    """Check that no folder between a folder and a file in it is a symbolic link.
+
+    Raises:
+        CannotWriteError: one is.
+    """
+    if link := find_link(folder, name):
+        raise CannotWriteError(
+            f"{link} is a symbolic link, which is not followed; use a folder in its place"
+        )
+
+
+@contextmanager
+def _lock_folder(folder: Path, created_folders: list[Path]) -> Iterator[None]:
+    """Lock a folder against other builds; it is made if it does not exist.
+
+    The lock is the kernel's, so a build that is killed leaves none.
+    """
+    check_folder(folder)
+    deadline = time.monotonic() + _LOCK_TIMEOUT
+    while True:
+        for path in _list_missing_folders(folder):
+            path.mkdir(exist_ok=True)
+            created_folders.append(path)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if _try_lock(descriptor) and _is_at_path(descriptor, folder):
+                yield
+                return
+        finally:
+            os.close(descriptor)
+        if time.monotonic() >= deadline:
+            raise CannotWriteError(
+                f"another build has been writing to {folder} for {_LOCK_TIMEOUT:g} s; "
+                "wait for its end, or end it"
+            )
+        time.sleep(_LOCK_INTERVAL)
+
+
+def _try_lock(descriptor: int) -> bool:
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        temporary = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        temporary.chmod(_compute_file_mode())
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # some network file systems cannot lock folders
+        return True
+    return True
+
+
+def _is_at_path(descriptor: int, folder: Path) -> bool:
+    """Return whether an open folder still exists; another build may have undone its creation."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), folder.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _name_file(path: Path) -> Iterator[None]:
+    """Name a file in errors: the user knows it, and not the temporary one."""
+    try:
+        yield
     except OSError as error:
-        if temporary:
-            temporary.unlink(missing_ok=True)
-        # The user knows the target, not the temporary file.
-        error.filename = str(target)
+        error.filename, error.filename2 = str(path), None
         raise
-    return temporary
 
 
-def _compute_file_mode() -> int:
-    """Mode that `open` would give; mkstemp makes files private."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+def _copy_mode_and_owner(source: Path, target: Path) -> None:
+    wanted, present = source.stat(), target.stat()
+    if (wanted.st_uid, wanted.st_gid) != (present.st_uid, present.st_gid):
+        try:
+            os.chown(target, wanted.st_uid, wanted.st_gid)
+        except PermissionError as error:
+            message = f"cannot keep the owner of {source}; build as its owner, or remove the file"
+            raise CannotWriteError(message) from error
+    if wanted.st_mode != present.st_mode:
+        target.chmod(wanted.st_mode & 0o7777)
+
+
+def _back_up(path: Path, backup: Path) -> None:
+    """Back up a file under a second name, or as a copy where there are no hard links."""
+    try:
+        backup.hardlink_to(path)
+    except OSError:
+        shutil.copy2(path, backup, follow_symlinks=False)
+
+
+def _restore(backup: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    backup.replace(path)
 
 
 def _list_missing_folders(folder: Path) -> list[Path]:
@@ -124,7 +252,14 @@ def _list_missing_folders(folder: Path) -> list[Path]:
     return missing[::-1]
 
 
+def _remove_folders(folders: Sequence[Path]) -> None:
+    for path in reversed(folders):
+        with suppress(OSError):
+            path.rmdir()
+
+
 def _remove_empty_folders(folder: Path, root: Path) -> None:
-    while folder != root and not any(folder.iterdir()):
-        folder.rmdir()
+    while folder != root and (not folder.exists() or not any(folder.iterdir())):
+        with suppress(FileNotFoundError):
+            folder.rmdir()
         folder = folder.parent
