@@ -1,5 +1,6 @@
 """Built rules in promtool: they load, and their alerts fire."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -29,6 +30,20 @@ def test_promtool_accepts_every_built_rule_file(file: Path) -> None:
         rule for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]
     ]
     assert f"{len(rules)} rules found" in result.stdout
+
+
+@pytest.mark.parametrize("file", sorted(RULES.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_rules_of_the_generated_tests_are_all_those_that_are_built(file: Path) -> None:
+    tested = [_list_rules(path) for path in (ROOT / "rules/tests" / file.stem).glob("*.rules")]
+    texts = {json.dumps(rule) for rules in tested for rule in rules}
+    assert texts == {json.dumps(rule) for rule in _list_rules(file)}
+
+
+def _list_rules(file: Path) -> list[tuple[str, object]]:
+    """The rules of a file, each with its group."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    groups = yaml.load(file.read_bytes(), Loader=loader)["groups"]  # noqa: S506 - a safe loader
+    return [(group["name"], rule) for group in groups for rule in group["rules"]]
 
 
 @pytest.mark.parametrize("file", UNIT_TESTS, ids=lambda path: path.stem)

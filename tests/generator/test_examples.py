@@ -9,6 +9,7 @@ from generator.outputs.tests.promtool_file import (
     InputSeries,
     RisingSeries,
     UnitTestCase,
+    UnitTestFile,
     render_test_file,
 )
 from slos.schema.examples import ExampleSeries
@@ -140,7 +141,6 @@ def test_a_series_that_ends_is_gone_at_once() -> None:
     gone = InputSeries("a", [Decimal(1), Decimal(1), None, None, Decimal(2), None], ends=True)
     missed = InputSeries("b", [Decimal(1), None])
     case = UnitTestCase("c", SCRAPE, SCRAPE, (gone, missed), ())
-    written = [
-        line.strip() for line in render_test_file("r.yaml", [], SCRAPE, [case]) if "values" in line
-    ]
+    lines = render_test_file(UnitTestFile("t", SCRAPE, [], [case]), "t.rules")
+    written = [line.strip() for line in lines if "values" in line]
     assert written == ['values: "1x1 stale _x1 2 stale"', 'values: "1 _x1"']

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from exporter.devstack.stack import find_binary
-from generator.clients import promtool
 from tests.generator import mutation_runner
 from tests.generator.command_line import run_slo_rules
 from tests.generator.mutations import (
@@ -41,7 +40,7 @@ def program() -> str:
 
 def generate_all_mutations() -> Iterator[Mutation]:
     for path in sorted((RULES / "prometheus").glob("*.yaml")):
-        yield from generate_mutations(list(promtool.read_groups(path).values()))
+        yield from generate_mutations(mutation_runner.read_groups(path))
 
 
 def describe_rule(mutation: Mutation) -> str:

@@ -1,40 +1,46 @@
 """Output format `tests`: unit tests of the rules for `promtool test rules`."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from dataclasses import replace
+from itertools import chain
 
-from generator.model import Artifact, Plan
+from generator.model import Artifact, Plan, SpecPlan
 from generator.outputs import OutputSettings
-from generator.outputs.tests import promtool_file, standalone
+from generator.outputs.tests import rule_selection
+from generator.outputs.tests.promtool_file import UnitTestFile, render_test_file
 from generator.outputs.tests.slo import build_slo_files
+from generator.outputs.tests.standalone import build_standalone_files
 from generator.text import yaml_writer
 
 NAME = "tests"
 ONE_FILE = False
 ON_REQUEST = False
 ENGINE = None
-_RULES_FOLDER = "prometheus"
 
 
 def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
-    """Render the tests of all SLOs, alerts and recordings of a plan, in a folder named after it."""
+    """Render the tests of all SLOs, alerts and recordings of a plan, in a folder named after it.
+
+    The rules under test are beside each test, in a file that no pattern of YAML files takes.
+    """
     folder = plan.path.with_suffix("")
-    parent = PurePosixPath(*[".."] * (len(folder.parts) + 1))
-    rules = str(parent / _RULES_FOLDER / plan.path)
-    for spec_plan in plan.spec_plans:
-        for slo in spec_plan.slos:
-            for name, step, groups, cases in build_slo_files(slo):
-                lines = promtool_file.render_test_file(rules, groups, step, cases)
-                path = folder / f"{slo.id}-{name}.yaml"
-                yield Artifact(path, yaml_writer.render_document(plan.sources, lines))
-        for group, cases in (
-            standalone.build_standalone_files(spec_plan.spec) if spec_plan.spec else ()
+    for file in chain(*map(_build_files, plan.spec_plans)):
+        rule_file = f"{file.name}.rules"
+        for name, lines in (
+            (f"{file.name}.yaml", render_test_file(file, rule_file)),
+            (rule_file, yaml_writer.render_mapping(yaml_writer.map_groups(file.groups))),
         ):
-            lines = promtool_file.render_test_file(
-                rules, [group], min(each.step for each in cases), cases
-            )
-            path = folder / f"{group.replace(':', '-')}.yaml"
-            yield Artifact(path, yaml_writer.render_document(plan.sources, lines))
+            yield Artifact(folder / name, yaml_writer.render_document(plan.sources, lines))
+
+
+def _build_files(spec_plan: SpecPlan) -> Iterator[UnitTestFile]:
+    """Build the test files of a spec: the checks of what is built, and the rules they read."""
+    slo_files = chain(*map(build_slo_files, spec_plan.slos))
+    for file in chain(slo_files, build_standalone_files(spec_plan.spec) if spec_plan.spec else ()):
+        cases = rule_selection.select_checks(file.cases, spec_plan.groups)
+        if cases:
+            groups = rule_selection.select_rules(file.groups, cases)
+            yield replace(file, groups=groups, cases=cases)
 
 
 def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 
 from generator import names
+from generator.model import RuleGroup
 from generator.outputs.tests.numbers import Number
 from generator.text import go, yaml_writer
 from generator.text.yaml_writer import BlockList, Name, Raw, TextMapping, YamlValue
@@ -76,11 +77,17 @@ class AlertCheck:
 
 @dataclass(frozen=True, slots=True)
 class ValueCheck:
-    """Check of the value of an expression at a time: labels as PromQL text, and values."""
+    """Check of the value of an expression at a time.
+
+    Attributes:
+        expected_samples: labels as PromQL text, and values.
+        alert: the alert whose state the expression reads; empty for recorded series.
+    """
 
     eval_time: Duration
     expr: str
     expected_samples: tuple[tuple[str, Decimal], ...]
+    alert: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +106,29 @@ class UnitTestCase:
     checks: tuple[AlertCheck | ValueCheck, ...]
 
 
-def render_test_file(
-    rule_file: str, groups: Sequence[str], step: Duration, cases: Sequence[UnitTestCase]
-) -> list[str]:
-    """Render a test file; all its cases share the evaluation interval, as promtool requires."""
+@dataclass(frozen=True, slots=True)
+class UnitTestFile:
+    """A test file; all its cases share the evaluation interval, as promtool requires.
+
+    Attributes:
+        name: the name of the file, without an extension.
+        groups: the rule groups that the checks read, in the order of their evaluation.
+    """
+
+    name: str
+    step: Duration
+    groups: Sequence[RuleGroup]
+    cases: Sequence[UnitTestCase]
+
+
+def render_test_file(file: UnitTestFile, rule_file: str) -> list[str]:
+    """Render a test file that reads a rule file."""
     return yaml_writer.render_mapping(
         {
             "rule_files": BlockList([Name(rule_file)]),
-            "evaluation_interval": Raw(step),
-            "group_eval_order": BlockList(map(Name, groups)),
-            "tests": [_map_case(case) for case in cases],
+            "evaluation_interval": Raw(file.step),
+            "group_eval_order": BlockList(Name(group.name) for group in file.groups),
+            "tests": [_map_case(case) for case in file.cases],
         }
     )
 

@@ -20,6 +20,7 @@ from generator.outputs.tests.promtool_file import (
     InputSeries,
     RisingSeries,
     UnitTestCase,
+    UnitTestFile,
     ValueCheck,
 )
 from generator.outputs.tests.recorded import CountedEvents
@@ -288,15 +289,20 @@ def _build_input_series(
     return InputSeries(name, [series.rate] * (length + 1))
 
 
-def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[UnitTestCase]]]:
-    """Build the test files: name, step, order of the groups, and cases.
+def build_slo_files(slo: SLO) -> Iterator[UnitTestFile]:
+    """Build the test files of an SLO.
 
     Quick alerts are tested in fine steps, slow ones in coarse steps. Groups that others read come
-    first. Groups that nothing reads are left out, since each is evaluated at every step.
+    first.
     """
-    fine, coarse, period = (
-        find_group(slo, role).name for role in (Role.FINE, Role.COARSE, Role.PERIOD)
-    )
+    for kind, step, roles, cases in _list_kinds(slo):
+        groups = [find_group(slo, role) for role in roles]
+        yield UnitTestFile(f"{slo.id}-{kind}", step, groups, cases)
+
+
+def _list_kinds(slo: SLO) -> Iterator[tuple[str, Duration, list[Role], list[UnitTestCase]]]:
+    """List the kinds of tests: name, step, roles of the groups in their order, and cases."""
+    fine, coarse, period = Role.FINE, Role.COARSE, Role.PERIOD
     quick = [alert for alert in _list_alerts(slo) if alert_rules.is_quick(slo, alert)]
     slow = [alert for alert in _list_alerts(slo) if not alert_rules.is_quick(slo, alert)]
     fine_cases = [
@@ -308,15 +314,11 @@ def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[U
         *trial.build_alert_cases(slo, slow, slo.steps.coarse),
         *recorded.build_coarse_window_cases(slo),
     ]
-    counting_cases = list(build_counting_cases(slo))
-    if counting_cases:
-        yield "counting", slo.steps.fine, [fine, coarse], counting_cases
+    yield "counting", slo.steps.fine, [fine, coarse], list(build_counting_cases(slo))
     yield "windows", slo.steps.fine, [fine, period], list(recorded.build_fine_window_cases(slo))
     groups_before = [period] if _reads_slow_windows(slo, quick) else []
-    if fine_cases:
-        yield "quick", slo.steps.fine, [*groups_before, fine], fine_cases
-    if coarse_cases:
-        yield "slow", slo.steps.coarse, [fine, period], coarse_cases
+    yield "quick", slo.steps.fine, [*groups_before, fine], fine_cases
+    yield "slow", slo.steps.coarse, [fine, period], coarse_cases
     step = recorded.choose_period_step(slo)
     cases = [recorded.build_period_case(slo), recorded.build_young_period_case(slo)]
     yield "period", step, [fine, coarse, period], [case for case in cases if case]

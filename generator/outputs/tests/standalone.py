@@ -14,13 +14,14 @@ from generator.outputs.tests.promtool_file import (
     InputSeries,
     RisingSeries,
     UnitTestCase,
+    UnitTestFile,
     ValueCheck,
     expect_values,
 )
 from generator.outputs.tests.series import CoursePart, find_end, round_up_length, sample_series
 from generator.outputs.tests.trial import expect_firing, expect_firing_state
 from generator.rules import alert_rules
-from generator.rules.standalone import INTERVAL
+from generator.rules.standalone import INTERVAL, build_standalone_groups
 from generator.slo.annotations import build_standalone_alert_meta
 from slos.schema import promql
 from slos.schema.examples import AlertCase, ExampleSeries, RecordingCase
@@ -94,16 +95,17 @@ def _build_example_case(
     return UnitTestCase(name, example.scrape_interval, step, tuple(input_series), checks)
 
 
-def build_standalone_files(spec: Spec) -> Iterator[tuple[str, list[UnitTestCase]]]:
+def build_standalone_files(spec: Spec) -> Iterator[UnitTestFile]:
     """Build a file for each recorded name and each standalone alert, named after its rule group."""
-    for record in dict.fromkeys(each.record for each in spec.recordings):
-        recordings = [each for each in spec.recordings if each.record == record]
-        yield (
-            names.name_recording_group(record),
-            [c for each in recordings for c in _build_recording_cases(each)],
-        )
+    groups = {group.name: group for group in build_standalone_groups(spec)}
+    cases: dict[str, list[UnitTestCase]] = {name: [] for name in groups}
+    for recording in spec.recordings:
+        cases[names.name_recording_group(recording.record)] += _build_recording_cases(recording)
     for alert in spec.alerts:
-        yield names.name_alert_group(alert.name), list(_build_alert_cases(spec, alert))
+        cases[names.name_alert_group(alert.name)] += _build_alert_cases(spec, alert)
+    for name, group in groups.items():
+        step = min(case.step for case in cases[name])
+        yield UnitTestFile(name.replace(":", "-"), step, [group], cases[name])
 
 
 def _build_recording_cases(recording: StandaloneRecording) -> Iterator[UnitTestCase]:

@@ -64,7 +64,7 @@ def expect_firing(
 def expect_firing_state(meta: AlertMeta, eval_time: Duration) -> ValueCheck:
     """Expect an alert to fire, with any labels and annotations."""
     alert_labels = format_label_set({"alertname": meta.name, "alertstate": "firing"})
-    return ValueCheck(eval_time, f"count(ALERTS{alert_labels})", (("{}", Decimal(1)),))
+    return ValueCheck(eval_time, f"count(ALERTS{alert_labels})", (("{}", Decimal(1)),), meta.name)
 
 
 def build_alert_cases(
