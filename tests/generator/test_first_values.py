@@ -81,7 +81,7 @@ CASES: dict[str, tuple[dict[str, str], int]] = {
         {NEW.replace("500", str(500 + n)): born(1, at=BIRTH + 40 * n) for n in range(3)},
         3,
     ),
-    "born with the step": ({NEW: born(7, at=133)}, 7),
+    "born with the step": ({NEW: born(7, 1, at=133)}, 7 + END - 133),
     "a new target whose process has just started": (
         {
             YOUNG: born(4),
@@ -98,8 +98,16 @@ CASES: dict[str, tuple[dict[str, str], int]] = {
         },
         0,
     ),
-    "the first errors of a process that has run for half an hour": (
-        {YOUNG: born(3, at=BIRTH + 60), STARTED: born(JUST_STARTED)},
+    "a process that is first scraped a quarter of an hour after its start": (
+        {
+            YOUNG: born(400),
+            'hits{job="j",instance="2",code="200"}': born(900, 1),
+            STARTED: born(BIRTH * 30 - 900),
+        },
+        0,
+    ),
+    "the first errors of a process that has run for 45 minutes": (
+        {YOUNG: born(3, at=BIRTH + 90), STARTED: born(JUST_STARTED)},
         3,
     ),
     "the first errors of a process after longer than a gap may be": (
@@ -110,14 +118,27 @@ CASES: dict[str, tuple[dict[str, str], int]] = {
         {YOUNG: f"_x{BIRTH} 0+1x20 stale _x60 21+0x{SCRAPES}", STARTED: born(JUST_STARTED)},
         21,
     ),
-    "a new target of which no start is known": ({YOUNG: born(4, 1)}, END - BIRTH),
+    "a new target of which no start is known": ({YOUNG: born(4, 1, at=133)}, END - 133),
     "exposed again after half an hour": ({NEW: returned(100, missing=60)}, 0),
     "exposed again after 55 minutes": (
         {NEW: returned(100, missing=110, each=2)},
         2 * (END - BIRTH - 110),
     ),
+    # It may be old, but the client libraries do not do that.
+    "exposed again after longer than a gap may be": ({NEW: returned(100, missing=150)}, 100),
     "federation without job and instance": (
         {'hits{code="500"}': born(50), 'hits{code="200"}': "0+30x600"},
+        0,
+    ),
+    "federation of a process that has just started": (
+        {'hits{code="500"}': born(50), "process_start_time_seconds": born(JUST_STARTED)},
+        0,
+    ),
+    "federation of a young process": (
+        {
+            'hits{code="500"}': born(50, at=BIRTH + 60),
+            "process_start_time_seconds": born(JUST_STARTED),
+        },
         0,
     ),
     # One event between the last scrape before and the first one after is in no series.
@@ -131,11 +152,12 @@ CASES: dict[str, tuple[dict[str, str], int]] = {
         END - BIRTH - 1,
     ),
     "a restart of Prometheus": (build_restart(), END - START - 241),
-    "failed scrapes for 40 minutes": (
-        {NEW: f"100+1x{BIRTH} _x80 {100 + BIRTH + 81}+1x{SCRAPES}"},
+    "failed scrapes for 55 minutes": (
+        {NEW: f"100+1x{BIRTH} _x110 {100 + BIRTH + 111}+1x{SCRAPES}"},
         END - START,
     ),
     "a restart between two scrapes": ({NEW: f"100+1x{BIRTH} 1+1x{SCRAPES}"}, END - START),
+    "a restart at the start of a step": ({NEW: f"100+1x{BIRTH + 13} 1+1x{SCRAPES}"}, END - START),
     "a restart among failed scrapes": (
         {NEW: f"100+1x{BIRTH} _x25 7+1x{SCRAPES}"},
         END - START - 26 + 7,
