@@ -149,10 +149,12 @@ class MetricFactsClient:
             with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:  # noqa: S310 - checked
                 document = json.load(response)
         except urllib.error.HTTPError as error:
-            raise PrometheusError(f"{self.url} returned {error.code} for {path}") from error
+            raise PrometheusError(
+                f"{self.url} returned {error.code} for {path}; check the address"
+            ) from error
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise PrometheusError(f"cannot query {self.url}: {reason}") from error
         if not isinstance(document, dict) or document.get("status") != "success":
-            raise PrometheusError(f"{self.url} is not a Prometheus")
+            raise PrometheusError(f"{self.url} is not a Prometheus; check the address")
         return document["data"]
