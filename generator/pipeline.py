@@ -152,7 +152,7 @@ def plan_build(
     problems += _run.lint_run(specs_in_run, run_settings)
     if sorted_sources and not plans and not is_partial and not filter_errors(problems):
         position = Position(sorted_sources[0].display_name)
-        problems.append(Problem(position, "no document has SLOs", "add a spec"))
+        problems.append(Problem(position, "no document has SLOs", "add a document with SLOs"))
     merged = sort_problems(_run.merge_repeats(sort_problems(problems)))
     return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(merged))
 
@@ -163,8 +163,10 @@ def _find_lost_metrics(located: LocatedSpec, lost: AbstractSet[str]) -> Iterator
         return
     for location, query in _list_queries(located.spec):
         for metric in sorted(lost & set(map(read_selector_metric, list_selectors(query)))):
-            message = f"{metric} has no recording, as that has an error and is left out"
-            yield Problem(located.find_position(location), message, f"fix the recording {metric}")
+            message = f"{metric} has no values, as its recording has an error and is left out"
+            yield Problem(
+                located.find_position(location), message, f"correct the recording {metric}"
+            )
 
 
 def _list_queries(spec: Spec) -> Iterator[tuple[Location, str]]:

@@ -31,7 +31,7 @@ def read_json(url: str, path: str, **parameters: str) -> Any:  # noqa: ANN401 - 
             return json.load(response)
     except urllib.error.HTTPError as error:
         error.close()
-        raise APIError(f"{url} returned {error.code} for {path}") from error
+        raise APIError(f"{url} returned {error.code} for {path}; check the address") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise APIError(f"cannot query {url}: {reason}") from error

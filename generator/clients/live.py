@@ -144,7 +144,7 @@ def read_alertmanager_state(url: str) -> AlertmanagerState:
     """
     status = read_json(url, "api/v2/status")
     if not isinstance(status, dict) or "config" not in status:
-        raise APIError(f"{url} is not an Alertmanager")
+        raise APIError(f"{url} is not an Alertmanager; check the address")
     return AlertmanagerState(
         version=status["versionInfo"]["version"],
         config=_parse_yaml(url, status["config"]["original"]),

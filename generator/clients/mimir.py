@@ -138,7 +138,9 @@ class Ruler:
             # Bytes, as the response names no charset and a guessed one may be wrong.
             return _parse_namespaces(yaml.safe_load(self._check_response(response).content) or {})
         except (yaml.YAMLError, RecursionError, AttributeError, KeyError, TypeError) as error:
-            raise RulerError(f"{self.address} did not return rules") from error
+            raise RulerError(
+                f"{self.address} did not return rules; check the address and --prefix"
+            ) from error
 
     def apply_change(self, change: GroupChange) -> None:
         """Write or remove one group.
@@ -149,7 +151,7 @@ class Ruler:
         path = "/" + quote(change.namespace, safe="")
         if {change.namespace, change.name} & {"", ".", ".."}:
             # In a URL these would address the namespace, or all namespaces.
-            raise RulerError("the name cannot be part of a URL; remove it with mimirtool")
+            raise RulerError("the name cannot be part of a URL; remove the group with mimirtool")
         if change.group is None:
             response = self._send_request("DELETE", f"{path}/{quote(change.name, safe='')}")
             # A group that is gone needs no removal.

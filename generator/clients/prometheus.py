@@ -31,7 +31,7 @@ def read_prometheus(url: str, path: str, **parameters: str) -> Any:  # noqa: ANN
     """
     document = read_json(url, f"api/v1/{path}", **parameters)
     if not isinstance(document, dict) or document.get("status") != "success":
-        raise APIError(f"{url} is not a Prometheus")
+        raise APIError(f"{url} is not a Prometheus; check the address")
     return document["data"]
 
 

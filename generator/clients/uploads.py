@@ -56,7 +56,9 @@ def apply_changes(ruler: Ruler, pending: Iterable[GroupChange]) -> Iterator[Chan
         yield result
     if not uploader.is_stopped:
         for change in kept:
-            yield ChangeResult(change, RulerError("kept, as a group that may replace it failed"))
+            yield ChangeResult(
+                change, RulerError("kept, as the upload of a group that may replace it failed")
+            )
     if has_room and not uploader.is_stopped:
         yield from uploader.try_changes([result.change for result in refused])
     else:

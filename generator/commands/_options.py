@@ -164,7 +164,7 @@ _BUILD_OPTIONS = (
     click.option(
         "--engine",
         type=click.Choice([engine.value for engine in Engine]),
-        help="Engine that evaluates the rules, where it is not the one of the format.",
+        help="Engine that evaluates the rules.  [default: that of the format]",
     ),
     click.option(
         "--profile",
@@ -239,7 +239,7 @@ def parse_request(options: dict[str, Any]) -> Request:
     to_file = to_file and not is_folder(Path(out))
     format_ = options["format_"]
     if format_ and not load_formats()[format_].ONE_FILE and (to_file or out == STDOUT):
-        raise click.UsageError(f"--format {format_} writes several files; --out must be a folder")
+        raise click.UsageError(f"--format {format_} writes several files; set --out to a folder")
     one_of = format_ or (DEFAULT_FORMAT if to_file or out == STDOUT else None)
     if as_written and options["engine"]:
         raise click.UsageError(
@@ -313,7 +313,9 @@ def _choose_engine(name: str | None, format_: str | None) -> Engine:
         return engines.get(format_ or "", Engine.PROMETHEUS)
     if format_ not in engines:
         formats = ", ".join(sorted(engines))
-        raise click.UsageError(f"--engine needs a --format of rules: {formats}")
+        raise click.UsageError(
+            f"--engine applies to a format of rules; add --format with one of {formats}"
+        )
     return Engine(name)
 
 

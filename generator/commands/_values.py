@@ -139,7 +139,10 @@ def parse_object_labels(
         if not (
             is_valid_prefix and _LABEL_TEXT.fullmatch(name) and _LABEL_TEXT.fullmatch(value or "x")
         ):
-            raise click.BadParameter(f"{key}={value} is not a valid Kubernetes label")
+            raise click.BadParameter(
+                f"{key}={value} is not a valid Kubernetes label; use letters, digits, "
+                "'-', '_' and '.', like team=web"
+            )
     return labels
 
 

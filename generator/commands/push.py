@@ -122,7 +122,10 @@ def _check_prune(options: dict[str, Any], *, prune: bool) -> None:
     """
     has_filter = options["fs_include"] or options["fs_exclude"]
     if prune and (has_filter or not all(path.is_dir() for path in parse_inputs(options))):
-        raise click.UsageError("--prune needs folders with all specs, without files and filters")
+        raise click.UsageError(
+            "--prune removes the rules of all other specs; use it with folders of every spec, "
+            "without files and filters"
+        )
 
 
 def _build_namespaces(options: dict[str, Any]) -> Namespaces:

@@ -84,7 +84,7 @@ def _find_conflict(node: ast.BinaryExpr, named: set[str], *, is_on: bool) -> str
         value = values.get(matcher.name)
         is_matched = (matcher.name in named) is is_on
         if value is not None and is_matched and not _matchers.match_value(matcher, value):
-            return f"one side has {matcher.name}={value!r}, the other has not"
+            return f"one side has {matcher.name}={value!r}, the other does not"
     return ""
 
 

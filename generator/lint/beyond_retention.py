@@ -14,7 +14,7 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     if retention and retention < period:
         yield LintFinding(
             ("period",),
-            f"the period {period} is longer than Prometheus keeps samples, {retention}: the budget "
-            "would forget what is older",
-            "shorten the period, or keep samples longer",
+            f"the period {period} is longer than the retention of Prometheus, {retention}, so "
+            "older events are missing from the error budget",
+            "shorten the period, or lengthen the retention",
         )

@@ -33,7 +33,7 @@ def _explain_clash(subject: SloSubject, label: str) -> tuple[str, str]:
             f"the query has {selected}; correct one of them",
         )
     return (
-        "; no other label tells the groups apart",
+        ", and no other label distinguishes the groups",
         "rename the label of the SLO, or group by another label",
     )
 

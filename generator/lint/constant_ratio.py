@@ -19,7 +19,7 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
             yield LintFinding(
                 path,
                 f"{sides.key} selects the same events as the total",
-                "select the errors in one of the two",
+                f"select only the {'errors' if sides.counts_bad else 'good events'} in {sides.key}",
             )
         for label in _list_splitting_labels(sides, part, whole):
             yield LintFinding(

@@ -34,11 +34,11 @@ def _describe_term(term: _terms.Term, selector: str, sides: _terms.Sides) -> tup
         counted = "fast" if term.is_added else "slow"
         return (
             f"{sides.key} counts the {counted} events as {kind}: it {verb} the bucket {selector}",
-            "errors are all events minus the bucket; or use a 'latency' SLI",
+            "subtract the bucket from all events, or use a 'latency' SLI",
         )
     return (
         f"{sides.key} counts {counted} events as {kind}: it {verb} {selector}",
-        "use the query of the other events, or a 'good_events' SLI for a query of good events"
+        "select the errors, or use a 'good_events' SLI, which has a query of good events"
         if sides.counts_bad
-        else "use the query of the other events, or an 'events' SLI for a query of errors",
+        else "select the good events, or use an 'events' SLI, which has a query of errors",
     )

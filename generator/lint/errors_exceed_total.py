@@ -10,8 +10,8 @@ from slos.schema.query_analysis import Grouping
 ID = "errors-exceed-total"
 ALWAYS = False
 
-_SWAPPED = "the queries seem to be swapped"
-_NARROW = "select the same events in both queries, and from them the errors"
+_SWAPPED = "the queries seem to be swapped; exchange them"
+_NARROW = "use the matchers of the total, and those of the errors in addition"
 
 
 def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
@@ -41,7 +41,7 @@ def _find_outside(
     if not family:
         totals = {each.family for each in whole if _matchers.judge_name(each.family)}
         is_failure = _matchers.judge_name(name) is False and len(totals) == len(whole) > 0
-        return f"{name}, of which {' and '.join(sorted(totals))} has none" if is_failure else None
+        return f"{name}, which is not in {' or '.join(sorted(totals))}" if is_failure else None
     if grouping is None:
         return None
     bound = max(each.bound for each in family)

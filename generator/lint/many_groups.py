@@ -24,7 +24,7 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     for label in sorted(_UNBOUNDED_LABELS & set(subject.slo.signal.group_by)):
         yield LintFinding(
             ("sli",),
-            f"label {label!r} has an unbounded number of values, each with its own budget",
+            f"the label {label!r} has an unbounded number of values, each with its own budget",
             "group by a label with few values, such as the cluster or the region, or do not group",
         )
 
@@ -36,7 +36,7 @@ def check_query(subject: QuerySubject) -> Iterator[LintFinding]:
     ):
         yield LintFinding(
             ("query",),
-            f"label {label!r} has an unbounded number of values, each with its own result",
+            f"the label {label!r} has an unbounded number of values, each with its own result",
             "group by a label with few values, such as the cluster or the region, or do not group",
         )
 

@@ -24,9 +24,9 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
         message = "absent_alert has no effect, as 'alerting' has no name"
         yield LintFinding(path, message, "add 'name', or remove absent_alert")
         return
-    reason, hint = "the SLI is not split by labels", "group the SLI by labels, or remove it"
+    reason, hint = "the SLI is not split by labels", "group the SLI by labels, or remove the key"
     if absent.disable:
-        reason, hint = "absent_alert is disabled", "enable absent_alert, or remove it"
+        reason, hint = "absent_alert is disabled", "enable absent_alert, or remove the key"
     for key in _GROUP_KEYS:
         if key not in absent.model_fields_set:
             continue

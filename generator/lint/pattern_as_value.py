@@ -55,7 +55,8 @@ def _is_misread(matcher: ast.Matcher) -> bool:
 def _describe_matcher(matcher: ast.Matcher) -> tuple[str, str]:
     operator, value = format_operator(matcher), quote_string(matcher.value)
     pattern = {"=": "=~", "!=": "!~"}[operator]
+    effect = f"compares with this text, not with a pattern, and {_EFFECTS[operator]}"
     return (
-        f"{matcher.name}{operator}{value} compares with this text, and {_EFFECTS[operator]}",
+        f"{matcher.name}{operator}{value} {effect}",
         f"write {matcher.name}{pattern}{value} for a regular expression",
     )

@@ -34,7 +34,8 @@ def check_alert(subject: AlertSubject) -> Iterator[LintFinding]:
 def _build_finding(path: tuple[str, ...], name: str) -> LintFinding:
     return LintFinding(
         path,
-        f"alert {name!r} has the annotation {_REMEDIATION}; alerts must not start a remediation",
+        f"the alert {name!r} has the annotation {_REMEDIATION}; "
+        "alerts must not start a remediation",
         "remove the annotation; a failing agent would start the remediation in a loop",
         ProblemSeverity.ERROR,
     )

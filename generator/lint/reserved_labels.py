@@ -18,6 +18,6 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     for label in sorted(labels & set(names.RESERVED)):
         yield LintFinding(
             ("labels",),
-            f"label {label!r} is reserved",
+            f"the label {label!r} is reserved, and its value here is ignored",
             "rename the label; slo-rules sets this label to identify the SLO",
         )

@@ -33,5 +33,5 @@ def _compare_with_budget(subject: SloSubject, events: Decimal, verb: str) -> Ite
             f"{format_decimal(events)} events {verb} in {subject.slo.period}, "
             f"and {format_decimal(100 * budget)} % of them is less than one: "
             "a single failure exceeds the error budget",
-            "lower the objective, lengthen the period, or send more probes",
+            "lower the objective, lengthen the period, or count more events",
         )

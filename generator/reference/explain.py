@@ -113,7 +113,8 @@ def _explain_lowered_factors(slo: SLO, burn: BurnAlert) -> Iterator[str]:
                 format_decimal(condition.factor, 2),
             )
             share = format_decimal(100 * slo.budget)
-            yield (f"  {configured_factor}x of {share} % cannot be exceeded; {factor}x is used")
+            limit = f"{configured_factor}x a budget of {share} % is over 100 % errors"
+            yield f"  {limit}; {factor}x is used"
 
 
 def _explain_rules(slo: SLO, groups: Sequence[RuleGroup]) -> Iterator[str]:
@@ -148,17 +149,18 @@ def _explain_approximations(slo: SLO) -> Iterator[str]:
     if slo.signal.note and slo.signal.is_event_count:
         yield slo.signal.note
     if slo.signal.is_event_count:
-        yield f"events are counted in the {fine} step of the next scrape, for long windows in the"
-        gap = f"scrape gaps of {slo.steps.max_gap} lose none"
+        yield f"short windows are counted in steps of {fine}, with the next scrape"
+        yield f"long windows are counted in steps of {coarse}, {slo.steps.coarse_delay} later"
+        gap = f"long windows include the events of scrape gaps of up to {slo.steps.max_gap}"
         if counts_native_histograms(slo.signal.total):
-            gap = "a scrape gap between two steps loses its events"
-        yield f"{coarse} step {slo.steps.coarse_delay} later; {gap}"
+            gap = "the events of a scrape gap between two steps are not counted"
+        yield gap
     elif slo.signal.weight is Weight.TIME:
         yield f"a time slice is {fine}; slices without a value are ignored"
     if slo.steps.delay.ms:
         yield f"samples are read {slo.steps.delay} late, so every alert is {slo.steps.delay} later"
     if untested := find_untested_reason(slo):
-        yield f"no generated test counts what the queries count: {untested}"
+        yield f"there is no generated test of the counted events: {untested}"
     if slo.signal.histogram:
         yield "quantiles are interpolated within a bucket of the histogram"
     if slo.signal.histogram and slo.signal.histogram.is_native:

@@ -163,7 +163,9 @@ def _check_syntax(query: str, selectors: Sequence[ast.VectorSelector]) -> None:
         raise ValueError(f"{duration.group()} needs Prometheus 3; give it a unit, like 5m or 300s")
     number = _DURATION_NUMBER.search(_RANGE.sub("[]", query))
     if number:
-        raise ValueError(f"{number.group()} as a number needs Prometheus 3; write its seconds")
+        raise ValueError(
+            f"{number.group()} as a number needs Prometheus 3; write a number of seconds"
+        )
     for time in _TIME.finditer(query):
         text = time.group(1).replace(" ", "")
         seconds = int(text, 16) if "x" in text.lower() else float(text)
@@ -175,7 +177,7 @@ def _check_function(name: str, version: int) -> None:
     requirement = REQUIRED_VERSIONS.get(name, "")
     if requirement and (version < UTF8_VERSION or "flag" in requirement):
         raise ValueError(
-            f"{name}() needs {requirement}, and other servers reject the file; do not use it"
+            f"{name}() needs {requirement}, and other servers reject the file; use another function"
         )
 
 

@@ -188,7 +188,7 @@ def check_no_samples(example: list[ExampleSeries]) -> list[ExampleSeries]:
     """
     if any(each.samples is not None for each in example):
         raise ValueError(
-            "'samples' are only allowed in a case with 'then'; move the series to 'examples'"
+            "'samples' is only allowed in a case with 'then'; move the series to 'examples'"
         )
     return example
 

@@ -132,7 +132,9 @@ def parse_query(query: str) -> ast.Expr:
     try:
         return ast.parse(query)
     except ValueError as error:
-        raise ValueError(f"invalid PromQL: {error}; in the query {format_query(query)}") from error
+        raise ValueError(
+            f"invalid PromQL: {error}; correct the query {format_query(query)}"
+        ) from error
 
 
 @lru_cache(maxsize=256)

@@ -122,9 +122,10 @@ class StandaloneAlert(AlertOptions):
             raise ValueError("the query has a comparison, which drops values; use above or below")
         if self.is_firing_at(self.quiet_value) or not self.is_firing_at(self.firing_value):
             raise ValueError(
-                f"the alert must be silent at quiet {format_decimal(self.quiet_value)} and fire at "
-                f"firing {format_decimal(self.firing_value)}, but its threshold is "
-                f"{format_decimal(self.threshold)}; set quiet and firing"
+                f"the test values quiet {format_decimal(self.quiet_value)} and firing "
+                f"{format_decimal(self.firing_value)} do not fit the threshold "
+                f"{format_decimal(self.threshold)}; set quiet to a value at which the alert is "
+                "silent, and firing to one at which it fires"
             )
         return self
 

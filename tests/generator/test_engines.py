@@ -94,7 +94,7 @@ def test_an_engine_is_chosen_for_files_with_rules_only(specs: Path) -> None:
             "build", specs, "--engine", "victoriametrics", "-o", specs.parent / "out", *options
         )
         assert result.exit_code == 2
-        assert "--engine needs a --format of rules: mimir, operator, prometheus" in result.output
+        assert "add --format with one of mimir, operator, prometheus" in result.output
     to_file = run_slo_rules("build", specs, "--engine", "thanos", "-o", specs.parent / "one.yaml")
     assert to_file.exit_code == 0, to_file.output
     assert " offset 1m" in (specs.parent / "one.yaml").read_text()

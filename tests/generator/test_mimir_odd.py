@@ -49,7 +49,9 @@ def test_an_answer_that_is_no_rules_is_said_and_nothing_is_sent(specs: Path, tex
     with serve_ruler(CannedRuler(says=(200, text))) as ruler:
         told = run_slo_rules("push", "mimir", specs, "--address", ruler.url)
     assert told.exit_code == 1
-    assert told.output == f"error: {ruler.url} did not return rules\n"
+    assert (
+        told.output == f"error: {ruler.url} did not return rules; check the address and --prefix\n"
+    )
     assert not ruler.groups
 
 

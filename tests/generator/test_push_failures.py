@@ -151,7 +151,7 @@ def test_old_groups_stay_while_those_that_replace_them_are_refused(
     ruler.broken_groups = {"slo-fine-shop-speed": (400, "bad rule")}
     told = push(ruler, specs)
     assert "4 of 6 changes failed" in told.output
-    assert "kept, as a group that may replace it failed" in told.output
+    assert "kept, as the upload of a group that may replace it failed" in told.output
     assert "slo-fine-shop-latency" in list_groups(ruler)
 
 

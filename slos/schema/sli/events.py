@@ -35,7 +35,10 @@ class EventsSli(SliType):
     @model_validator(mode="after")
     def _check_queries_differ(self) -> Self:
         if self.error_query.split() == self.total_query.split():
-            raise ValueError("error_query and total_query are equal; every event would be an error")
+            raise ValueError(
+                "error_query and total_query are equal, so every event is an error; "
+                "select only the errors in error_query"
+            )
         return self
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType

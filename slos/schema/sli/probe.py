@@ -64,8 +64,8 @@ class ProbeSli(SliType):
         keys = [key for key in ("stage", "verdict", "criterion") if getattr(self, key)]
         if len(keys) != 1:
             raise ValueError(
-                "a probe SLI has exactly one of stage, verdict and criterion; "
-                f"found {' and '.join(keys) or 'none'}"
+                "a probe SLI has exactly one of stage, verdict and criterion, "
+                f"found {' and '.join(keys) or 'none'}; write one of them"
             )
         if (self.stage is None) != (self.below is None):
             raise ValueError("stage and below must be set together; write {stage: ..., below: 5s}")

@@ -144,7 +144,7 @@ def _find_repeated_keys(node: yaml.Node, file: str) -> Iterable[Problem]:
                         yield Problem(
                             _build_position(file, key),
                             f"duplicate key {key.value!r}",
-                            f"first on line {earlier.start_mark.line + 1}",
+                            f"first on line {earlier.start_mark.line + 1}; remove one of them",
                         )
 
 
