@@ -61,6 +61,11 @@ class Reconciler:
         """Number of runs that are not finished."""
         return len(self._pending)
 
+    @property
+    def has_leftovers(self) -> bool:
+        """Return whether a run has known leftovers."""
+        return any(pending.run.leftovers for pending in self._pending.values())
+
     def configure(
         self,
         observers: Mapping[str, LateObserver],
