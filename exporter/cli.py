@@ -5,7 +5,8 @@ imported by the command that needs them.
 """
 
 import sys
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -115,18 +116,33 @@ def run(config: Path) -> None:
 @main.command()
 @_CONFIG
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-def once(config: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes by name
+@click.option("--fast", "is_fast", is_flag=True, help="Do not wait for observers such as Linear.")
+def once(config: Path, *, as_json: bool, is_fast: bool) -> None:
     """Run every probe once.
 
-    Prints the verdict, the reason and the stage times of each run. Exits with 0 only if all
-    verdicts are ok.
+    Prints the verdict, the reason and the stage times of each run, and the stages that were not
+    observed in any run. Before that it waits for observers such as Linear and for the clean-up;
+    stderr says how long at most. With --fast it does not wait for observers: the next start with
+    the same journal asks them, and archives the Linear issues.
+
+    Exits with 0 if all verdicts are ok, no check failed and every probe did its work, otherwise
+    with 1. A check that is not configured, a slow stage and one that was not observed do not change
+    that.
     """
     from exporter.app import process
 
     loaded = _load_or_exit(config)
     _configure_logging("error")
-    outcomes = _run_to_exit(process.run_once(loaded, print_line=_print_to_terminal))
-    click.echo(_format_json(outcomes) if as_json else _format_outcomes(outcomes))
+    outcomes = _run_to_exit(
+        process.run_once(
+            loaded,
+            print_line=_print_to_terminal,
+            print_wait=partial(click.echo, err=True),
+            is_fast=is_fast,
+        )
+    )
+    gaps = _list_gaps(outcomes, loaded.observers)
+    click.echo(_format_json(outcomes, gaps) if as_json else _format_outcomes(outcomes, gaps))
     are_ok = (
         not outcome.failed
         and all(result.verdict == "ok" for result in outcome.runs)
@@ -192,7 +208,18 @@ def _print_to_terminal(line: str) -> None:
         click.echo(line, err=True)
 
 
-def _format_json(outcomes: "list[ProbeOutcome]") -> str:
+def _list_gaps(outcomes: "list[ProbeOutcome]", late_sources: Collection[str]) -> dict[str, bool]:
+    """List the stages that were not observed in any run, and whether a source could have."""
+    from exporter.observers import list_visible_stages
+    from slos.schema.contract import Stage
+
+    runs = [run for outcome in outcomes for run in outcome.runs]
+    visible = {stage for run in runs for stage in list_visible_stages(run.path, late_sources)}
+    seen = {stage for run in runs for stage in run.stages}
+    return {stage.value: stage in visible for stage in Stage if runs and stage not in seen}
+
+
+def _format_json(outcomes: "list[ProbeOutcome]", gaps: dict[str, bool]) -> str:
     import json
 
     runs = [run.to_json() for outcome in outcomes for run in outcome.runs]
@@ -201,10 +228,10 @@ def _format_json(outcomes: "list[ProbeOutcome]") -> str:
         for outcome in outcomes
         for criterion, passed in outcome.checks
     ]
-    return json.dumps({"runs": runs, "checks": checks}, indent=2)
+    return json.dumps({"runs": runs, "checks": checks, "not_observed": list(gaps)}, indent=2)
 
 
-def _format_outcomes(outcomes: "list[ProbeOutcome]") -> str:
+def _format_outcomes(outcomes: "list[ProbeOutcome]", gaps: dict[str, bool]) -> str:
     lines = []
     for outcome in outcomes:
         for run in outcome.runs:
@@ -212,6 +239,11 @@ def _format_outcomes(outcomes: "list[ProbeOutcome]") -> str:
             lines += [f"  {stage:<24} {bounds:8.3f} s" for stage, bounds in run.stages.items()]
         lines += [f"{criterion}: {_CHECK_RESULTS[passed]}" for criterion, passed in outcome.checks]
         lines += [f"  {note}" for note in outcome.notes]
+    if gaps:
+        names = (
+            stage if is_visible else f"{stage} (no source)" for stage, is_visible in gaps.items()
+        )
+        lines.append(f"not observed: {', '.join(names)}")
     return "\n".join(lines)
 
 

@@ -68,6 +68,7 @@ async def run_scenario(
             async with run_in_background(_watch_lease(controls.stop_signal, may_send, clock)):
                 await scenario_run.send_first_event()
                 await load_scenario_modules()[scenario].run_scenario(settings, scenario_run)
+                await scenario_run.count_issues()
         scenario_run.update(state=ScenarioState.COMPLETED)
     except StoppedError:
         scenario_run.update(state=ScenarioState.STOPPED, reason=controls.stop_signal.reason)

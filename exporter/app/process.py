@@ -13,7 +13,12 @@ from exporter.app.components import (
     freeze_gc,
     open_components,
 )
-from exporter.app.generation import list_criteria, list_label_sets, open_generation
+from exporter.app.generation import (
+    Generation,
+    list_criteria,
+    list_label_sets,
+    open_generation,
+)
 from exporter.app.leader import LeaderContext
 from exporter.app.signals import Signals, handle_signals
 from exporter.config.loader import LoadedConfig
@@ -31,8 +36,8 @@ from exporter.schedule.tasks import run_in_background
 from exporter.status import Status, create_status
 from exporter.web.pages import WebPages
 
-_SETTLE_TIMEOUT = 300.0
-"""Seconds that `once` waits for late observers and for the clean-up."""
+_CLEAN_UP_TIMEOUT = 60.0
+"""Seconds that `once` waits for the clean-up, after late observers should have answered."""
 
 
 async def run_prober(loaded: LoadedConfig, *, print_line: Callable[[str], None]) -> None:
@@ -70,13 +75,20 @@ async def run_prober(loaded: LoadedConfig, *, print_line: Callable[[str], None])
 
 
 async def run_once(
-    loaded: LoadedConfig, *, print_line: Callable[[str], None]
+    loaded: LoadedConfig,
+    *,
+    print_line: Callable[[str], None],
+    print_wait: Callable[[str], None],
+    is_fast: bool = False,
 ) -> list[ProbeOutcome]:
     """Run every probe once, one after the other.
 
     Args:
         loaded: the configuration and what it refers to.
         print_line: prints one line before each probe starts.
+        print_wait: prints what is waited for afterwards, and for how long.
+        is_fast: whether to wait only for the clean-up of known leftovers. The journal keeps the
+            runs for the next process.
     """
     raise_open_file_limit()
     outcomes = []
@@ -100,9 +112,7 @@ async def run_once(
                                 key, Slot(clock.now(), clock.steady())
                             )
                         )
-                    if len(components.reconciler) and not components.health.abort.is_set():
-                        print_line("waiting for late observers and cleaning up")
-                        await wait_until_settled(components)
+                    await _settle(components, generation, print_wait, is_fast=is_fast)
             return [_with_latest_runs(outcome, components) for outcome in outcomes]
 
 
@@ -116,16 +126,29 @@ def _create_status(loaded: LoadedConfig) -> Status:
     )
 
 
-async def wait_until_settled(components: Components) -> None:
-    """Wait until every run is observed and cleaned up, for at most `_SETTLE_TIMEOUT` seconds."""
-    clock = components.status.clock
-    deadline = clock.now() + _SETTLE_TIMEOUT
-    while (
-        len(components.reconciler)
-        and clock.now() < deadline
-        and not components.health.abort.is_set()
-    ):
-        await components.reconciler.reconcile()
+async def _settle(
+    components: Components,
+    generation: Generation,
+    print_wait: Callable[[str], None],
+    *,
+    is_fast: bool,
+) -> None:
+    """Wait until every run is observed and cleaned up, as long as that should take at most."""
+    reconciler, clock = components.reconciler, components.status.clock
+    observers = {} if is_fast else generation.observers
+    delays = (observer.usual_delay for observer in observers.values())
+    timeout = max(delays, default=0.0) + _CLEAN_UP_TIMEOUT
+
+    def is_settled() -> bool:
+        return not (reconciler.has_leftovers if is_fast else len(reconciler))
+
+    if is_settled() or components.health.abort.is_set():
+        return
+    names = " and ".join([*observers, "the clean-up"])
+    print_wait(f"waiting at most {timeout:.0f} s for {names}")
+    deadline = clock.now() + timeout
+    while not is_settled() and clock.now() < deadline and not components.health.abort.is_set():
+        await reconciler.reconcile()
         await clock.sleep(RECONCILE_INTERVAL / 4)
 
 

@@ -1,5 +1,7 @@
 """Late results: issues of the events of a load, which are observed after the verdicts."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from exporter.loadtest.stats import is_issue_known
@@ -32,7 +34,7 @@ class LateResults:
     """
 
     def __init__(self, *, timeout: float) -> None:
-        self._timeout = timeout
+        self._timeout = self._seconds_left = timeout
         self._expected: set[str] = set()
         self._observed: dict[str, tuple[Run, IssueCount | None]] = {}
 
@@ -58,21 +60,25 @@ class LateResults:
         return issues in (IssueCount.ONE, IssueCount.SEVERAL)
 
     async def wait_for_all(self, waiter: Waiter) -> bool:
-        """Wait for all events; return whether enough of their issues are known.
+        """Wait for all events, once; return whether enough of their issues are known.
 
         Raises:
             StoppedError: the run was stopped meanwhile.
         """
-        left = self._timeout
-        while self._expected - self._observed.keys() and left > 0:
+        while self._expected - self._observed.keys() and self._seconds_left > 0:
             await waiter.wait(_POLL_INTERVAL)
-            left -= _POLL_SECONDS
+            self._seconds_left -= _POLL_SECONDS
         known = sum(
             is_issue_known(*self._observed[run_id])
             for run_id in self._expected
             if run_id in self._observed
         )
         return known >= _KNOWN_SHARE * len(self._expected)
+
+    def count_issues(self, runs: Iterable[Run]) -> Mapping[str, int]:
+        """Count events by the number of issues they opened, where that is known."""
+        observed = (self._observed.get(run.id, (run, None))[1] for run in runs)
+        return dict(Counter(issues.value for issues in observed if issues is not None))
 
     def get_latest(self, run: Run) -> Run:
         """Return the newest version of a run."""

@@ -90,7 +90,7 @@ async def ramp(
         runs = await scenario_run.send_events(offsets)
         sent.append(SentEvents(rate, offsets, runs, len(offsets) / rate))
         step = measure_step(sent[-1], limits)
-        scenario_run.add_step(step)
+        scenario_run.add_step(step, runs)
         if all(step.shares[stage.value] < share for stage in limits):
             return RampResult(tuple(sent), is_saturated=True)
     return RampResult(tuple(sent), is_saturated=False)

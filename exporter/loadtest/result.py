@@ -38,6 +38,8 @@ class LoadStep:
         verdicts: number of events by verdict.
         shares: share of the events that completed in time, by stage.
         rates: events a second that completed in time, by stage.
+        issues: number of events by the number of Linear issues they opened; empty where that is not
+            observed.
     """
 
     load: float
@@ -45,6 +47,7 @@ class LoadStep:
     verdicts: Mapping[str, int] = field(default_factory=dict)
     shares: Mapping[str, float] = field(default_factory=dict)
     rates: Mapping[str, float] = field(default_factory=dict)
+    issues: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,7 @@ def _parse_step(document: Mapping[str, Any]) -> LoadStep:
         {str(name): int(count) for name, count in document["verdicts"].items()},
         {str(name): float(share) for name, share in document["shares"].items()},
         {str(name): float(rate) for name, rate in document["rates"].items()},
+        {str(name): int(count) for name, count in document.get("issues", {}).items()},
     )
 
 

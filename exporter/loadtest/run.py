@@ -17,7 +17,7 @@ from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.result import LoadStep, ScenarioResult
 from exporter.loadtest.settings import LoadSettings
 from exporter.loadtest.stand_in import Rejections, read_no_rejections
-from exporter.loadtest.stop import StopReason, StopSignal
+from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.model.run import Run
 from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob
@@ -69,6 +69,7 @@ class ScenarioRun:
         self.history = history
         """Earlier runs of the same scenario, the newest first."""
         self._result = result
+        self._step_runs: list[Sequence[Run]] = []
         self._clock = context.path_context.clock
         deadlines = settings.to_deadlines(context.targets)
         self._job = AlertJob(
@@ -84,9 +85,26 @@ class ScenarioRun:
         """Update fields of the result."""
         self._result = dataclasses.replace(self._result, **changes)  # type: ignore[arg-type]
 
-    def add_step(self, step: LoadStep) -> None:
-        """Add a step that has ended."""
+    def add_step(self, step: LoadStep, runs: Sequence[Run]) -> None:
+        """Add a step that has ended, with its runs."""
         self.update(steps=(*self._result.steps, step))
+        self._step_runs.append(runs)
+
+    async def count_issues(self) -> None:
+        """Add the numbers of Linear issues to the steps, once they are known.
+
+        A stop ends only the wait, because everything else is measured by then.
+        """
+        if not self.controls.can_see_issues:
+            return
+        late_results = self.controls.late_results
+        with contextlib.suppress(StoppedError):
+            await late_results.wait_for_all(self)
+        steps = (
+            dataclasses.replace(step, issues=late_results.count_issues(runs))
+            for step, runs in zip(self._result.steps, self._step_runs, strict=True)
+        )
+        self.update(steps=tuple(steps))
 
     async def send_events(self, offsets: Sequence[float]) -> list[Run]:
         """Send an event at each of these offsets, in seconds, and wait for all verdicts.

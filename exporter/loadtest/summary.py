@@ -1,13 +1,20 @@
 """Summary of a scenario result as text, for the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from exporter.loadtest.result import LoadStep, Measure, ScenarioResult, ScenarioState
+from slos.schema.contract import IssueCount, Verdict
+
+_VERDICT_TITLES: Mapping[str, str] = {Verdict.LOST: "answered 200 and never executed"}
+"""Titles of verdicts other than their names."""
+_ALWAYS_SHOWN = (Verdict.OK, Verdict.LOST, Verdict.TIMEOUT)
 
 
 def format_step(result: ScenarioResult, step: LoadStep) -> str:
     """Format one step: the events sent, and their verdicts."""
-    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(step.verdicts.items()))
+    verdicts = ", ".join(
+        f"{count} {_get_title(verdict)}" for verdict, count in sorted(step.verdicts.items())
+    )
     return f"{step.load:g} {result.unit}: {step.sent} sent ({verdicts})"
 
 
@@ -34,12 +41,31 @@ def format_headline(result: ScenarioResult) -> str:
 
 
 def _format_steps(result: ScenarioResult) -> list[str]:
-    names = list(result.steps[0].shares)
-    rows = [[result.unit, "sent", *names]]
+    stages = list(result.steps[0].shares)
+    verdicts = [
+        verdict
+        for verdict in Verdict
+        if verdict in _ALWAYS_SHOWN or any(step.verdicts.get(verdict) for step in result.steps)
+    ]
+    rows = [[result.unit, "sent", *map(_get_title, verdicts), "Linear issues", *stages]]
     for step in result.steps:
-        cells = [f"{step.shares[name]:.1%} {step.rates[name]:.1f}/s" for name in names]
-        rows.append([f"{step.load:g}", f"{step.sent}", *cells])
+        counts = [f"{step.verdicts.get(verdict, 0)}" for verdict in verdicts]
+        cells = [f"{step.shares[name]:.1%} {step.rates[name]:.1f}/s" for name in stages]
+        rows.append([f"{step.load:g}", f"{step.sent}", *counts, _format_issues(step), *cells])
     return _align_columns(rows)
+
+
+def _get_title(verdict: str) -> str:
+    return _VERDICT_TITLES.get(verdict, verdict)
+
+
+def _format_issues(step: LoadStep) -> str:
+    """Format the number of events by the number of Linear issues they opened."""
+    if not step.issues:
+        return "not observed"
+    unknown = step.sent - sum(step.issues.values())
+    counts = {count.value: step.issues.get(count, 0) for count in IssueCount} | {"unknown": unknown}
+    return ", ".join(f"{number} {name}" for name, number in counts.items() if number)
 
 
 def _format_measures(measures: Sequence[Measure]) -> list[str]:

@@ -67,6 +67,11 @@ class Reconciler:
         """End the clean-up under way. The next process goes on with it."""
         await self._cleanup.close()
 
+    @property
+    def has_leftovers(self) -> bool:
+        """Return whether a run has known leftovers."""
+        return any(pending.run.leftovers for pending in self._pending.values())
+
     def configure(
         self,
         observers: Mapping[str, LateObserver],

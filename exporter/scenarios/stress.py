@@ -91,10 +91,9 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
         if held_level:
             await scenario_run.wait(settings.rest)
         offsets = [0.0] * level
-        step = measure_step(
-            SentEvents(level, offsets, await scenario_run.send_events(offsets), 0.0), limits
-        )
-        scenario_run.add_step(step)
+        runs = await scenario_run.send_events(offsets)
+        step = measure_step(SentEvents(level, offsets, runs, 0.0), limits)
+        scenario_run.add_step(step, runs)
         if step.shares[Stage.END_TO_END] < float(settings.least):
             breaking_step = step
             break

@@ -12,9 +12,12 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.simulator.linear.server import serve_linear_api
+from exporter.simulator.linear.settings import Settings as LinearSettings
 from slos.schema import contract
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.journal_harness import read_files, read_rows
+from tests.exporter.linear.conftest import KEY
 from tests.exporter.slo_probe import (
     ROOT,
     RunningProber,
@@ -223,6 +226,7 @@ async def test_once_prints_json(tmp_path: Path, agent: FakeAgent) -> None:
     told = json.loads(done.out)
     (result,) = told["runs"]
     assert told["checks"] == []
+    assert told["not_observed"] == ["linear_issue_creation", "verification"]
     assert list(result) == [
         "probe",
         "path",
@@ -239,6 +243,31 @@ async def test_once_prints_json(tmp_path: Path, agent: FakeAgent) -> None:
     assert " ".join(result["stages"]) == stages
     assert all(0 <= seconds < 4 for seconds in result["stages"].values())
     assert result["id"] == agent.events[0]["id"]
+
+
+@pytest.mark.parametrize("is_fast", [False, True])
+async def test_once_says_how_long_it_waits_and_does_not_wait_when_it_is_fast(
+    tmp_path: Path, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch, *, is_fast: bool
+) -> None:
+    """The agent opens no issue, which Linear only tells after two seconds."""
+    monkeypatch.setenv("LINEAR_API_KEY", KEY)
+    port = find_free_port()
+    agent.canary = f"http://127.0.0.1:{port}"
+    async with serve_linear_api(LinearSettings(key=KEY)) as api:
+        linear = "every: 1s, within: 2s, linger: 1s, requests_per_hour: 100000"
+        section = f'observers: {{linear: {{url: "{api.url}", key_env: LINEAR_API_KEY, {linear}}}}}'
+        file = write_config(tmp_path, agent.url, canary=port, probe=ROOMY, sections=section)
+        fast = ["--fast"] if is_fast else []
+        done = await run_program("once", "--config", str(file), *fast)
+        asked = api.counters.requests
+    assert done.code == 0
+    assert done.err == ("" if is_fast else "waiting at most 65 s for linear and the clean-up\n")
+    assert done.out.splitlines()[-1] == (
+        "not observed: linear_issue_creation, verification (no source)"
+    )
+    assert (asked == 0) is is_fast
+    (row,) = read_rows(tmp_path / "journal.sqlite")
+    assert row[1:] == ("judged" if is_fast else "cleaned", "ok")
 
 
 @pytest.mark.parametrize("command", ["run", "once"])

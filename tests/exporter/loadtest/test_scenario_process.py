@@ -54,6 +54,7 @@ async def test_a_throughput_run_counts_for_no_probe(environment: ProberEnvironme
         result = json.loads(done.out)
         assert (result["state"], result["met"], result["events"]) == ("completed", True, 41)
         assert [step["sent"] for step in result["steps"]] == [10, 30]
+        assert [step["issues"] for step in result["steps"]] == [{"one": 10}, {"one": 30}]
         shown = await read_scenario_metrics(prober)
         held = shown.select("throughput_events_per_second", "throughput")
         assert set(held) == STAGES

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import re
 from math import inf
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from exporter.config.loader import load_config
 from exporter.config.scenarios import list_configured
 from exporter.loadtest.baseline import BaselineGuard
+from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.ramp import RampSettings
 from exporter.loadtest.result import (
@@ -205,6 +207,37 @@ def test_a_table_says_what_was_found_and_what_was_promised() -> None:
     assert text.splitlines()[0] == "stress: NOT MET, 51 events in 60 s"
     assert "held_level      50            101     NOT MET" in text
     assert "breaking_level  not measured" in text
+
+
+def test_a_table_keeps_timeouts_apart_from_events_that_were_answered_and_not_executed() -> None:
+    verdicts = [Verdict.OK] * 5 + [Verdict.LOST] * 3 + [Verdict.TIMEOUT] * 2 + [Verdict.REJECTED]
+    runs = [dataclasses.replace(build_run(each), id=f"{n}") for n, each in enumerate(verdicts)]
+    late_results = LateResults(timeout=1.0)
+    for run in runs[:9]:
+        late_results.record_run(run, IssueCount.SEVERAL if run.id == "0" else IssueCount.ONE)
+    late_results.record_run(runs[9], IssueCount.NONE)
+    late_results.record_run(runs[10], None)
+    counted, uncounted = (
+        dataclasses.replace(
+            measure_step(build_step([0.0] * 11, runs, 0.0), {}), load=load, issues=issues
+        )
+        for load, issues in ((50.0, late_results.count_issues(runs)), (100.0, {}))
+    )
+    result = build_result(Scenario.STRESS, unit="events at once", steps=(counted, uncounted))
+    titles, first, second = (
+        re.split("  +", line) for line in format_result(result).split("\n")[2:]
+    )
+    assert dict(zip(titles, first, strict=True)) == {
+        "events at once": "50",
+        "sent": "11",
+        "ok": "5",
+        "answered 200 and never executed": "3",
+        "rejected": "1",
+        "timeout": "2",
+        "Linear issues": "8 one, 1 several, 1 none, 1 unknown",
+    }
+    assert second[-1] == "not observed"
+    assert parse_result(result.to_json()) == result
 
 
 def test_every_scenario_of_the_contract_has_its_file_and_its_own_value_of_the_label_probe() -> None:

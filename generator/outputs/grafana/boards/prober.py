@@ -259,8 +259,8 @@ def _build_source_panels() -> list[timeseries.Panel]:
     bounded = _build_bars(
         PanelOptions(
             66, "Uncertain stage times",
-            "Stage times of concurrent runs that are known within bounds only, compared with the "
-            "target. Undecided ones have it between their bounds.", 5,
+            "Stage times that are known within bounds only, as of concurrent runs, compared with "
+            "the target. Undecided ones have it between their bounds.", 5,
         ),
         contract.STAGE_INTERVALS, "stage, result",
     )  # fmt: skip
