@@ -112,6 +112,10 @@ class Journal:
             self._next_write = asyncio.create_task(self._write_batch(operation), name="journal")
         await asyncio.shield(self._next_write)
 
+    def is_open_on_disk(self, run_id: str) -> bool:
+        """Return whether the next process would find a run open, and so judge and count it."""
+        return self._store.is_open(run_id)
+
     async def find_probe(self, run_id: str) -> str | None:
         """Find the probe of a recorded run; None if unknown or unreadable."""
         return await self._run_read(lambda: self._store.find_probe(run_id), fallback=None)

@@ -414,6 +414,11 @@ class SqliteStore:
             (*_UNJUDGED, f"{LOAD_PROBE_PREFIX}*", limit),
         )
 
+    def is_open(self, run_id: str) -> bool:
+        """Return whether a run has no verdict in the file."""
+        row = self._kept.get(run_id)
+        return row is not None and row[0] in _UNJUDGED
+
     def find_probe(self, run_id: str) -> str | None:
         """Find the probe of a run, as far as the journal goes back."""
         query = "SELECT probe FROM runs WHERE id = ?"

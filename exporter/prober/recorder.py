@@ -29,6 +29,8 @@ class RunRecorder:
         self._history = history
         self._reconciler = reconciler
         self._notification_warning = RepeatedWarning(_log)
+        self._uncounted: dict[str, Run] = {}
+        """Runs whose verdict could not be written to the journal yet."""
 
     async def restore(self, orphans: list[Run]) -> None:
         """Restore the runs of earlier processes from the journal.
@@ -44,6 +46,7 @@ class RunRecorder:
     async def record_planned(self, run: Run) -> None:
         """Record a run before its event is sent."""
         await self._journal.write_run(RunState.PLANNED, run)
+        self._count_written()
 
     async def record_sent(self, run: Run) -> None:
         """Record that the event of a run is being sent."""
@@ -63,7 +66,8 @@ class RunRecorder:
         if not is_load_probe(run.probe):
             if evidence.sent_at is not None:
                 self._metrics.observe_lag(run.probe, max(0.0, evidence.sent_at - evidence.intended))
-            self._metrics.count_judged(run)
+            self._uncounted[run.id] = run
+            self._count_written()
             self._history.add(run)
         log_run(run)
         if evidence.lacks_notification and evidence.is_accepted:
@@ -72,6 +76,18 @@ class RunRecorder:
                 f"path {run.path}: no notification of run {run.id} arrived at the webhook of the "
                 "canary, so its latencies are uncertain; see clock: webhook"
             )
+
+    def _count_written(self) -> None:
+        """Count the runs that the next process would not count again if this one ended now.
+
+        These are all but those that are open on disk, because their verdict could not be written.
+        """
+        counted = [
+            run for run in self._uncounted.values() if not self._journal.is_open_on_disk(run.id)
+        ]
+        for run in counted:
+            del self._uncounted[run.id]
+            self._metrics.count_judged(run)
 
     def _record_orphans(self, orphans: list[Run]) -> None:
         """Record runs that an earlier process left open. They are counted after the next scrape."""

@@ -119,6 +119,10 @@ class ReconcilerHarness:
             await self.clock.advance(step)
             await self.reconciler.reconcile()
 
+    def count_postponed(self) -> None:
+        """Count the runs of earlier processes, as a scrape does."""
+        self._components.status.metrics.count_postponed()
+
     def read_sample(self, name: str, **labels: str) -> float | None:
         registry = self._components.status.registry
         return registry.get_sample_value(f"agent_sre_validation_{name}", labels)

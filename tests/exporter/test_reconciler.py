@@ -2,13 +2,14 @@
 
 import asyncio
 import dataclasses
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from exporter.journal.journal import create_open_run
-from exporter.journal.sqlite import RunState
+from exporter.journal.sqlite import RunState, SqliteStore
 from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover, Run
 from exporter.observers import Observation
@@ -276,6 +277,36 @@ async def test_a_restart_counts_no_run_twice(path: Path, clock: FakeClock) -> No
             1.0,
         )
         assert restarted.read_sample("linear_issues_total", count="one") == 1
+
+
+def _raise_disk_full(*_: object, **__: object) -> None:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+async def test_a_run_is_counted_once_if_its_verdict_is_written_later_or_never(
+    path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be written by the next run; while it is not, a restart counts it."""
+    labels = {"probe": "remediation", "path": "direct"}
+    async with run_harness(path, clock) as harness:
+        for run_id in "ab":
+            open_run = create_open_run("remediation", DeliveryPath.DIRECT, run_id, 1.7e9)
+            await harness.journal.write_run(RunState.SENT, open_run)
+        with monkeypatch.context() as full_disk:
+            full_disk.setattr(SqliteStore, "write", _raise_disk_full)
+            await harness.finish_run(build_judged_run("a"), sent=False)
+            assert harness.read_sample("probe_runs_total", **labels, verdict="ok") == 0
+            await harness.finish_run(build_judged_run("new"), sent=False)
+            assert harness.read_sample("probe_runs_total", **labels, verdict="ok") == 1, "not open"
+        await harness.finish_run(build_judged_run("c"), sent=False)
+        assert harness.read_sample("probe_runs_total", **labels, verdict="ok") == 3
+        monkeypatch.setattr(SqliteStore, "write", _raise_disk_full)
+        await harness.finish_run(build_judged_run("b"), sent=False)
+        assert harness.read_sample("probe_runs_total", **labels, verdict="ok") == 3
+    monkeypatch.undo()
+    async with run_harness(path, clock) as restarted:
+        restarted.count_postponed()
+        assert restarted.read_sample("probe_runs_total", **labels, verdict="unknown") == 1
 
 
 async def test_orphans_are_kept_while_no_cleaner_is_configured(
