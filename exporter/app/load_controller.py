@@ -136,7 +136,7 @@ class LoadController:
     async def start(self, name: str) -> ScenarioResult | Refusal:
         """Start a scenario; return the run that has started, or a refusal."""
         if self._generation is None or not self._components.health.may_send():
-            return Refusal(RefusalKind.STANDBY, "on standby; another prober holds the lease")
+            return Refusal(RefusalKind.STANDBY, "on standby; another prober may hold the lease")
         selected = select_scenario(name, self._generation.loaded.config.scenarios)
         if isinstance(selected, Refusal):
             return selected

@@ -142,7 +142,7 @@ class ScenarioPages:
 
 
 def _respond_standby() -> web.Response:
-    return web.Response(status=503, text="on standby; another prober holds the lease\n")
+    return web.Response(status=503, text="on standby; another prober may hold the lease\n")
 
 
 class WebPages:

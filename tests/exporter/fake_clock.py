@@ -94,7 +94,9 @@ class LeapingLoop(asyncio.SelectorEventLoop):
 
         class Leaping(selectors.DefaultSelector):  # type: ignore[valid-type,misc,unused-ignore]
             def select(self, timeout: float | None = None) -> Any:  # noqa: ANN401
-                loop.look()
+                look, loop.look = loop.look, lambda: None  # an error ends the looking
+                look()
+                loop.look = look
                 loop._now += timeout or 0
                 return super().select(0)
 

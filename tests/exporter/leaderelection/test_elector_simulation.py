@@ -20,7 +20,7 @@ from tests.exporter.leaderelection.election import (
     run_election,
 )
 
-FIRST, COUNT = (int(os.environ.get(name, n)) for name, n in (("FUZZ_SEED", 0), ("FUZZ_COUNT", 25)))
+FIRST, COUNT = (int(os.environ.get(name, n)) for name, n in (("FUZZ_SEED", 0), ("FUZZ_COUNT", 12)))
 _ANSWERS = 0.5
 """Seconds that a few answers, each at most 0.1 s on its way, may add."""
 MAX_GAP = DURATION + RETRY + _ANSWERS

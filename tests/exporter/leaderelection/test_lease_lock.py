@@ -215,6 +215,23 @@ async def test_each_deletion_begins_the_wait_again(leases: FakeLeases, clock: Fa
     assert leases.spec["leaseTransitions"] == 0
 
 
+async def test_an_empty_lease_that_was_made_again_begins_the_wait_again(
+    leases: FakeLeases, clock: FakeClock
+) -> None:
+    """The first one may have been claimed in between."""
+    leases.lease = None
+    newcomer = Candidate(leases, clock, "a")
+    assert not await newcomer.attempt()
+    await clock.advance(14)
+    leases.lease = None
+    leases.create({})
+    assert not await newcomer.attempt()
+    await clock.advance(14.9)
+    assert not await newcomer.attempt()
+    await clock.advance(0.1)
+    assert await newcomer.attempt()
+
+
 @pytest.mark.parametrize(
     "spec",
     [
@@ -261,6 +278,21 @@ async def attempt_in_vain(candidate: Candidate, clock: FakeClock) -> None:
     await clock.advance(0.2)
     with pytest.raises(LockError, match="no response in time"):
         await attempt
+
+
+async def test_a_claim_counts_from_before_it_was_sent(leases: FakeLeases, clock: FakeClock) -> None:
+    class LateStore(DirectLeaseStore):
+        async def replace(self, lease: Json) -> Json:
+            written = await super().replace(lease)
+            await clock.sleep(4)
+            return written
+
+    holder, began = Candidate(LateStore(leases), clock, "a"), clock.now()
+    for number in range(3):
+        attempt = asyncio.create_task(holder.attempt())
+        await clock.advance(4)
+        assert await attempt
+        assert holder.valid_until == began + 4 * number + 10
 
 
 async def test_a_claim_whose_answer_was_lost_counts_from_before_it_was_sent(
