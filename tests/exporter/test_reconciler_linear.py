@@ -70,7 +70,9 @@ def set_linear_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.asynccontextmanager
 async def run_linear_harness(
-    path: Path, clock: FakeClock, **options: Any
+    path: Path,
+    clock: FakeClock,
+    **options: Any,  # noqa: ANN401 - of the settings
 ) -> AsyncIterator[LinearHarness]:
     async with (
         serve_linear_api(ApiSettings(key=KEY), clock=clock) as api,
