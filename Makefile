@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # An option counts only on make's own command line: an exported SECONDS may be a shell's clock.
 option = $(if $(and $(filter command,$(origin $1)),$($1)),--$2 '$($1)')
 
-.PHONY: help run test goldens check rules bench-rules bench-build bench-probe bench-checks pictures format lock clean set-up set-up-dev tools
+.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks pictures format lock clean set-up set-up-dev tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -46,6 +46,12 @@ bench-build: set-up-dev ## measure the generator [CHECK=1]
 
 bench-probe: set-up-dev ## measure the prober [CHECK=1] [QUICK=1]
 	$(BIN)/python -m tests.benchmarks.probe $(if $(CHECK),--check) $(if $(QUICK),--quick)
+
+campaign: set-up-dev ## disturb the prober and its events, compare with the truth [SEED=1] [EVENTS=2000]
+	$(BIN)/python -m tests.campaign $(call option,SEED,seed) $(call option,EVENTS,events)
+
+soak: set-up-dev ## steady load with reloads; memory must stay flat [MINUTES=30]
+	$(BIN)/python -m tests.campaign.soak $(call option,MINUTES,minutes)
 
 bench-checks: set-up-dev tools ## measure the checks of specs [CHECK=1]
 	$(BIN)/python -m tests.benchmarks.checks $(if $(CHECK),--check)

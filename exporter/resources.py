@@ -11,6 +11,8 @@ _FILE_GONE_ERRNOS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 _SHORTAGE_ERRNOS = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 )
+_NO_THREAD = "can't start new thread"
+"""Text of the error of a thread for whose stack there is no memory."""
 _REPEAT_INTERVAL = 60.0
 """Seconds between two warnings about the same shortage."""
 
@@ -47,7 +49,9 @@ def is_shortage(error: BaseException) -> bool:
     """
     if isinstance(error, OSError):
         return error.errno in _SHORTAGE_ERRNOS
-    return isinstance(error, MemoryError)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and str(error) == _NO_THREAD
+    )
 
 
 def is_out_of_files() -> bool:

@@ -25,6 +25,7 @@ from exporter.httpclient.settings import HttpClientSettings
 from exporter.httpclient.tls import RenewingTlsContext
 from exporter.model.alert import CONTENT_TYPE
 from exporter.model.error_kind import ErrorKind
+from exporter.resources import is_shortage
 from exporter.schedule.clock import Clock
 
 _MAX_CONNECTIONS = 4
@@ -236,6 +237,11 @@ class HttpClient:
                 return await self._send(request)
         except ATTEMPT_ERRORS as error:
             return build_request_error(self.name, error)
+        except (MemoryError, RuntimeError) as error:
+            if not is_shortage(error):
+                raise
+            reason = "this machine is out of memory"
+            return RequestError(self.name, ErrorKind.UNREACHABLE, reason, retryable=True)
 
     async def _send(self, request: HttpRequest) -> Response | RequestError:
         if self._session is None:

@@ -1,4 +1,4 @@
-"""The benchmark of the prober: that it measures for real, and the campaign on a small scale."""
+"""The benchmark of the prober: that it measures for real."""
 
 from pathlib import Path
 
@@ -13,44 +13,9 @@ from exporter.model.verdict import Reason
 from exporter.schedule.clock import SystemClock
 from exporter.status import Status, create_status
 from slos.schema.contract import IssueCount, Verdict
-from tests.benchmarks.probe import campaign_result, fault_campaign, scrape, soak, throughput
-from tests.benchmarks.probe.campaign_result import CampaignResult
-from tests.benchmarks.probe.fault_campaign import CampaignPlan
+from tests.benchmarks.probe import scrape, soak, throughput
 from tests.benchmarks.probe.target import TargetRecord
 from tests.benchmarks.probe.throughput import MeasuredEvent, ThroughputResult
-
-SMALL = CampaignPlan(runs=40, kills=1, seed=7, longest_life=4.0)
-
-
-def test_random_faults_and_kills_leave_true_verdicts_and_nothing_else(tmp_path: Path) -> None:
-    found = fault_campaign.run_campaign(SMALL, tmp_path)
-    assert len(found.kills) == SMALL.kills
-    assert found.journal_verdicts.total() - found.journal_verdicts["unknown"] >= SMALL.runs
-    assert not found.list_wrong_verdicts()
-    assert not found.list_unexplained_runs()
-    assert not found.list_forgotten_events()
-    assert not found.count_leftovers()
-    assert not found.count_duplicates()
-    assert any(archived for archived, _ in found.issues)
-    assert all(result.met for result in campaign_result.check_targets(found))
-
-
-def test_the_campaign_tells_what_is_wrong() -> None:
-    found = CampaignResult(
-        faults_by_event={"a": "lost", "b": "none", "c": "none"},
-        runs=[
-            ("a", "cleaned", "ok", "executed_once", 100.0),
-            ("b", "judged", "unknown", "prober_restarted", 100.0),
-        ],
-        issues=[(False, "of a")],
-    )
-    found.exported_verdicts["ok"] = 2
-    assert found.list_wrong_verdicts() == ["a: ok (executed_once), injected lost"]
-    assert found.list_unexplained_runs() == ["b: judged, prober_restarted"]
-    assert found.list_forgotten_events() == ["c"]
-    assert found.count_leftovers() == 2
-    assert found.count_duplicates() == {"ok": 1}
-    assert not any(result.met for result in campaign_result.check_targets(found))
 
 
 def test_what_the_prober_measures_is_what_the_target_did(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import click
 
-from tests.benchmarks.probe import campaign_result, fault_campaign, scrape, soak, stall, throughput
+from tests.benchmarks.probe import scrape, soak, stall, throughput
 from tests.benchmarks.probe.processes import has_real_time_priority, raise_file_limit
 from tests.benchmarks.report import render_results
 from tests.benchmarks.targets import TargetResult
@@ -29,12 +29,11 @@ class BenchmarkSize:
     stall_seconds: float
     hours: int
     scrapes: int
-    plan: fault_campaign.CampaignPlan
     attempts: int
 
 
-_WHOLE = BenchmarkSize(60, 20, 8, 300, fault_campaign.CampaignPlan(1_000, kills=8), attempts=3)
-_QUICK = BenchmarkSize(10, 12, 1, 50, fault_campaign.CampaignPlan(100, kills=2), attempts=1)
+_WHOLE = BenchmarkSize(60, 20, 8, 300, attempts=3)
+_QUICK = BenchmarkSize(10, 12, 1, 50, attempts=1)
 
 
 @dataclass
@@ -63,7 +62,6 @@ def main(*, check: bool, quick: bool) -> None:
         _measure_stall,
         _measure_hours,
         _measure_scrapes,
-        _run_campaign,
     ):
         click.echo(f"{part.__name__.strip('_')}, load average {os.getloadavg()[0]:.1f}", err=True)
         part(size, report)
@@ -142,13 +140,6 @@ def _measure_scrapes(size: BenchmarkSize, report: BenchmarkReport) -> None:
     report.add_part(results, "Scrapes", f"{_SCRAPES}\n{scrape.render_scrapes(found)}")
 
 
-def _run_campaign(size: BenchmarkSize, report: BenchmarkReport) -> None:
-    with _temporary_folder() as folder:
-        found = fault_campaign.run_campaign(size.plan, folder)
-    text = f"{_CAMPAIGN}\n{campaign_result.render_verdicts(found)}"
-    report.add_part(campaign_result.check_targets(found), "Random faults, random kills", text)
-
-
 def _describe_circumstances() -> str:
     cores = len(os.sched_getaffinity(0))
     ahead = "ahead of other work (SCHED_RR)" if has_real_time_priority() else "beside other work"
@@ -183,10 +174,6 @@ _SCRAPES = f"""\
 Every probe, all three ways, the late observers Linear and Tempo. Series are bounded: labels hold
 values of closed sets only, all of them are there from the start, and a test fails above
 {scrape.SERIES_AT_MOST:,}. Only the leak gauges add to them, one pair for each instance looked at.
-"""
-_CAMPAIGN = """\
-The simulator draws a fault for each event, the prober is killed (`kill -9`) at random moments, and
-a stand-in for Linear keeps the issues. `unknown` are the runs that a kill cut off.
 """
 
 if __name__ == "__main__":

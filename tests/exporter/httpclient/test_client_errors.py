@@ -237,6 +237,28 @@ async def test_a_question_by_post_that_only_reads_is_repeated_too(serving: Serve
     ] * 2
 
 
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+async def test_a_lack_of_memory_is_an_error_of_the_request(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("asyncio.to_thread", fail)
+    found = await get_error("http://127.0.0.1:9")
+    assert found[0] is ErrorKind.UNREACHABLE
+    assert "this machine is out of memory" in found[1]
+
+
+async def test_a_bug_is_not_an_error_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("asyncio.to_thread", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        await get_error("http://127.0.0.1:9")
+
+
 async def test_a_request_out_of_time_is_not_repeated(serving: Serve) -> None:
     script = ScriptedServer(ScriptedReply(hangs=True))
     url = await serving(script.build_app())
