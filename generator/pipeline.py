@@ -9,7 +9,9 @@ from functools import partial
 from itertools import chain
 from pathlib import PurePosixPath
 
-from generator import requirements, sli_plugins
+from promql_parser import VectorSelector
+
+from generator import names, requirements, sli_plugins
 from generator.collisions import NameRegistry
 from generator.lint import _run
 from generator.model import SLO, AlertingRule, Artifact, Plan, RecordingRule, SpecFile, SpecPlan
@@ -18,12 +20,12 @@ from generator.profiles import ResolvedSLO, load_profiles
 from generator.requirements import Coverage, collect_coverage
 from generator.settings import RunSettings
 from generator.sli_plugins import SliPlugin
-from slos.schema.compatibility import OLDEST_VERSION
+from slos.schema.compatibility import OLDEST_VERSION, read_metric_name
 from slos.schema.fields import FULL_OBJECTIVE
 from slos.schema.loader import parse_specs
 from slos.schema.openslo import INDICATORS, list_indicators
 from slos.schema.problem import Position, Problem, filter_errors, sort_problems
-from slos.schema.promql import list_selectors, read_selector_metric
+from slos.schema.promql import parse_template, walk_nodes
 from slos.schema.query_analysis import NotSummableError
 from slos.schema.spec import LocatedSpec, Spec
 from slos.schema.yaml.document import (
@@ -94,7 +96,7 @@ def plan_build(
     settings: BuildSettings,
     *,
     is_partial: bool = False,
-    lost_metrics: AbstractSet[str] = frozenset(),
+    lost_names: AbstractSet[str] = frozenset(),
 ) -> BuildPlan:
     """Read, resolve and plan every source; report the problems of all sources together.
 
@@ -102,7 +104,7 @@ def plan_build(
         sources: spec files.
         settings: settings of the build.
         is_partial: whether parts of the specs are left out.
-        lost_metrics: metrics whose recordings are left out; reading one is an error.
+        lost_names: metrics and SLO ids that are left out; reading their series is an error.
     """
     profile = load_profiles()[settings.profile]
     settings = replace(settings, indicators=collect_indicators(sources))
@@ -136,7 +138,7 @@ def plan_build(
         problems += [*found, *plugin_problems]
         path = _choose_output_path(source, as_written=profile.AS_WRITTEN)
         problems += registry.add_specs(located, source.display_name, path)
-        problems += (each for spec in specs for each in _find_lost_metrics(spec, lost_metrics))
+        problems += (each for spec in specs for each in _find_lost_names(spec, lost_names))
         coverage += collect_coverage(located)
         for spec, each in zip(specs, spec_results, strict=True):
             problems += spec.respell_keys(each.problems)
@@ -157,16 +159,22 @@ def plan_build(
     return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(merged))
 
 
-def _find_lost_metrics(located: LocatedSpec, lost: AbstractSet[str]) -> Iterator[Problem]:
-    """Find queries that read metrics whose recordings are left out."""
+def _find_lost_names(located: LocatedSpec, lost: AbstractSet[str]) -> Iterator[Problem]:
+    """Find queries that read series of recordings or SLOs that are left out."""
     if not lost:
         return
     for location, query in _list_queries(located.spec):
-        for metric in sorted(lost & set(map(read_selector_metric, list_selectors(query)))):
-            message = f"{metric} has no values, as its recording has an error and is left out"
-            yield Problem(
-                located.find_position(location), message, f"correct the recording {metric}"
-            )
+        for name in sorted(lost & set(_list_read_names(query))):
+            message = f"the query reads series of {name}, which has an error and is left out"
+            yield Problem(located.find_position(location), message, f"correct {name}")
+
+
+def _list_read_names(query: str) -> Iterator[str]:
+    """Metrics that a query reads, and the ids of SLOs that it selects."""
+    for node in walk_nodes(parse_template(query)):
+        if isinstance(node, VectorSelector):
+            yield read_metric_name(node)
+            yield from (each.value for each in node.matchers.matchers if each.name == names.ID)
 
 
 def _list_queries(spec: Spec) -> Iterator[tuple[Location, str]]:

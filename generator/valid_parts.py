@@ -1,12 +1,13 @@
 """Plan of the parts of specs that have no errors, for `--keep-going`."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from generator import pipeline
 from generator.model import SpecFile
 from slos.schema.problem import Problem, filter_errors, sort_problems
-from slos.schema.yaml.document import find_parts_with, list_left_out_metrics
+from slos.schema.yaml.document import find_parts_with, list_names
 
 
 def plan_valid_parts(
@@ -28,7 +29,7 @@ def plan_valid_parts(
             sources,
             settings,
             is_partial=bool(left_out),
-            lost_metrics=_list_lost_metrics(all_sources, sources),
+            lost_names=_list_lost_names(all_sources, sources),
         )
         found = filter_errors(build_plan.problems)
         # Without files that have nothing right, nothing is left.
@@ -52,14 +53,15 @@ def _leave_out_errors(source: SpecFile, errors: Iterable[Problem]) -> SpecFile |
     return replace(source, left_out=source.left_out | parts) if parts else None
 
 
-def _list_lost_metrics(
-    all_sources: Iterable[SpecFile], sources: Iterable[SpecFile]
+def _list_lost_names(
+    all_sources: Sequence[SpecFile], sources: Iterable[SpecFile]
 ) -> frozenset[str]:
-    """Metrics of the recordings that are left out."""
+    """Metrics of recordings and ids of SLOs of which every definition is left out."""
     left_out = {source.display_name: source.left_out for source in sources}
-    return frozenset(
-        metric
-        for source in all_sources
-        if pipeline.RECORDINGS in source.data
-        for metric in list_left_out_metrics(source.data, left_out.get(source.display_name))
-    )
+    if all(left_out.get(source.display_name) == frozenset() for source in all_sources):
+        return frozenset()
+    lost, defined = Counter[str](), Counter[str]()
+    for source in all_sources:
+        defined.update(list_names(source.data, None))
+        lost.update(list_names(source.data, left_out.get(source.display_name)))
+    return frozenset(name for name in lost if lost[name] == defined[name])

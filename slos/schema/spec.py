@@ -113,7 +113,7 @@ class SloSpec(SpecModel):
     objective: Annotated[
         Decimal,
         BeforeValidator(_parse_objective),
-        WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
+        WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100}),
     ]
     """Percentage of events that must be good."""
     period: PeriodField | None = None

@@ -65,12 +65,19 @@ def test_the_items_of_a_list_are_documents_with_their_own_positions(kind: str) -
     assert str(documents[1].find_position(("b",))) == "a.yaml:6:3"
 
 
-@pytest.mark.parametrize("text", ["kind: List\nitems: []\n", "kind: List\nitems: [null]\n"])
-def test_an_empty_list_has_no_documents(text: str) -> None:
-    assert read_values(text) == []
+def test_a_list_of_nothing_has_no_documents() -> None:
+    assert read_values("kind: List\nitems: [null]\n") == []
 
 
-@pytest.mark.parametrize("text", ["kind: List\n", "kind: [List]\nitems: [1]\n", "items: [1]\n"])
+def test_the_items_of_a_list_in_a_list_are_documents() -> None:
+    text = "kind: List\nitems:\n- kind: AList\n  items: [{a: 1}, {b: 2}]\n- c: 3\n"
+    assert read_values(text) == [{"a": 1}, {"b": 2}, {"c": 3}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["kind: List\n", "kind: List\nitems: []\n", "kind: [List]\nitems: [1]\n", "items: [1]\n"],
+)
 def test_what_only_resembles_a_list_is_one_document(text: str) -> None:
     assert len(read_values(text)) == 1
 

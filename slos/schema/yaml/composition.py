@@ -71,8 +71,11 @@ def _respell(found: re.Match[str]) -> str:
     return found[0] if found[0].startswith("\\") else f"\\u{ord(found[0]):04x}"
 
 
-def _list_items(node: yaml.Node) -> list[yaml.Node]:
-    """List the items of a Kubernetes list and of lists in it; the node itself without any."""
+def _list_items(node: yaml.Node, outer: tuple[yaml.Node, ...] = ()) -> list[yaml.Node]:
+    """List the items of a Kubernetes list and of lists in it; the node itself without any.
+
+    A list that contains itself by an alias is an item there.
+    """
     children = (
         {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
         if isinstance(node, yaml.MappingNode)
@@ -84,8 +87,9 @@ def _list_items(node: yaml.Node) -> list[yaml.Node]:
         and kind.value.endswith("List")
         and isinstance(items, yaml.SequenceNode)
         and items.value
+        and node not in outer
     ):
-        return [item for each in items.value for item in _list_items(each)]
+        return [item for each in items.value for item in _list_items(each, (*outer, node))]
     return [node]
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from slos.schema.problem import Position, Problem
 from slos.schema.yaml.composition import YamlLimitError, compose_documents
-from slos.schema.yaml.parts import Place, find_parts, list_recorded_metrics, remove_parts
+from slos.schema.yaml.parts import Place, find_parts, list_series_names, remove_parts
 from slos.schema.yaml.scalars import YamlConstructor
 
 Location = tuple[str | int, ...]
@@ -105,13 +105,13 @@ def find_parts_with(
     return parts if all(found) and remove_parts(nodes, parts) else None
 
 
-def list_left_out_metrics(data: bytes, left_out: AbstractSet[Place] | None) -> set[str]:
-    """List the metrics of the recordings that are left out of a spec file; None is all of it."""
+def list_names(data: bytes, places: AbstractSet[Place] | None) -> list[str]:
+    """List the metrics and SLO ids of parts of a spec file, with repeats; None is all parts."""
     try:
         nodes = list(compose_documents(data.decode("utf-8-sig")))
     except (UnicodeDecodeError, yaml.YAMLError, YamlLimitError):
-        return set()
-    return list_recorded_metrics(nodes, left_out)
+        return []
+    return list_series_names(nodes, places)
 
 
 def _construct_documents(nodes: list[yaml.Node], file: str) -> tuple[list[Document], list[Problem]]:

@@ -6,8 +6,8 @@ from collections.abc import Set as AbstractSet
 import yaml
 
 # The lists whose entries are parts, at the top or in the `spec` of an object.
-_RECORDINGS, _RECORD = "recordings", "record"
-_LISTS = ("slos", "alerts", _RECORDINGS)
+_SLOS, _RECORDINGS, _RECORD = "slos", "recordings", "record"
+_LISTS = (_SLOS, "alerts", _RECORDINGS)
 
 Place = tuple[int, int]
 """Line and column, counted from 1, at which a part starts."""
@@ -38,27 +38,37 @@ def find_parts(documents: Sequence[yaml.Node], place: Place) -> set[Place]:
     return parts or {get_place(each) for each in documents if _has_node_at(each, place)}
 
 
-def list_recorded_metrics(
+def list_series_names(
     documents: Sequence[yaml.Node], places: AbstractSet[Place] | None
-) -> set[str]:
-    """List the metrics of the recordings in the parts at some places; None is all places."""
-    return {
-        metric.value
-        for document in documents
-        for found in _find_lists(document, (_RECORDINGS,))
-        for entry in found.value
-        if places is None or places & {get_place(document), get_place(entry)}
-        for key, metric in _list_pairs(entry)
-        if key == _RECORD and isinstance(metric, yaml.ScalarNode)
-    }
+) -> list[str]:
+    """List the names by which queries read the parts at some places; None is all places.
+
+    They are the metrics of recordings and the ids of SLOs.
+    """
+    names = []
+    for document in documents:
+        texts = {key: found.value for key, found in _list_all_pairs(document)}
+        for key, found in _list_all_pairs(document):
+            for entry in found.value if isinstance(found, yaml.SequenceNode) else ():
+                if places is None or places & {get_place(document), get_place(entry)}:
+                    values = dict(_list_pairs(entry))
+                    if key == _RECORDINGS and _RECORD in values:
+                        names.append(str(values[_RECORD].value))
+                    elif key == _SLOS and "name" in values:
+                        names.append(f"{texts.get('service')}-{values['name'].value}")
+    return names
 
 
-def _find_lists(document: yaml.Node, names: Sequence[str] = _LISTS) -> Iterator[yaml.SequenceNode]:
+def _find_lists(document: yaml.Node) -> Iterator[yaml.SequenceNode]:
+    for name, found in _list_all_pairs(document):
+        if name in _LISTS and isinstance(found, yaml.SequenceNode):
+            yield found
+
+
+def _list_all_pairs(document: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
+    """List the keys of a spec, at the top or in the `spec` of an object."""
     for key, value in _list_pairs(document):
-        pairs = _list_pairs(value) if key == "spec" else [(key, value)]
-        for name, found in pairs:
-            if name in names and isinstance(found, yaml.SequenceNode):
-                yield found
+        yield from _list_pairs(value) if key == "spec" else [(key, value)]
 
 
 def _list_pairs(node: yaml.Node) -> list[tuple[str, yaml.Node]]:
