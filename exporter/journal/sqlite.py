@@ -152,6 +152,7 @@ _INDEX = f"CREATE INDEX IF NOT EXISTS runs_open ON runs (id) WHERE state <> '{Ru
 _UNCOUNTED = "CREATE TABLE IF NOT EXISTS uncounted (id TEXT PRIMARY KEY)"
 """Runs that were judged at a start and are not in a counter that was scraped."""
 _IS_UNCOUNTED = "id IN (SELECT id FROM uncounted)"
+_DELETE_UNFINISHED = f"DELETE FROM runs WHERE state <> '{RunState.CLEANED}' OR {_IS_UNCOUNTED}"  # noqa: S608 - constant names
 _MARK_UNCOUNTED = "INSERT OR IGNORE INTO uncounted VALUES (?)"
 
 Row = tuple[RunState, Run]
@@ -235,7 +236,7 @@ class SqliteStore:
 
     def _open(self) -> None:
         if self._lock is not None and is_replaced(self._lock, self._path):
-            self._leave_file()
+            self._leave_file(self._lock)
         if self._connection is not None:
             return
         self.claim()
@@ -267,16 +268,30 @@ class SqliteStore:
         )
         self._kept = {run.id: (state, run) for state, run in (*rows, *observed)}
 
-    def _leave_file(self) -> None:
-        """Release a file that is no longer at its path."""
+    def _leave_file(self, lock: int) -> None:
+        """Release a file that is no longer at its path, once the one at its path is locked.
+
+        Until then no other prober may open it elsewhere, because it would judge the open runs.
+        Afterwards it has none any more: they are written to the file that is at the path.
+        """
+        self.replacements += not self._is_file_gone
         self._is_file_gone = True
         try:
             if self._connection is not None:
                 # Otherwise the log at this path would be applied to the file that is there now.
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
-            self.replacements += 1
-            self.release()
+            self.disconnect()
+        self._lock = None
+        try:
+            self.claim()
+            if self._lock is not None:
+                _delete_unfinished(Path(f"/proc/self/fd/{lock}").readlink())
+        finally:
+            if self._lock is None:
+                self._lock = lock
+            else:
+                os.close(lock)
 
     def _connect(self) -> sqlite3.Connection:
         with ExitStack() as on_error:
@@ -455,6 +470,15 @@ class SqliteStore:
         if self._connection is None:
             raise sqlite3.OperationalError("not connected")
         return self._connection
+
+
+def _delete_unfinished(path: Path) -> None:
+    """Delete the unfinished runs of a journal, unless it was removed."""
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None)) as connection:
+        connection.execute(_DELETE_UNFINISHED)
+        connection.execute("DELETE FROM uncounted")
 
 
 def _format_placeholders(values: Sequence[object]) -> str:

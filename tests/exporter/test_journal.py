@@ -108,6 +108,45 @@ async def test_a_file_that_is_taken_away_after_a_failure_loses_no_unfinished_run
     assert read_rows(path) == [("open", "sent", "unknown"), ("next", "sent", "unknown")]
 
 
+async def test_a_prober_that_opens_a_moved_file_takes_over_no_run(
+    path: Path, clock: FakeClock
+) -> None:
+    first, elsewhere = JournalHarness(path, clock), path.with_name("elsewhere")
+    await first.journal.start()
+    await first.journal.write_run(RunState.SENT, build_open_run("open"))
+    await first.journal.write_run(RunState.OBSERVED, build_judged_run("observed"))
+    await first.journal.write_run(RunState.CLEANED, build_judged_run("done"))
+    replace_journal(path, "moved")
+    await first.journal.write_run(RunState.PLANNED, build_open_run("next"))
+    second = JournalHarness(elsewhere, clock)
+    assert await second.journal.start() == []
+    assert await second.journal.list_unfinished() == []
+    assert [run.id for run in await second.journal.list_recent(10)] == ["done"]
+    await second.journal.close()
+    await first.journal.close()
+    assert [row[0] for row in read_rows(path)] == ["open", "observed", "next"]
+
+
+async def test_a_moved_file_stays_locked_while_another_prober_has_its_place(
+    path: Path, clock: FakeClock
+) -> None:
+    first, elsewhere = JournalHarness(path, clock), path.with_name("elsewhere")
+    await first.journal.start()
+    await first.journal.write_run(RunState.SENT, build_open_run("open"))
+    replace_journal(path, "moved")
+    second = JournalHarness(path, clock)
+    assert await second.journal.start() == []
+    for _ in range(2):
+        await first.journal.write_run(RunState.JUDGED, build_judged_run("open"))
+    with pytest.raises(JournalError, match="another slo-probe is using it"):
+        await JournalHarness(elsewhere, clock).journal.start()
+    await second.journal.close()
+    await first.journal.close()
+    assert read_rows(path) == [("open", "judged", "ok")]
+    assert read_rows(elsewhere) == []
+    assert len(first.failures) == 3, "two writes failed, and the change of the file"
+
+
 async def test_a_mark_that_is_not_written_is_reported(
     harness: JournalHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
