@@ -353,13 +353,12 @@ def main(*, seeds: Sequence[int], events: int, interval: str) -> None:
         click.echo(f"seed {seed}: {len(results[-1].ledger)} events, {len(mismatches)} mismatches")
         for mismatch in mismatches:
             click.echo(f"  seed {seed}: {mismatch}")
-    text = _TEXT.format(
-        seeds=render_seeds(results),
-        confusion=render_confusion(results),
-        disturbances=render_disturbances(results),
-    )
-    write_section("Campaign", text)
-    click.echo(text)
+        text = _TEXT.format(
+            seeds=render_seeds(results),
+            confusion=render_confusion(results),
+            disturbances=render_disturbances(results),
+        )
+        write_section("Campaign", text)
     sys.exit(any(result.list_mismatches() for result in results))
 
 

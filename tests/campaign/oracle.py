@@ -24,7 +24,7 @@ _RACES = 3
 """Runs of a life that may have been written and not yet counted, and calls that ended with it."""
 _UNLESS_LATE = (Verdict.OK, Verdict.REJECTED)
 """Verdicts that an execution gets if it was in time."""
-_DELAYED = (Verdict.LATE, Verdict.TIMEOUT, Verdict.LOST, Verdict.OK)
+_DELAYED = (Verdict.LATE, Verdict.TIMEOUT, Verdict.LOST, Verdict.UNREACHABLE, Verdict.OK)
 """Verdicts of a run that was delayed; a second call may come too late to be one."""
 
 
@@ -95,7 +95,8 @@ class CampaignResult:
             if not self._is_true(run, entry):
                 yield (
                     f"{run.id}: {run.verdict} ({run.reason}), injected {entry.fault}, "
-                    f"beside {self.find_disturbance(run)}"
+                    f"beside {self.find_disturbance(run)}, "
+                    f"{self._measure_lag(run, entry):.1f} s behind the plan"
                 )
 
     def _is_true(self, run: Run, entry: LedgerEntry) -> bool:
@@ -107,14 +108,17 @@ class CampaignResult:
         fault, intended = FAULTS[entry.fault], run.intended_at - self.wall_offset
         if fault.verdict in _UNLESS_LATE and entry.calls:
             took = _list_truths(entry, intended)[Stage.END_TO_END]
-            if took.low > self.times.late_after:
-                return run.verdict in _DELAYED
+            if took.low > self.times.late_after and run.verdict is Verdict.OK:
+                return False
             if took.high > self.times.late_after and run.verdict is Verdict.LATE:
                 return True
-        lag = max(entry.lag, entry.arrived_at - intended)
-        if lag > self.times.margin and run.verdict in _DELAYED:
+        if self._measure_lag(run, entry) > self.times.margin and run.verdict in _DELAYED:
             return True
         return (run.verdict, run.reason) == (fault.verdict, fault.reason)
+
+    def _measure_lag(self, run: Run, entry: LedgerEntry) -> float:
+        """Measure the seconds by which an event was behind its plan."""
+        return entry.lag + entry.arrived_at - (run.intended_at - self.wall_offset)
 
     def count_delayed(self) -> int:
         """Count the events that a busy machine delayed beyond the distance to a bound."""

@@ -17,7 +17,7 @@ from tests.campaign.oracle import CampaignResult, Disturbance
 
 SMALL = CampaignPlan(
     seed=1,
-    events=80,
+    events=50,
     interval="25ms",
     pauses=(0.2, 0.6),
     faults=QUICK_FAULTS,
