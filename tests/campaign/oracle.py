@@ -53,7 +53,8 @@ class CampaignResult:
     """Counters by metric and label, the last scrape of each life summed."""
     unseen: int = 0
     """Runs that were judged after the last scrape of a life."""
-    open_issues: int = 0
+    open_issues: list[str] = field(default_factory=list)
+    """Descriptions of the Linear issues that are still open."""
     leftovers: list[str] = field(default_factory=list)
     """What a stopped prober left behind, and errors in logs."""
     seconds: float = 0.0
@@ -79,8 +80,16 @@ class CampaignResult:
             *self._iter_wrong_times(),
             *self._iter_wrong_counters(),
             *(f"left behind: {each}" for each in self.leftovers),
-            *([f"left behind: {self.open_issues} open issues"] if self.open_issues else []),
+            *self._iter_open_issues(),
         ]
+
+    def _iter_open_issues(self) -> Iterator[str]:
+        for description in self.open_issues:
+            run_id = description.rpartition("`")[0].rpartition("`")[2]
+            entry = self.ledger.get(run_id)
+            run = next((run for _, run in self.runs if run.id == run_id), None)
+            told = f"injected {entry.fault}, {entry.lag:.1f} s behind the plan" if entry else ""
+            yield f"left behind: an open issue of {run_id}, {run and run.verdict}, {told}"
 
     def _iter_wrong_verdicts(self) -> Iterator[str]:
         for _, run in self.runs:
