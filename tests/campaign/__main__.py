@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -69,12 +69,13 @@ _COUNTERS = {
 
 @dataclass
 class _Prober:
-    """`slo-probe run` with the counters of its last scrape."""
+    """`slo-probe run` and its last scrape."""
 
     process: asyncio.subprocess.Process
     web: str
     journal: Path
-    counters: Counter[tuple[str, str]] = field(default_factory=Counter)
+    scraped: str = ""
+    """The last scrape."""
     judged: int = 0
     """Runs in the journal that had a verdict before the last scrape."""
 
@@ -90,11 +91,11 @@ class _Prober:
         return pages * resource.getpagesize()
 
     async def scrape(self, client: aiohttp.ClientSession) -> None:
-        """Read the counters; those of a stopped or dying process stay as they were."""
+        """Read the metrics; those of a stopped or dying process stay as they were."""
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, ConnectionError):
             judged = self.count_judged()
             async with client.get(f"{self.web}/metrics") as reply:
-                self.counters = _parse_counters(await reply.text())
+                self.scraped = await reply.text()
             self.judged = judged
 
 
@@ -124,7 +125,7 @@ class CampaignPlan:
 
     seed: int
     events: int
-    interval: str = "60ms"
+    interval: str = "100ms"
     pauses: tuple[float, float] = (6.0, 14.0)
     faults: Sequence[str] = ()
     process_faults: Sequence[str] = ()
@@ -172,9 +173,11 @@ class Campaign:
             await self._agent.wait_for_events()
             await self._clean_up()
             self.result.leftovers += self._agent.errors
-            self.result.open_issues = sum(
-                issue["archivedAt"] is None for issue in self._linear.list_issues()
-            )
+            self.result.open_issues = [
+                str(issue["description"])
+                for issue in self._linear.list_issues()
+                if issue["archivedAt"] is None
+            ]
         self.result.runs = self._read_runs()
         self.result.seconds = time.monotonic() - started
         return self.result
@@ -274,7 +277,7 @@ class Campaign:
             if self._prober.process.returncode not in (None, -signal.SIGKILL):
                 self.result.leftovers.append(f"ended by itself: {self._prober.process.returncode}")
                 return
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.0)
 
     async def _start_prober(self, probe: str, interval: str = "") -> _Prober:
         self._lives += 1
@@ -315,7 +318,7 @@ class Campaign:
             self.result.leftovers.append(f"exit code {process.returncode}")
 
     def _note_end(self) -> None:
-        self.result.counters += self._prober.counters
+        self.result.counters += _parse_counters(self._prober.scraped)
         self.result.unseen += self._prober.count_judged() - self._prober.judged
 
     def _count_unfinished(self) -> int:
@@ -343,7 +346,7 @@ async def run_campaign(plan: CampaignPlan) -> CampaignResult:
 @click.command()
 @click.option("--seed", "seeds", type=int, multiple=True, default=range(1, 6), show_default="1-5")
 @click.option("--events", type=int, default=2_000, show_default=True, help="Events of each seed.")
-@click.option("--interval", default="60ms", show_default=True, help="Time between two events.")
+@click.option("--interval", default="100ms", show_default=True, help="Time between two events.")
 def main(*, seeds: Sequence[int], events: int, interval: str) -> None:
     """Run a campaign, and write its section of the page."""
     results = []
@@ -353,21 +356,24 @@ def main(*, seeds: Sequence[int], events: int, interval: str) -> None:
         click.echo(f"seed {seed}: {len(results[-1].ledger)} events, {len(mismatches)} mismatches")
         for mismatch in mismatches:
             click.echo(f"  seed {seed}: {mismatch}")
-    text = _TEXT.format(
-        seeds=render_seeds(results),
-        confusion=render_confusion(results),
-        disturbances=render_disturbances(results),
-    )
-    write_section("Campaign", text)
-    click.echo(text)
+        text = _TEXT.format(
+            events=events,
+            load=os.getloadavg()[0],
+            seeds=render_seeds(results),
+            confusion=render_confusion(results),
+            disturbances=render_disturbances(results),
+        )
+        write_section("Campaign", text)
     sys.exit(any(result.list_mismatches() for result in results))
 
 
 _TEXT = """\
-`make campaign SEED=1 EVENTS=2000` for one seed, without `SEED` for five. A fault is drawn for each
+`make campaign EVENTS={events}`; with `SEED=1` one seed instead of five. A fault is drawn for each
 event, and the process is disturbed as well. Each verdict, its reason, the counters of all lives of
 the process and every stage time that the canary measured are compared with a ledger of the
-stand-in. Steps of the machine's clock are not among the faults: they need the rights of root, and
+stand-in. The load average at the end was {load:.1f}. `delayed` are events whose bounds the ledger
+had to leave open, because the machine held the stand-in up for over a second. Steps of the
+machine's clock are not among the faults: they need the rights of root, and
 `tests/exporter/test_clock_steps.py` has them on a clock of its own.
 
 {seeds}

@@ -27,7 +27,7 @@ class RunTimes:
     margin: float
 
 
-WHOLE = RunTimes(6, late_after=3, settle=1.5, max_send_lag=1, within=12, linger=9, margin=1)
+WHOLE = RunTimes(6, late_after=3, settle=1.5, max_send_lag=1, within=20, linger=9, margin=1)
 QUICK = RunTimes(3, late_after=2.5, settle=0.8, max_send_lag=2, within=4, linger=1, margin=0.4)
 
 

@@ -24,7 +24,7 @@ _RACES = 3
 """Runs of a life that may have been written and not yet counted, and calls that ended with it."""
 _UNLESS_LATE = (Verdict.OK, Verdict.REJECTED)
 """Verdicts that an execution gets if it was in time."""
-_DELAYED = (Verdict.LATE, Verdict.TIMEOUT, Verdict.LOST, Verdict.OK)
+_DELAYED = (Verdict.LATE, Verdict.TIMEOUT, Verdict.LOST, Verdict.UNREACHABLE, Verdict.OK)
 """Verdicts of a run that was delayed; a second call may come too late to be one."""
 
 
@@ -53,7 +53,8 @@ class CampaignResult:
     """Counters by metric and label, the last scrape of each life summed."""
     unseen: int = 0
     """Runs that were judged after the last scrape of a life."""
-    open_issues: int = 0
+    open_issues: list[str] = field(default_factory=list)
+    """Descriptions of the Linear issues that are still open."""
     leftovers: list[str] = field(default_factory=list)
     """What a stopped prober left behind, and errors in logs."""
     seconds: float = 0.0
@@ -79,8 +80,16 @@ class CampaignResult:
             *self._iter_wrong_times(),
             *self._iter_wrong_counters(),
             *(f"left behind: {each}" for each in self.leftovers),
-            *([f"left behind: {self.open_issues} open issues"] if self.open_issues else []),
+            *self._iter_open_issues(),
         ]
+
+    def _iter_open_issues(self) -> Iterator[str]:
+        for description in self.open_issues:
+            run_id = description.rpartition("`")[0].rpartition("`")[2]
+            entry = self.ledger.get(run_id)
+            run = next((run for _, run in self.runs if run.id == run_id), None)
+            told = f"injected {entry.fault}, {entry.lag:.1f} s behind the plan" if entry else ""
+            yield f"left behind: an open issue of {run_id}, {run and run.verdict}, {told}"
 
     def _iter_wrong_verdicts(self) -> Iterator[str]:
         for _, run in self.runs:
@@ -95,7 +104,8 @@ class CampaignResult:
             if not self._is_true(run, entry):
                 yield (
                     f"{run.id}: {run.verdict} ({run.reason}), injected {entry.fault}, "
-                    f"beside {self.find_disturbance(run)}"
+                    f"beside {self.find_disturbance(run)}, "
+                    f"{self._measure_lag(run, entry):.1f} s behind the plan"
                 )
 
     def _is_true(self, run: Run, entry: LedgerEntry) -> bool:
@@ -107,14 +117,17 @@ class CampaignResult:
         fault, intended = FAULTS[entry.fault], run.intended_at - self.wall_offset
         if fault.verdict in _UNLESS_LATE and entry.calls:
             took = _list_truths(entry, intended)[Stage.END_TO_END]
-            if took.low > self.times.late_after:
-                return run.verdict in _DELAYED
+            if took.low > self.times.late_after and run.verdict is Verdict.OK:
+                return False
             if took.high > self.times.late_after and run.verdict is Verdict.LATE:
                 return True
-        lag = max(entry.lag, entry.arrived_at - intended)
-        if lag > self.times.margin and run.verdict in _DELAYED:
+        if self._measure_lag(run, entry) > self.times.margin and run.verdict in _DELAYED:
             return True
         return (run.verdict, run.reason) == (fault.verdict, fault.reason)
+
+    def _measure_lag(self, run: Run, entry: LedgerEntry) -> float:
+        """Measure the seconds by which an event was behind its plan."""
+        return entry.lag + entry.arrived_at - (run.intended_at - self.wall_offset)
 
     def count_delayed(self) -> int:
         """Count the events that a busy machine delayed beyond the distance to a bound."""

@@ -17,7 +17,7 @@ from tests.campaign.oracle import CampaignResult, Disturbance
 
 SMALL = CampaignPlan(
     seed=1,
-    events=80,
+    events=50,
     interval="25ms",
     pauses=(0.2, 0.6),
     faults=QUICK_FAULTS,
@@ -78,7 +78,7 @@ TIMED = dataclasses.replace(
             build_result(TIMED, a=LedgerEntry("none", 100.0, [], [Request(101.2, 101.3)])),
             "end_to_end is told as 1.0000",
         ),
-        (dataclasses.replace(build_result(), open_issues=2), "2 open issues"),
+        (dataclasses.replace(build_result(), open_issues=["of `a`"]), "an open issue of a"),
         (dataclasses.replace(build_result(), leftovers=["x"]), "left behind: x"),
         (
             dataclasses.replace(
