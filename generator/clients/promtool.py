@@ -7,6 +7,7 @@ the rules that record an input series. Rules that nothing reads take most of the
 no result.
 """
 
+import os
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,8 @@ import yaml
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+# promtool's heap is small, and to collect it less often saves a quarter of the time.
+_GARBAGE_COLLECTION = "400"
 _NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ALERT_NAME = re.compile(r'alertname="((?:[^"\\]|\\.)*)"')
@@ -75,6 +78,7 @@ def _run_promtool(path: Path, copy: Path, promtool: str) -> UnitTestResult:
     process = subprocess.run(  # noqa: S603 - the program that the user named
         [promtool, "test", "rules", copy.name],
         cwd=copy.parent,
+        env={"GOGC": _GARBAGE_COLLECTION, **os.environ},
         capture_output=True,
         text=True,
         check=False,
@@ -103,7 +107,7 @@ def prepare_test(
             for name, group in read_rule_groups(path.parent / file).items()
         }
         input_series = _list_input_series(test)
-        needed_groups = _select_read_groups(
+        needed_groups = select_read_groups(
             test, [_remove_input_rules(all_groups[name], input_series) for name in names]
         )
     except (KeyError, TypeError) as error:
@@ -119,11 +123,30 @@ def split_cases(
     prepared_test, all_groups = prepare_test(path, read_rule_groups)
     for case in prepared_test["tests"]:
         test = {**prepared_test, "tests": [case]}
-        needed_groups = _select_read_groups(test, all_groups)
+        needed_groups = select_read_groups(test, all_groups)
         yield (
             {**test, "group_eval_order": [group["name"] for group in needed_groups]},
             needed_groups,
         )
+
+
+def select_read_groups(test: dict[str, Any], groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Remove the rules that no check reads, neither directly nor through another rule."""
+    read_names, known_names = _list_checked_names(test), set[str]()
+    while read_names != known_names:
+        known_names = set(read_names)
+        for group in groups:
+            for rule in group["rules"]:
+                if _get_result_name(rule) in known_names:
+                    read_names |= set(_NAME.findall(rule["expr"]))
+    reduced_groups = [
+        {
+            **group,
+            "rules": [rule for rule in group["rules"] if _get_result_name(rule) in read_names],
+        }
+        for group in groups
+    ]
+    return [group for group in reduced_groups if group["rules"]]
 
 
 def _write_minimal_test(path: Path, read_rule_groups: GroupReader, folder: Path) -> Path:
@@ -157,25 +180,6 @@ def _remove_input_rules(
         )
 
     return {**group, "rules": [rule for rule in group["rules"] if not is_input(rule)]}
-
-
-def _select_read_groups(test: dict[str, Any], groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Remove the rules that no check reads, neither directly nor through another rule."""
-    read_names, known_names = _list_checked_names(test), set[str]()
-    while read_names != known_names:
-        known_names = set(read_names)
-        for group in groups:
-            for rule in group["rules"]:
-                if _get_result_name(rule) in known_names:
-                    read_names |= set(_NAME.findall(rule["expr"]))
-    reduced_groups = [
-        {
-            **group,
-            "rules": [rule for rule in group["rules"] if _get_result_name(rule) in read_names],
-        }
-        for group in groups
-    ]
-    return [group for group in reduced_groups if group["rules"]]
 
 
 def _list_checked_names(test: dict[str, Any]) -> set[str]:

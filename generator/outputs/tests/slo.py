@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from generator import names
 from generator.model import SLO, AlertMeta, BurnAlert, MissingGroups, ThresholdAlert
-from generator.outputs.tests import recorded, series, trial
+from generator.outputs.tests import alert_timing, recorded, series, trial
 from generator.outputs.tests.alert_timing import compute_timeline, list_conditions
 from generator.outputs.tests.error_course import ErrorCourse, build_course
 from generator.outputs.tests.evaluator import (
@@ -291,7 +291,7 @@ def _build_input_series(
 def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[UnitTestCase]]]:
     """Build the test files: name, step, order of the groups, and cases.
 
-    Quick alerts are tested in fine steps, slow ones in coarse steps. Groups that others read come
+    Quick alerts are tested in fine steps, slow ones in longer steps. Groups that others read come
     first. Groups that nothing reads are left out, since each is evaluated at every step.
     """
     fine, coarse, period = (
@@ -304,9 +304,10 @@ def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[U
         *_build_no_traffic_cases(slo, slo.steps.fine),
         *_build_no_data_cases(slo),
     ]
-    coarse_cases = [
-        *trial.build_alert_cases(slo, slow, slo.steps.coarse),
-        *recorded.build_coarse_window_cases(slo),
+    slow_step = alert_timing.choose_slow_step(slo, slow)
+    slow_cases = [
+        *trial.build_alert_cases(slo, slow, slow_step),
+        *recorded.build_coarse_window_cases(slo, slow_step),
     ]
     counting_cases = list(build_counting_cases(slo))
     if counting_cases:
@@ -315,8 +316,8 @@ def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[U
     groups_before = [period] if _reads_slow_windows(slo, quick) else []
     if fine_cases:
         yield "quick", slo.steps.fine, [*groups_before, fine], fine_cases
-    if coarse_cases:
-        yield "slow", slo.steps.coarse, [fine, period], coarse_cases
+    if slow_cases:
+        yield "slow", slow_step, [fine, period], slow_cases
     step = recorded.choose_period_step(slo)
     cases = [recorded.build_period_case(slo), recorded.build_young_period_case(slo)]
     yield "period", step, [fine, coarse, period], [case for case in cases if case]
