@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from exporter.devstack.stack import find_binary
+from generator.clients.promtool import select_read_groups
 from generator.pipeline import BuildSettings, render_folder
 from tests.generator.spec_pipeline import build_plans
 
@@ -42,11 +43,13 @@ class PromtoolEvaluation:
         document: the spec.
         series: PromQL series with values in promtool's notation, one every `interval`.
         interval: between two samples.
+        evaluates_all: whether rules that no check reads are evaluated as well.
     """
 
     document: object
     series: dict[str, str]
     interval: str = "30s"
+    evaluates_all: bool = False
     checks: list[dict[str, Any]] = field(default_factory=list)
 
     def expect_value(self, time: str, expr: str, value: float) -> "PromtoolEvaluation":
@@ -65,7 +68,14 @@ class PromtoolEvaluation:
         (artifact, *_) = render_folder(
             build_plans(self.document).plans, "prometheus", BuildSettings()
         )
-        (folder / "rules.yaml").write_text(artifact.text)
+        groups = yaml.load(artifact.text, yaml.CSafeLoader)["groups"]
+        # A check of `ALERTS` without a name is about all alerts.
+        named = all(
+            "alertname=" in each["expr"] for each in self.checks if "ALERTS" in each["expr"]
+        )
+        if named and not self.evaluates_all:
+            groups = select_read_groups({"tests": [{"promql_expr_test": self.checks}]}, groups)
+        (folder / "rules.yaml").write_text(json.dumps({"groups": groups}))
         series = [{"series": s, "values": v} for s, v in self.series.items()]
         check_rules_on_series(folder, series, self.checks, interval=self.interval)
 
