@@ -21,7 +21,12 @@ _MAX_FINE_STEPS = 360
 
 def is_fine(slo: SLO, window: Duration) -> bool:
     """Tell whether a window is short enough to be summed from the fine tier."""
-    return window.ms <= slo.steps.fine.ms * _MAX_FINE_STEPS
+    return window.ms <= find_longest_fine_window(slo).ms
+
+
+def find_longest_fine_window(slo: SLO) -> Duration:
+    """Longest window that is summed from the fine tier."""
+    return slo.steps.fine * _MAX_FINE_STEPS
 
 
 def choose_step(slo: SLO, window: Duration) -> Duration:

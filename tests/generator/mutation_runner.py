@@ -15,16 +15,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
 from tests.generator.mutations import Mutation, Rule
+from tests.generator.promtool import read_groups, read_yaml, select_rules
 
 _BATCH_SIZE = 16
 # Mutants that are tried before anything is learned from them.
 _CHUNK_SIZE = 64
 _SLO_SPECIFIC = re.compile(r' at \d+|"[^"]*"')
-_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PASSED = re.compile(r"^Unit Testing: +(\S+)/test.yaml\n  SUCCESS$", re.MULTILINE)
 
 
@@ -76,47 +73,15 @@ def read_tests(folder: Path) -> list[MutationTest]:
     ]
 
 
-def read_groups(path: Path) -> list[dict[str, Any]]:
-    """The groups of a rule file."""
-    groups: list[dict[str, Any]] = _read_yaml(path)["groups"]
-    return groups
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    document: dict[str, Any] = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506
-    return document
-
-
 def _split_cases(path: Path) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """The cases of a test, each with the rules that its checks read."""
-    whole = _read_yaml(path)
+    whole = read_yaml(path)
     groups = read_groups(path.parent / whole["rule_files"][0])
     for case in whole["tests"]:
-        needed = _select_rules(groups, case)
+        needed = select_rules(groups, case)
         order = [group["name"] for group in needed]
         test = {**whole, "rule_files": ["rules.yaml"], "group_eval_order": order, "tests": [case]}
         yield test, needed
-
-
-def _select_rules(groups: list[dict[str, Any]], case: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rules that a case reads, directly or through others, without groups that have none."""
-    read_names = {check["alertname"] for check in case.get("alert_rule_test", ())}
-    for check in case.get("promql_expr_test", ()):
-        read_names |= set(_NAME.findall(check["expr"]))
-    known_names = set[str]()
-    while read_names != known_names:
-        known_names = set(read_names)
-        for rule in (rule for group in groups for rule in group["rules"]):
-            if (rule.get("record") or rule["alert"]) in known_names:
-                read_names |= set(_NAME.findall(rule["expr"]))
-    selected = (
-        {
-            **group,
-            "rules": [r for r in group["rules"] if (r.get("record") or r["alert"]) in read_names],
-        }
-        for group in groups
-    )
-    return [group for group in selected if group["rules"]]
 
 
 def find_survivors(

@@ -1,6 +1,7 @@
 """Promtool's checks and unit tests, called from tests."""
 
 import json
+import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,41 @@ import yaml
 from exporter.devstack.stack import find_binary
 from generator.pipeline import BuildSettings, render_folder
 from tests.generator.spec_pipeline import build_plans
+
+_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_groups(path: Path) -> list[dict[str, Any]]:
+    """The groups of a rule file."""
+    groups: list[dict[str, Any]] = read_yaml(path)["groups"]
+    return groups
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506
+    return document
+
+
+def select_rules(groups: list[dict[str, Any]], case: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rules that a case reads, directly or through others, without groups that have none."""
+    read_names = {check["alertname"] for check in case.get("alert_rule_test", ())}
+    for check in case.get("promql_expr_test", ()):
+        read_names |= set(_NAME.findall(check["expr"]))
+    known_names = set[str]()
+    while read_names != known_names:
+        known_names = set(read_names)
+        for rule in (rule for group in groups for rule in group["rules"]):
+            if (rule.get("record") or rule["alert"]) in known_names:
+                read_names |= set(_NAME.findall(rule["expr"]))
+    selected = (
+        {
+            **group,
+            "rules": [r for r in group["rules"] if (r.get("record") or r["alert"]) in read_names],
+        }
+        for group in groups
+    )
+    return [group for group in selected if group["rules"]]
 
 
 def check_rules(*files: Path) -> str:
@@ -43,12 +79,14 @@ class PromtoolEvaluation:
         series: PromQL series with values in promtool's notation, one every `interval`.
         interval: between two samples.
         step: between two evaluations of the rules.
+        evaluates_all: whether rules that no check reads are evaluated as well.
     """
 
     document: object
     series: dict[str, str]
     interval: str = "30s"
     step: str = "1m"
+    evaluates_all: bool = False
     checks: list[dict[str, Any]] = field(default_factory=list)
 
     def expect_value(self, time: str, expr: str, value: float) -> "PromtoolEvaluation":
@@ -67,7 +105,14 @@ class PromtoolEvaluation:
         (artifact, *_) = render_folder(
             build_plans(self.document).plans, "prometheus", BuildSettings()
         )
-        (folder / "rules.yaml").write_text(artifact.text)
+        groups = yaml.load(artifact.text, yaml.CSafeLoader)["groups"]
+        # A check of `ALERTS` without a name is about all alerts.
+        named = all(
+            "alertname=" in each["expr"] for each in self.checks if "ALERTS" in each["expr"]
+        )
+        if named and not self.evaluates_all:
+            groups = select_rules(groups, {"promql_expr_test": self.checks})
+        (folder / "rules.yaml").write_text(json.dumps({"groups": groups}))
         series = [{"series": s, "values": v} for s, v in self.series.items()]
         check_rules_on_series(folder, series, self.checks, interval=self.interval, step=self.step)
 

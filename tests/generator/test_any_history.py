@@ -72,7 +72,7 @@ def test_ratios_lie_between_0_and_1_and_groups_add_up_to_the_whole(
         for (cluster, code), steps in zip(names, histories, strict=True)
     }
     ratio = '{__name__=~"slo:sli_error:ratio_rate.*"}'
-    evaluation = PromtoolEvaluation(SPEC, series)
+    evaluation = PromtoolEvaluation(SPEC, series, evaluates_all=True)
     for minute in range(2, MINUTES, 3):
         # Sums in another order differ in the last bits.
         evaluation.expect_nothing(f"{minute}m", f"count({ratio} < 0 or {ratio} > 1 + 1e-9)")

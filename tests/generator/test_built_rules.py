@@ -3,12 +3,15 @@
 import json
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from exporter.devstack import stack
+from tests.generator.promtool import read_groups, select_rules
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules" / "prometheus"
@@ -26,9 +29,7 @@ def run_promtool(*arguments: str | Path, folder: Path = ROOT) -> subprocess.Comp
 def test_promtool_accepts_every_built_rule_file(file: Path) -> None:
     result = run_promtool("check", "rules", file)
     assert result.returncode == 0, result.stderr
-    rules = [
-        rule for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]
-    ]
+    rules = [rule for group in _read_groups(file) for rule in group["rules"]]
     assert f"{len(rules)} rules found" in result.stdout
 
 
@@ -54,14 +55,18 @@ def test_alerts_fire_and_rest_as_the_burn_arithmetic_says(file: Path, tmp_path: 
     assert result.returncode == 0, result.stderr + result.stdout
 
 
-def _list_groups_read(unit_test: Path) -> list[dict[str, object]]:
-    """The groups behind the alerts and recordings the test names: the others only cost time."""
-    named = set(re.findall(r"\w+", unit_test.read_text()))
-    groups = [
-        group
-        for file in sorted(RULES.glob("*.yaml"))
-        for group in yaml.safe_load(file.read_text())["groups"]
-    ]
+@cache
+def _read_groups(rule_file: Path) -> list[dict[str, Any]]:
+    return read_groups(rule_file)
+
+
+def _list_groups_read(unit_test: Path) -> list[dict[str, Any]]:
+    """The rules behind the alerts and recordings the test names: the others only cost time."""
+    text = unit_test.read_text()
+    groups = [group for file in sorted(RULES.glob("*.yaml")) for group in _read_groups(file)]
+    patterns = "|".join([r"\b", *re.findall(r'alertname=~"([^"]*)"', text)])
+    alerts = [rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule]
+    named = {*re.findall(r"\w+", text), *(each for each in alerts if re.fullmatch(patterns, each))}
     wanted = {
         _get_subject(group)
         for group in groups
@@ -69,7 +74,10 @@ def _list_groups_read(unit_test: Path) -> list[dict[str, object]]:
         if rule.get("alert", _get_subject(group)) in named
     }
     assert wanted, f"{unit_test.name} names no alert or recording of ours"
-    return [group for group in groups if _get_subject(group) in wanted]
+    return select_rules(
+        [group for group in groups if _get_subject(group) in wanted],
+        {"promql_expr_test": [{"expr": " ".join([text, *named])}]},
+    )
 
 
 def _get_subject(group: dict[str, str]) -> str:

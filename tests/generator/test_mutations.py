@@ -23,6 +23,7 @@ from tests.generator.mutations import (
     find_reason,
     generate_mutations,
 )
+from tests.generator.promtool import read_groups
 
 RULES = Path(__file__).parents[2] / "rules"
 EVERY = os.environ.get("MUTATIONS") == "all"
@@ -40,7 +41,7 @@ def program() -> str:
 
 def generate_all_mutations() -> Iterator[Mutation]:
     for path in sorted((RULES / "prometheus").glob("*.yaml")):
-        yield from generate_mutations(mutation_runner.read_groups(path))
+        yield from generate_mutations(read_groups(path))
 
 
 def describe_rule(mutation: Mutation) -> str:

@@ -1,5 +1,6 @@
 """Generated unit tests: their arithmetic, and that they pass on the built rules."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from hypothesis import strategies as st
 from exporter.devstack.stack import find_binary
 from generator.model import AlertMeta
 from generator.outputs.tests import promtool_file
-from generator.outputs.tests.alert_timing import Condition, compute_timeline
+from generator.outputs.tests.alert_timing import Condition, choose_slow_step, compute_timeline
 from generator.outputs.tests.error_course import build_course
 from generator.outputs.tests.evaluator import Evaluator, SteadySeries
 from generator.outputs.tests.numbers import UnsupportedQueryError
 from slos.schema.promql import parse_query
 from slos.schema.units import Duration
 from tests.generator.command_line import run_slo_rules
+from tests.generator.spec_pipeline import resolve_single_slo
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 MINUTE = Duration.from_parts(minutes=1)
@@ -52,6 +54,27 @@ def test_a_window_counts_what_there_is_before_it_is_full() -> None:
     run = build_course(MINUTE, Decimal(10), [(Decimal(1), 5)])
     assert run.count_events(HOUR, run.last_step) == 50
     assert run.compute_ratio(HOUR, run.last_step) == 1
+
+
+def test_only_a_short_window_that_is_not_full_is_filled_up_with_good_events() -> None:
+    run = replace(build_course(MINUTE, Decimal(10), [(Decimal(1), 15)]), filled=HOUR)
+    assert run.compute_ratio(HOUR, run.last_step) == Decimal("0.25")
+    assert run.compute_ratio(HOUR * 2, run.last_step) == 1
+    assert run.count_events(HOUR, run.last_step) == 150
+
+
+@pytest.mark.parametrize(
+    ("period", "held", "expected"),
+    [("30d", None, 30), ("7d", "1h", 30), ("30d", "20m", 20), ("30d", "15m", 10)],
+)
+def test_the_step_of_slow_alerts_divides_their_windows_and_waits(
+    period: str, held: str | None, expected: int
+) -> None:
+    ticket = {"for": held} if held else {}
+    slo = resolve_single_slo(
+        period=period, objective=99, alerting={"name": "A", "ticket_alert": ticket}
+    )
+    assert choose_slow_step(slo, slo.burn_alerts[1:]) == MINUTE * expected
 
 
 def test_a_condition_holds_when_both_windows_are_above_and_events_enough() -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import gcd
 
 from generator.model import SLO, AlertMeta, BurnAlert, ThresholdAlert
 from generator.outputs.tests.error_course import ErrorCourse
+from generator.rules import tiers
 from slos.schema.units import Duration
 
 # Sums of floating-point numbers are wrong in the last digits. A ratio this close to its threshold
@@ -19,6 +21,8 @@ _NO_ERRORS = Decimal(0)
 _FACTORS = tuple(map(Decimal, ("2", "2.03", "2.07", "1.5", "1.37", "1.23", "1.1")))
 _BETWEEN_LIMITS = tuple(map(Decimal, ("0.5", "0.55", "0.61", "0.43")))
 _MIN_DISTANCE = Decimal("0.01")
+# Steps in the shortest window of a slow alert: a window half as long again has other ones.
+_STEPS_IN_SHORTEST = 4
 # A check may be some steps late to avoid a step at which rounding decides.
 _SPARE_STEPS = 3
 
@@ -60,6 +64,30 @@ def list_conditions(slo: SLO, alert: BurnAlert | ThresholdAlert) -> list[Conditi
         Condition(each.factor * slo.budget, each.short, each.long, guard)
         for each in alert.conditions
     ]
+
+
+def choose_slow_step(slo: SLO, alerts: Sequence[BurnAlert | ThresholdAlert]) -> Duration:
+    """Choose the step of the tests of slow alerts and long windows, a multiple of the coarse step.
+
+    promtool takes time for each step. So the step is the longest that divides every window and
+    waiting time and leaves enough steps in the shortest window.
+    """
+    coarse = slo.steps.coarse.ms
+    windows = {window.ms for window in slo.windows if not tiers.is_fine(slo, window)}
+    windows |= {
+        window.ms
+        for alert in alerts
+        for condition in list_conditions(slo, alert)
+        for window in (condition.short, condition.long)
+    }
+    waits = (
+        _to_ms(hold) for each in alerts for hold in (each.meta.for_, each.meta.keep_firing_for)
+    )
+    common, shortest = gcd(*windows, *waits), min(windows, default=coarse)
+    longest = shortest // (_STEPS_IN_SHORTEST * coarse)
+    return Duration(
+        next((coarse * n for n in range(longest, 1, -1) if common % (coarse * n) == 0), coarse)
+    )
 
 
 def find_alert_value(conditions: Sequence[Condition], course: ErrorCourse, step: int) -> Decimal:

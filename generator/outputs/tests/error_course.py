@@ -7,6 +7,8 @@ from itertools import accumulate
 
 from slos.schema.units import Duration
 
+_NONE = Duration(0)
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorCourse:
@@ -17,12 +19,14 @@ class ErrorCourse:
         shares: 0 to 1, one for each step from time 0.
         events: number of events of each step.
         samples: number of samples over which the events of a step are spread evenly.
+        filled: longest window that the rules fill up with good events where less was recorded.
     """
 
     step: Duration
     shares: tuple[Decimal, ...]
     events: Decimal
     samples: int = 1
+    filled: Duration = _NONE
     _sums: tuple[Decimal, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -31,6 +35,11 @@ class ErrorCourse:
     def extend(self, share: Decimal, steps: int) -> "ErrorCourse":
         """Return the course with more steps of one share."""
         return replace(self, shares=(*self.shares, *[share] * steps))
+
+    @property
+    def sample_interval(self) -> Duration:
+        """Interval between two samples."""
+        return Duration(self.step.ms // self.samples)
 
     @property
     def last_step(self) -> int:
@@ -54,12 +63,13 @@ class ErrorCourse:
 
         It is the mean of the shares, as all steps have the same number of events.
         """
-        length = min(self._measure_window(window), Decimal(step + 1))
-        first = step + 1 - int(length)
+        length = self._measure_window(window)
+        recorded = min(length, Decimal(step + 1))
+        first = step + 1 - int(recorded)
         errors = self._sums[step + 1] - self._sums[first]
-        if length % 1:
-            errors += self.shares[first - 1] * (length % 1)
-        return errors / length
+        if recorded % 1:
+            errors += self.shares[first - 1] * (recorded % 1)
+        return errors / (length if window.ms <= self.filled.ms else recorded)
 
     def _measure_window(self, window: Duration) -> Decimal:
         """Measure the samples in a window in steps; a part of the oldest step may be in it."""
@@ -67,8 +77,8 @@ class ErrorCourse:
 
 
 def build_course(
-    step: Duration, events: Decimal, parts: Iterable[tuple[Decimal, int]], *, samples: int = 1
+    step: Duration, events: Decimal, parts: Iterable[tuple[Decimal, int]]
 ) -> ErrorCourse:
     """Build a course of parts, each a share and a number of steps."""
     shares = tuple(share for share, steps in parts for _ in range(steps))
-    return ErrorCourse(step, shares, events, samples)
+    return ErrorCourse(step, shares, events)

@@ -206,10 +206,10 @@ def build_fine_window_cases(slo: SLO) -> Iterator[UnitTestCase]:
     yield from _build_window_cases(slo, slo.steps.fine, fine)
 
 
-def build_coarse_window_cases(slo: SLO) -> Iterator[UnitTestCase]:
-    """Build the cases of windows that are summed from the coarse tier."""
+def build_coarse_window_cases(slo: SLO, step: Duration) -> Iterator[UnitTestCase]:
+    """Build the cases of windows that are summed from the coarse tier, with a sample each step."""
     coarse = (window for window in _list_windows(slo) if not tiers.is_fine(slo, window))
-    yield from _build_window_cases(slo, slo.steps.coarse, coarse)
+    yield from _build_window_cases(slo, step, coarse)
 
 
 def _list_windows(slo: SLO) -> set[Duration]:

@@ -238,10 +238,16 @@ def build_tier_series(slo: SLO, course: ErrorCourse) -> tuple[InputSeries, ...]:
     ]
     errors = [share * course.events / course.samples for share in shares]
     totals = [course.events / course.samples] * len(errors)
+    # The rules fill up fine steps without a sample with good events.
+    filled_up = Decimal(course.sample_interval.ms) / slo.steps.fine.ms if course.filled.ms else 1
     tier_series = tuple(
-        InputSeries(names.format_series(name(step), labels), values)
-        for step in (slo.steps.fine, slo.steps.coarse)
-        for name, values in ((names.name_total, totals), (names.name_errors, errors))
+        InputSeries(names.format_series(name, labels), values)
+        for name, values in (
+            (names.name_total(slo.steps.fine), totals),
+            (names.name_errors(slo.steps.fine), [each * filled_up for each in errors]),
+            (names.name_total(slo.steps.coarse), totals),
+            (names.name_errors(slo.steps.coarse), errors),
+        )
     )
     return (*tier_series, *build_foreign_series(slo, list_tier_metrics(slo), len(errors)))
 

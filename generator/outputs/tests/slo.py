@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from generator import names
 from generator.model import SLO, AlertMeta, BurnAlert, MissingGroups, ThresholdAlert
-from generator.outputs.tests import recorded, series, trial
+from generator.outputs.tests import alert_timing, recorded, series, trial
 from generator.outputs.tests.alert_timing import compute_timeline, list_conditions
 from generator.outputs.tests.error_course import ErrorCourse, build_course
 from generator.outputs.tests.evaluator import (
@@ -292,7 +292,7 @@ def _build_input_series(
 def build_slo_files(slo: SLO) -> Iterator[UnitTestFile]:
     """Build the test files of an SLO.
 
-    Quick alerts are tested in fine steps, slow ones in coarse steps. Groups that others read come
+    Quick alerts are tested in fine steps, slow ones in longer steps. Groups that others read come
     first.
     """
     for kind, step, roles, cases in _list_kinds(slo):
@@ -310,15 +310,16 @@ def _list_kinds(slo: SLO) -> Iterator[tuple[str, Duration, list[Role], list[Unit
         *_build_no_traffic_cases(slo, slo.steps.fine),
         *_build_no_data_cases(slo),
     ]
-    coarse_cases = [
-        *trial.build_alert_cases(slo, slow, slo.steps.coarse),
-        *recorded.build_coarse_window_cases(slo),
+    slow_step = alert_timing.choose_slow_step(slo, slow)
+    slow_cases = [
+        *trial.build_alert_cases(slo, slow, slow_step),
+        *recorded.build_coarse_window_cases(slo, slow_step),
     ]
     yield "counting", slo.steps.fine, [fine, coarse], list(build_counting_cases(slo))
     yield "windows", slo.steps.fine, [fine, period], list(recorded.build_fine_window_cases(slo))
     groups_before = [period] if _reads_slow_windows(slo, quick) else []
     yield "quick", slo.steps.fine, [*groups_before, fine], fine_cases
-    yield "slow", slo.steps.coarse, [fine, period], coarse_cases
+    yield "slow", slow_step, [fine, period], slow_cases
     step = recorded.choose_period_step(slo)
     cases = [recorded.build_period_case(slo), recorded.build_young_period_case(slo)]
     yield "period", step, [fine, coarse, period], [case for case in cases if case]

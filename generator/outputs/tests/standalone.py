@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from math import gcd
 
 import promql_parser as ast
 
@@ -31,6 +32,7 @@ from slos.schema.units import Duration
 
 _SCRAPE_INTERVAL = Duration.from_parts(seconds=30)
 _LONG_REACH = Duration.from_parts(hours=3)
+_LONG_RANGE = Duration.from_parts(hours=1)
 # Below the lookback delta of Prometheus (five minutes).
 _LONG_INTERVAL = Duration.from_parts(minutes=4)
 # Distance from a threshold at which an alert is tested.
@@ -137,7 +139,7 @@ def _build_settling_cases(
         before = CoursePart(factor * recording.expect, "firing", settling_time)
         parts = [before, CoursePart(recording.expect, "firing", settling_time)]
         check = check_recording(recording, find_end(parts, interval), recording.expect)
-        scrape = _SCRAPE_INTERVAL if interval == INTERVAL else interval
+        scrape = _choose_scrape_interval(interval)
         input_series = sample_series(example, parts, scrape, starts_differently=True)
         series = _with_decoys(recording.query, example, input_series, scrape)
         yield UnitTestCase(
@@ -164,53 +166,53 @@ def _build_alert_cases(spec: Spec, alert: StandaloneAlert) -> Iterator[UnitTestC
 
 def _build_no_data_case(alert: StandaloneAlert, meta: AlertMeta) -> UnitTestCase:
     """Build a case without data from the start: the alert fires when `for` is over, or never."""
-    wait = round_up_length(meta.for_)
+    interval = _choose_alert_interval(alert)
+    wait = round_up_length(meta.for_, interval)
     checks: list[AlertCheck | ValueCheck] = []
     if alert.no_data == "silent":
-        checks.append(AlertCheck(wait + INTERVAL * 2, meta.name))
+        checks.append(AlertCheck(wait + interval * 2, meta.name))
     else:
-        checks += [AlertCheck(Duration(wait.ms - INTERVAL.ms), meta.name)] if wait.ms else []
+        checks += [AlertCheck(Duration(wait.ms - interval.ms), meta.name)] if wait.ms else []
         checks.append(_expect_firing(alert, meta, wait, alert.firing_value))
     labels = promql.format_label_set(alert_rules.build_standalone_alert_info(meta).labels)
     alert_info = f"round(1000 * {names.ALERT_INFO})"
-    checks.append(ValueCheck(wait + INTERVAL * 2, alert_info, ((labels, Decimal(1000)),)))
-    return UnitTestCase(f"{alert.name}: no data", _SCRAPE_INTERVAL, INTERVAL, (), tuple(checks))
+    checks.append(ValueCheck(wait + interval * 2, alert_info, ((labels, Decimal(1000)),)))
+    return UnitTestCase(f"{alert.name}: no data", _SCRAPE_INTERVAL, interval, (), tuple(checks))
 
 
 def _build_firing_case(alert: StandaloneAlert, meta: AlertMeta, title: str) -> UnitTestCase:
     """Build a case: quiet, nearly firing, firing, narrowly firing, quiet."""
-    settling_time = _compute_settling_time(alert.query)
-    wait, keep_firing_time = round_up_length(meta.for_), round_up_length(meta.keep_firing_for)
+    interval = _choose_alert_interval(alert)
+    settling_time = _compute_settling_time(alert.query, interval)
+    wait, keep_firing_time = (
+        round_up_length(length, interval) for length in (meta.for_, meta.keep_firing_for)
+    )
     nearly, only_just = find_threshold_values(alert)
     parts = [
         CoursePart(alert.quiet_value, "quiet", settling_time),
         CoursePart(nearly, "quiet", settling_time + wait),
-        CoursePart(alert.firing_value, "firing", settling_time + wait + INTERVAL),
+        CoursePart(alert.firing_value, "firing", settling_time + wait + interval),
         CoursePart(only_just, "firing", settling_time),
         CoursePart(alert.quiet_value, "quiet", settling_time + keep_firing_time),
     ]
-    quiet_end = find_end(parts[:2])
+    quiet_end = find_end(parts[:2], interval)
     # The condition cannot hold before the change, so nothing fires until `for` is over.
-    silent_times = dict.fromkeys((find_end(parts[:1]), quiet_end, quiet_end + wait))
+    silent_times = dict.fromkeys((find_end(parts[:1], interval), quiet_end, quiet_end + wait))
     checks: list[AlertCheck | ValueCheck] = [
         AlertCheck(eval_time, meta.name) for eval_time in silent_times
     ]
-    delay = _compute_delay(alert, nearly)
+    delay = _compute_delay(alert, nearly, interval)
     if delay is not None:
-        checks.append(expect_firing_state(meta, quiet_end + INTERVAL + wait + delay))
+        checks.append(expect_firing_state(meta, quiet_end + interval + wait + delay))
     checks += [
-        _expect_firing(alert, meta, find_end(parts[:number]), parts[number - 1].value)
+        _expect_firing(alert, meta, find_end(parts[:number], interval), parts[number - 1].value)
         for number in (3, 4)
     ]
-    checks.append(AlertCheck(find_end(parts), meta.name))
+    checks.append(AlertCheck(find_end(parts, interval), meta.name))
     name = f"{alert.name}: {title}quiet, firing, quiet"
-    return UnitTestCase(
-        name,
-        _SCRAPE_INTERVAL,
-        INTERVAL,
-        _build_input_series(alert.query, alert.example, parts),
-        tuple(checks),
-    )
+    scrape = _choose_scrape_interval(interval)
+    series = _build_input_series(alert.query, alert.example, parts, scrape)
+    return UnitTestCase(name, scrape, interval, series, tuple(checks))
 
 
 def _build_guard_cases(alert: StandaloneAlert, meta: AlertMeta) -> Iterator[UnitTestCase]:
@@ -220,7 +222,7 @@ def _build_guard_cases(alert: StandaloneAlert, meta: AlertMeta) -> Iterator[Unit
     for guard in guards.list_guard_cases(
         alert.query, alert.example, alert.firing_value, _SCRAPE_INTERVAL
     ):
-        series = _build_input_series(alert.query, guard.examples, parts)
+        series = _build_input_series(alert.query, guard.examples, parts, _SCRAPE_INTERVAL)
         eval_time = find_end(parts)
         firing_check = _expect_firing(alert, meta, eval_time, alert.firing_value)
         check = firing_check if guard.is_met else AlertCheck(eval_time, meta.name)
@@ -254,7 +256,7 @@ def find_threshold_values(alert: StandaloneAlert) -> tuple[Decimal, Decimal]:
     return silent_value, firing_value if alert.is_firing_at(firing_value) else alert.firing_value
 
 
-def _compute_delay(alert: StandaloneAlert, nearly: Decimal) -> Duration | None:
+def _compute_delay(alert: StandaloneAlert, nearly: Decimal, interval: Duration) -> Duration | None:
     """Compute the time from a change of the value until the condition holds; None if not known.
 
     A range that fills up linearly must be filled by the share that the threshold is away.
@@ -268,7 +270,7 @@ def _compute_delay(alert: StandaloneAlert, nearly: Decimal) -> Duration | None:
     distance = abs(alert.firing_value - nearly)
     part = abs(alert.threshold - nearly) / distance if distance else Decimal(0)
     filled_ms = int(promql.compute_lookback_ms(alert.query) * part)
-    return Duration(-(-filled_ms // INTERVAL.ms) * INTERVAL.ms)
+    return round_up_length(Duration(filled_ms), interval)
 
 
 def _walk_nodes(query: str) -> Iterator[ast.Expr]:
@@ -287,10 +289,10 @@ def _expect_firing(
 
 
 def _build_input_series(
-    query: str, examples: Sequence[ExampleSeries], parts: Sequence[CoursePart]
+    query: str, examples: Sequence[ExampleSeries], parts: Sequence[CoursePart], scrape: Duration
 ) -> tuple[InputSeries | RisingSeries, ...]:
-    input_series = sample_series(examples, parts, _SCRAPE_INTERVAL, starts_differently=False)
-    return _with_decoys(query, examples, input_series, _SCRAPE_INTERVAL)
+    input_series = sample_series(examples, parts, scrape, starts_differently=False)
+    return _with_decoys(query, examples, input_series, scrape)
 
 
 def _with_decoys(
@@ -311,3 +313,23 @@ def _compute_settling_time(query: str, interval: Duration = INTERVAL) -> Duratio
 def _choose_interval(query: str) -> Duration:
     """Choose the evaluation interval of a recording. Over hours, fewer samples test the same."""
     return _LONG_INTERVAL if promql.compute_lookback_ms(query) > _LONG_REACH.ms else INTERVAL
+
+
+def _choose_alert_interval(alert: StandaloneAlert) -> Duration:
+    """Choose the evaluation interval of an alert, as of a recording if it reads long ranges only.
+
+    It divides the times that the alert waits.
+    """
+    ranges = [
+        node.range.total_seconds() * 1000
+        for node in _walk_nodes(alert.query)
+        if isinstance(node, ast.MatrixSelector | ast.SubqueryExpr) and node.range
+    ]
+    waits = [wait.ms for wait in (alert.for_, alert.keep_firing_for) if wait]
+    interval = gcd(_choose_interval(alert.query).ms, *waits)
+    is_long = min(ranges, default=0) >= _LONG_RANGE.ms and interval % INTERVAL.ms == 0
+    return Duration(interval) if is_long else INTERVAL
+
+
+def _choose_scrape_interval(interval: Duration) -> Duration:
+    return _SCRAPE_INTERVAL if interval == INTERVAL else interval

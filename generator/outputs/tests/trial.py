@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from math import gcd
 
 from generator import names
 from generator.model import SLO, AlertMeta, AlertSeverity, BurnAlert, ThresholdAlert
@@ -91,8 +92,9 @@ def _build_young_history_cases(slo: SLO, alert: SLOAlert, step: Duration) -> Ite
     parts = [(Decimal(0), _YOUNG_STEPS - whole - 1), (share, 1), (Decimal(1), whole)]
     course = build_course(step, _EVENTS, parts)
     would_fire = conditions[0].holds(course, course.last_step)
+    filled = replace(course, filled=tiers.find_longest_fine_window(slo))
     shares = (
-        min(_compute_young_ratio(slo, course, window) for window in (each.short, each.long))
+        min(filled.compute_ratio(window, course.last_step) for window in (each.short, each.long))
         / each.limit
         for each in conditions
     )
@@ -101,15 +103,6 @@ def _build_young_history_cases(slo: SLO, alert: SLOAlert, step: Duration) -> Ite
         check = AlertCheck(course.compute_time(course.last_step), alert.meta.name)
         series = build_tier_series(slo, course)
         yield UnitTestCase(f"{alert.meta.name}: a young history", step, step, series, (check,))
-
-
-def _compute_young_ratio(slo: SLO, course: ErrorCourse, window: Duration) -> Decimal:
-    """Compute the ratio of a window of which a part has been recorded; good events fill it up."""
-    ratio = course.compute_ratio(window, course.last_step)
-    if not tiers.is_fine(slo, window):
-        return ratio
-    steps = course.count_steps(window)
-    return ratio * min(course.last_step + 1, steps) / steps
 
 
 def _build_blip_cases(slo: SLO, alert: SLOAlert, step: Duration) -> Iterator[UnitTestCase]:
@@ -187,12 +180,29 @@ class _CaseBuilder:
 
     def _finish_case(self, name: str, error_course: ErrorCourse) -> UnitTestCase:
         series = build_tier_series(self.slo, error_course)
-        return UnitTestCase(name, self.slo.steps.fine, self.step, series, tuple(self.checks))
+        interval = error_course.sample_interval
+        return UnitTestCase(name, interval, self.step, series, tuple(self.checks))
 
     def _build_course(self, events: Decimal, parts: Iterable[tuple[Decimal, int]]) -> ErrorCourse:
-        return build_course(
-            self.step, events, parts, samples=self.step.ms // self.slo.steps.fine.ms
+        return replace(
+            build_course(self.step, events, parts),
+            samples=self._choose_samples(),
+            filled=tiers.find_longest_fine_window(self.slo),
         )
+
+    def _choose_samples(self) -> int:
+        """Choose the samples of a step: as few as windows of the fine tier hold a whole number of.
+
+        promtool takes time for each sample of each window.
+        """
+        fine = self.slo.steps.fine
+        windows = {
+            each for condition in self.conditions for each in (condition.short, condition.long)
+        }
+        interval = gcd(
+            self.step.ms, *(each.ms for each in windows if tiers.is_fine(self.slo, each))
+        )
+        return self.step.ms // (fine.ms if interval % fine.ms else interval)
 
     def _start_quiet(self) -> ErrorCourse:
         error_course = self._build_course(
@@ -271,8 +281,14 @@ class _CaseBuilder:
         return -(-length.ms // self.step.ms)
 
     def _count_past_steps(self) -> int:
-        """Count the steps that any condition reads, so that no window is partly empty."""
-        return max(self._count_steps(condition.long) for condition in self.conditions) + 1
+        """Count the steps before an incident.
+
+        This condition's windows are full by then, and all others that are not filled up.
+        """
+        windows = [self.condition.long] + [
+            each.long for each in self.conditions if not tiers.is_fine(self.slo, each.long)
+        ]
+        return max(map(self._count_steps, windows)) + 1
 
     def _count_pending_steps(self) -> int:
         return self._count_steps(self.alert.meta.for_) if self.alert.meta.for_ else 0
@@ -281,10 +297,10 @@ class _CaseBuilder:
         """Count the steps after which a constant share has no further effect."""
         keep_firing_for = self.alert.meta.keep_firing_for
         return (
-            self._count_past_steps()
+            max(self._count_steps(condition.long) for condition in self.conditions)
             + self._count_pending_steps()
             + (self._count_steps(keep_firing_for) if keep_firing_for else 0)
-            + 10
+            + 11
         )
 
     def _compute_timeline(self, error_course: ErrorCourse) -> list[bool | None]:
