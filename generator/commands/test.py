@@ -17,7 +17,7 @@ from slos.schema.units import format_count
 _TESTS = Path("rules/tests")
 # A spec says what it is at its start, after comments; so do Kubernetes objects.
 _START = 4096
-_SPEC = re.compile(rb"^[{ ]*\"?(?:version\"?: *\"?prometheus/v1|kind\"?: )", re.MULTILINE)
+_SPEC = re.compile(rb"\A\s*\{|^(?:version: *[\"']?prometheus/v1|kind: )", re.MULTILINE)
 
 
 @click.command("test")
