@@ -228,7 +228,7 @@ class Reconciler:
             leftover.kind
             for pending in self._pending.values()
             for leftover in pending.run.leftovers
-            if pending.is_overdue(now) or leftover.kind not in self._cleaners
+            if pending.is_overdue(leftover, now) or leftover.kind not in self._cleaners
         )
         overdue.update(leftover.kind for leftover in self._sweep.uncleaned)
         for source, observer in self._observers.items():
