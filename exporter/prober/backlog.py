@@ -4,12 +4,12 @@ Of a waiting run only its id and a few numbers are kept. The journal has the res
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import inf
 
 from exporter.httpclient.retry import Backoff
-from exporter.model.run import Run
+from exporter.model.run import Leftover, Run
 from exporter.prober.pending import PendingRun, is_clean_up_overdue
 from slos.schema.contract import LeftoverKind
 
@@ -26,29 +26,28 @@ class ParkedRun:
         kinds: kinds of its leftovers.
         next_try: monotonic seconds before which nothing is cleaned up.
         backoff: pauses between attempts, if one has failed.
-        failing_since: monotonic seconds of the first failed attempt; None if none has failed.
+        failing_since: monotonic seconds of the first failed clean-up attempt of each leftover.
     """
 
     intended_at: float
     kinds: tuple[LeftoverKind, ...]
     next_try: float = 0.0
     backoff: Backoff | None = None
-    failing_since: float | None = None
+    failing_since: Mapping[Leftover, float] = field(default_factory=dict)
 
     @classmethod
     def from_pending(cls, pending: PendingRun) -> "ParkedRun":
         """Return what is kept of a run."""
         run = pending.run
         kinds = tuple(leftover.kind for leftover in run.leftovers)
-        failing_since = pending.failing_since
-        backoff = None if failing_since is None else pending.backoff
-        return cls(run.intended_at, kinds, pending.next_try, backoff, failing_since)
+        backoff = pending.backoff if pending.failing_since else None
+        return cls(run.intended_at, kinds, pending.next_try, backoff, pending.failing_since)
 
     def to_pending(self, run: Run, now: float) -> PendingRun:
         """Return the run as it was before, with what the journal has."""
         pending = PendingRun(run, now, is_observed_late=False, next_try=self.next_try)
         if self.backoff is not None:
-            pending.backoff, pending.failing_since = self.backoff, self.failing_since
+            pending.backoff, pending.failing_since = self.backoff, dict(self.failing_since)
         return pending
 
 
@@ -94,9 +93,12 @@ class CleanupBacklog:
         self, cleaners: Collection[LeftoverKind], now: float
     ) -> Counter[LeftoverKind]:
         """Count the leftovers whose clean-up is overdue, or that no cleaner is for."""
-        return Counter(
-            kind
-            for parked in self._parked.values()
-            for kind in parked.kinds
-            if is_clean_up_overdue(parked.failing_since, now) or kind not in cleaners
-        )
+        overdue: Counter[LeftoverKind] = Counter()
+        for parked in self._parked.values():
+            overdue.update(
+                leftover.kind
+                for leftover, since in parked.failing_since.items()
+                if is_clean_up_overdue(since, now)
+            )
+            overdue.update(kind for kind in parked.kinds if kind not in cleaners)
+        return overdue

@@ -188,7 +188,7 @@ class Cleanup:
             leftover.kind
             for case in self._iter_in_memory()
             for leftover in case.run.leftovers
-            if case.is_overdue(now) or leftover.kind not in self._cleaners
+            if case.is_overdue(leftover, now) or leftover.kind not in self._cleaners
         )
         overdue.update(leftover.kind for leftover in self._sweep.uncleaned)
         return overdue + self._backlog.count_overdue(self._cleaners, now)

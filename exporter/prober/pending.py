@@ -26,8 +26,7 @@ class PendingRun:
         issues: how many Linear issues it opened, once that is known.
         next_try: monotonic seconds before which nothing is cleaned up.
         backoff: pauses between two clean-up attempts.
-        failing_since: monotonic seconds of the first of the failed clean-up attempts; None if the
-            last one left nothing.
+        failing_since: monotonic seconds of the first failed clean-up attempt of each leftover.
         is_untraceable: whether it may have leftovers that cannot be found.
     """
 
@@ -38,7 +37,7 @@ class PendingRun:
     issues: IssueCount | None = None
     next_try: float = 0.0
     backoff: Backoff = field(default_factory=lambda: Backoff(first=_FIRST_RETRY, cap=_LAST_RETRY))
-    failing_since: float | None = None
+    failing_since: dict[Leftover, float] = field(default_factory=dict)
     is_untraceable: bool = False
 
     @property
@@ -108,23 +107,23 @@ class PendingRun:
         left = tuple(leftover for leftover in self.run.leftovers if leftover not in done)
         changed = left != self.run.leftovers
         self.run = dataclasses.replace(self.run, leftovers=left)
-        if set(failed).isdisjoint(left):
-            self.failing_since = None
-        else:
-            self.failing_since = now if self.failing_since is None else self.failing_since
+        failing = set(failed) & set(left)
+        since = dict.fromkeys(failing, now) | self.failing_since
+        self.failing_since = {leftover: since[leftover] for leftover in since if leftover in left}
+        if failing:
             self.next_try = now + self.backoff.record_failure()
         return changed
 
-    def is_overdue(self, now: float) -> bool:
-        """Return whether clean-up has failed for so long that it is no short outage."""
-        return is_clean_up_overdue(self.failing_since, now)
+    def is_overdue(self, leftover: Leftover, now: float) -> bool:
+        """Return whether the clean-up of a leftover has failed for longer than a short outage."""
+        return is_clean_up_overdue(self.failing_since.get(leftover, now), now)
 
 
-def is_clean_up_overdue(failing_since: float | None, now: float) -> bool:
-    """Return whether attempts to clean up have failed for so long that it is no short outage.
+def is_clean_up_overdue(failing_since: float, now: float) -> bool:
+    """Return whether attempts to clean up have failed for longer than a short outage lasts.
 
     Args:
-        failing_since: monotonic seconds of the first failed attempt; None without one.
+        failing_since: monotonic seconds of the first failed attempt.
         now: monotonic seconds.
     """
-    return failing_since is not None and now - failing_since >= _LAST_RETRY
+    return now - failing_since >= _LAST_RETRY

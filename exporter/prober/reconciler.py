@@ -70,7 +70,8 @@ class Reconciler:
     @property
     def has_leftovers(self) -> bool:
         """Return whether a run has known leftovers."""
-        return any(pending.run.leftovers for pending in self._pending.values())
+        observed = any(pending.run.leftovers for pending in self._pending.values())
+        return observed or len(self._cleanup) > 0
 
     def configure(
         self,

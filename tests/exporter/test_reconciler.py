@@ -218,13 +218,14 @@ async def test_known_leftovers_are_cleaned_up_before_observers_answer(
 
 
 async def test_a_failed_clean_up_does_not_delay_others(harness: ReconcilerHarness) -> None:
+    """Nor does the clean-up of one leftover hide for how long that of the other has failed."""
     alerts = ScriptedObserver(leftover_kind=LeftoverKind.ALERT, refuses_cleanup=True)
     linear = ScriptedObserver(refuses_cleanup=True)
     harness.reconciler.configure(
         {}, {LeftoverKind.ALERT: alerts, LeftoverKind.LINEAR_ISSUE: linear}
     )
     await harness.finish_run(build_judged_run("a", ALERT, build_issue_leftover("1")))
-    await harness.advance(10)
+    await harness.advance(400, step=5.0)
     linear.refuses_cleanup = False
     await harness.advance(700, step=5.0)
     assert linear.cleanup_attempts[-1] == (build_issue_leftover("1"),)
