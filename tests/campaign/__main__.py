@@ -312,7 +312,7 @@ class Campaign:
         process.send_signal(signal.SIGTERM)
         while process.returncode is None:
             await self._prober.scrape(self._client)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
         self._note_end()
         if process.returncode:
             self.result.leftovers.append(f"exit code {process.returncode}")

@@ -20,6 +20,8 @@ _MARGIN = 2.0
 """Seconds that a run may take beyond its deadline."""
 _AFTER = 5.0
 """Seconds after it, in which the prober may still be short of what was taken."""
+_HARMLESS = ("reload",)
+"""What happens to a process and is no reason for an unknown run."""
 _RACES = 3
 """Runs of a life that may have been written and not yet counted, and calls that ended with it."""
 _UNLESS_LATE = (Verdict.OK, Verdict.REJECTED)
@@ -60,14 +62,14 @@ class CampaignResult:
     seconds: float = 0.0
 
     def find_disturbance(self, run: Run) -> str | None:
-        """Find the process fault that a run met, if there was one."""
+        """Find the process fault that a run met, if there was one that excuses it."""
         at = run.intended_at - self.wall_offset
         before = self.times.timeout + self.times.settle + _MARGIN
         return next(
             (
                 each.kind
                 for each in self.disturbances
-                if each.started - before <= at <= each.ended + _AFTER
+                if each.started - before <= at <= each.ended + _AFTER and each.kind not in _HARMLESS
             ),
             None,
         )
