@@ -89,11 +89,12 @@ class GenerationRunner:
         active = self._active
         active.task.cancel()
         running = active.scheduler.running_tasks
-        if running:
+        waiting = running | self._retiring  # runs from before a reload may be under way as well
+        if waiting:
             _log.info(
                 "stopping: waiting for %d runs in flight, at most %.0f s", len(running), grace
             )
-            drained = asyncio.create_task(_wait_for_runs(running))
+            drained = asyncio.create_task(_wait_for_runs(waiting))
             await drain_task(drained, self._components, grace)
         for task in (*active.scheduler.running_tasks, *self._retiring):
             task.cancel()

@@ -15,6 +15,7 @@ from tests.exporter.environment import (
     run_environment,
     wait_until,
 )
+from tests.exporter.journal_harness import read_rows
 from tests.exporter.slo_probe import wait_until as until_true
 from tests.exporter.tls_files import TlsFiles
 
@@ -194,6 +195,21 @@ async def test_a_run_under_way_ends_by_the_old_configuration(
             )
         )
         assert (await prober.stop()).code == 0
+
+
+async def test_a_stop_waits_for_the_runs_from_before_a_reload(
+    environment: ProberEnvironment,
+) -> None:
+    environment.agent.faults.set("slow:lambda_execution:2")
+    environment.settings |= {"probes": build_remediation("300ms"), "shutdown_grace": "20s"}
+    async with environment.run_prober() as prober:
+        await prober.wait_for_url("web")
+        await wait_until(lambda: environment.count_states()["sent"] >= 2)
+        environment.write_config(probes=build_remediation("1000h", max_in_flight=1))
+        assert (await post_reload(prober))[0] == 200
+        assert environment.count_states()["sent"] >= 1
+        assert (await prober.stop()).code == 0
+    assert {row[2] for row in read_rows(environment.journal)} == {"ok"}
 
 
 async def test_another_target_of_a_stage_is_a_new_bucket(environment: ProberEnvironment) -> None:
