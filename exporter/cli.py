@@ -121,13 +121,12 @@ def once(config: Path, *, as_json: bool, is_fast: bool) -> None:
     """Run every probe once.
 
     Prints the verdict, the reason and the stage times of each run, and the stages that were not
-    observed in any run. Before that it waits for observers such as Linear and for the clean-up;
-    stderr says how long at most. With --fast it does not wait for observers: the next start with
-    the same journal asks them, and archives the Linear issues.
+    observed in any run. It first waits for observers such as Linear and for the clean-up, and
+    prints the limit on stderr. With --fast it does not wait for observers: the next start with the
+    same journal asks them, and archives the Linear issues.
 
     Exits with 0 if all verdicts are ok, no check failed and every probe did its work, otherwise
-    with 1. A check that is not configured, a slow stage and one that was not observed do not change
-    that.
+    with 1. Slow or unobserved stages and checks that are not configured do not affect this.
     """
     from exporter.app import process
 

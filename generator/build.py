@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from generator import pipeline, valid_parts
+from generator import partial_build, pipeline
 from generator.files import plugins
 from generator.files.sources import FileFilter, find_output_conflicts, read_sources, read_windows
 from generator.model import Artifact, SpecFile, SpecPlan
@@ -65,7 +65,7 @@ def plan_inputs(
     if keep_going:
         read_errors = filter_errors(read_problems)
         problems += [each for each in read_problems if each not in read_errors]
-        build_plan = valid_parts.plan_valid_parts(sources, settings, read_errors)
+        build_plan = partial_build.plan_partial_build(sources, settings, read_errors)
     else:
         build_plan = pipeline.plan_build(sources, settings)
         problems = [*read_problems, *problems]

@@ -141,7 +141,7 @@ _READ_OPTIONS = (
         "--annotation-queries/--no-annotation-queries",
         default=RunSettings().annotation_queries,
         show_default=True,
-        help="Annotations may contain queries, as for the time to exhaustion.",
+        help="Allow queries in annotations; the time to exhaustion needs one.",
     ),
     prometheus_version_option,
 )

@@ -11,11 +11,11 @@ import click
 from generator import build
 from generator.alerting.graph import list_alerts
 from generator.clients.json_api import APIError
-from generator.clients.live import read_alertmanager_state, read_prometheus_state
+from generator.clients.server_state import read_alertmanager_state, read_prometheus_state
 from generator.commands import _report, _values
 from generator.commands._options import add_spec_options, parse_request
 from generator.doctor.alertmanager import ReceiverSettings, check_alertmanager
-from generator.doctor.finding import Finding, FindingStatus
+from generator.doctor.check_result import CheckResult, CheckStatus
 from generator.doctor.prometheus import check_prometheus
 from generator.model import SLO
 from generator.pipeline import BuildPlan
@@ -23,9 +23,9 @@ from slos.schema.golang import Re2Pattern
 from slos.schema.units import format_count
 
 _COLOURS = {
-    FindingStatus.OK: "green",
-    FindingStatus.WARNING: "yellow",
-    FindingStatus.FAILED: "red",
+    CheckStatus.OK: "green",
+    CheckStatus.WARNING: "yellow",
+    CheckStatus.FAILED: "red",
 }
 
 
@@ -47,45 +47,45 @@ _COLOURS = {
     help="URL of the Alertmanager that it sends alerts to.",
 )
 @click.option(
-    "--acting-receiver",
-    "acting",
+    "--remediation-receiver",
+    "remediation",
     type=_values.PatternType(),
     multiple=True,
     metavar="PATTERN",
-    help="Regular expression of the names or webhook URLs of receivers that act on alerts. No "
-    "alert may reach them. Repeatable.",
+    help="Regular expression of the name or webhook URL of receivers that act on alerts. No alert "
+    "may reach them. Repeatable.",
 )
 @click.option(
-    "--human-receiver",
-    "humans",
+    "--on-call-receiver",
+    "on_call",
     type=_values.PatternType(),
     multiple=True,
     metavar="PATTERN",
-    help="Regular expression of the names or webhook URLs of webhooks that notify people. "
+    help="Regular expression of the name or URL of webhook receivers that notify people. "
     "Repeatable.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
 def command(
     prometheus_url: str,
     alertmanager_url: str | None,
-    acting: tuple[Re2Pattern, ...],
-    humans: tuple[Re2Pattern, ...],
+    remediation: tuple[Re2Pattern, ...],
+    on_call: tuple[Re2Pattern, ...],
     *,
     as_json: bool,
     **options: Any,  # noqa: ANN401 - read by parse_request
 ) -> None:
     """Check that the rules of the specs work in a cluster.
 
-    Asks its Prometheus whether all rules are loaded, their metrics exist, the targets are up and
-    the retention suffices; asks its Alertmanager who is notified by each alert, what mutes it, and
-    whether the heartbeat arrives. Give the same specs and options as to build. Changes nothing.
-    Exits with 1 if a check fails.
+    Checks in Prometheus that all rules are loaded, their metrics exist, the targets are up and the
+    retention suffices; with --alertmanager, checks routes, inhibitions, silences and the heartbeat
+    in Alertmanager. Give the same specs and options as to build. Changes nothing. Exits with 1 if
+    a check fails.
 
     \b
     Examples:
       slo-rules doctor --prometheus http://localhost:9090
       slo-rules doctor --prometheus http://localhost:9090 --alertmanager http://localhost:9093 \\
-        --acting-receiver prometheus-events
+        --remediation-receiver prometheus-events
     """
     request = parse_request(options)
     build_plan = build.plan_inputs(
@@ -95,16 +95,16 @@ def command(
     if build_plan.has_errors:
         sys.exit(1)
     try:
-        settings = ReceiverSettings(humans, acting)
-        findings = list(_examine(build_plan, prometheus_url, alertmanager_url, settings))
+        settings = ReceiverSettings(on_call, remediation)
+        results = list(_examine(build_plan, prometheus_url, alertmanager_url, settings))
     except (APIError, ValueError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     if as_json:
-        click.echo(json.dumps({"findings": [asdict(each) for each in findings]}, indent=2))
+        click.echo(json.dumps({"results": [asdict(each) for each in results]}, indent=2))
     else:
-        _print_findings(findings)
-    sys.exit(1 if any(each.status is FindingStatus.FAILED for each in findings) else 0)
+        _print_results(results)
+    sys.exit(1 if any(each.status is CheckStatus.FAILED for each in results) else 0)
 
 
 def _examine(
@@ -112,17 +112,17 @@ def _examine(
     prometheus_url: str,
     alertmanager_url: str | None,
     settings: ReceiverSettings,
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Run all checks on what the servers have now."""
     groups = [group for plan in build_plan.plans for group in plan.groups]
     slos = [slo for slo in build_plan.slos if isinstance(slo, SLO)]
     prometheus = read_prometheus_state(prometheus_url)
     yield from check_prometheus(groups, slos, prometheus)
     if not alertmanager_url:
-        yield Finding(
-            "acting-receivers",
-            FindingStatus.WARNING,
-            "the routes of alerts are not checked",
+        yield CheckResult(
+            "alertmanager",
+            CheckStatus.WARNING,
+            "routes, silences and the heartbeat are not checked",
             "name the Alertmanager with --alertmanager URL",
         )
         return
@@ -132,15 +132,15 @@ def _examine(
     yield from check_alertmanager(groups, heartbeats, prometheus, state, settings)
 
 
-def _print_findings(findings: Iterable[Finding]) -> None:
-    """Print the findings, one a line, each with its hint."""
-    listed = list(findings)
+def _print_results(results: Iterable[CheckResult]) -> None:
+    """Print the results, one a line, each with its hint."""
+    listed = list(results)
     for each in listed:
         status = click.style(f"{each.status:7}", fg=_COLOURS[each.status], bold=True)
         click.echo(f"{status} {each.check}: {each.message}")
         if each.hint:
             click.echo(f"        hint: {each.hint}")
     statuses = [each.status for each in listed]
-    failed = statuses.count(FindingStatus.FAILED)
-    warnings = format_count(statuses.count(FindingStatus.WARNING), "warning")
+    failed = statuses.count(CheckStatus.FAILED)
+    warnings = format_count(statuses.count(CheckStatus.WARNING), "warning")
     click.echo(f"{format_count(len(listed), 'check')}: {failed} failed, {warnings}", err=True)

@@ -4,19 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from generator import names
-from generator.alerting.dispatch import (
-    Delivery,
+from generator.alerting.model import Matcher
+from generator.alerting.route_matching import (
     Labels,
+    MatchedRoute,
     Receiver,
-    find_deliveries,
     list_inhibit_rules,
     list_receivers,
     match_labels,
+    match_routes,
 )
-from generator.alerting.model import Matcher
 from generator.alerting.tree import ALERTNAME
-from generator.clients.live import AlertmanagerState, PrometheusState
-from generator.doctor.finding import Finding, FindingStatus, list_names
+from generator.clients.server_state import AlertmanagerState, PrometheusState
+from generator.doctor.check_result import CheckResult, CheckStatus, list_names
 from generator.model import AlertingRule, RecordingRule, RuleGroup
 from slos.schema.golang import Re2Pattern
 from slos.schema.units import format_count
@@ -30,21 +30,21 @@ class ReceiverSettings:
     """What the user says about receivers, as patterns of their names and webhook URLs.
 
     Attributes:
-        humans: receivers whose webhooks notify people.
-        acting: receivers that act on alerts; no built alert may reach one.
+        on_call: webhook receivers that notify people.
+        remediation: receivers that act on alerts; no built alert may reach one.
     """
 
-    humans: tuple[Re2Pattern, ...] = ()
-    acting: tuple[Re2Pattern, ...] = ()
+    on_call: tuple[Re2Pattern, ...] = ()
+    remediation: tuple[Re2Pattern, ...] = ()
 
-    def is_acting(self, receiver: Receiver) -> bool:
+    def is_remediation(self, receiver: Receiver) -> bool:
         """Tell whether a receiver acts on alerts."""
-        return _matches_any(self.acting, receiver)
+        return _matches_any(self.remediation, receiver)
 
-    def is_human(self, receiver: Receiver) -> bool:
+    def is_on_call(self, receiver: Receiver) -> bool:
         """Tell whether a receiver notifies people: by any integration other than webhooks."""
         others = [kind for kind in receiver.integrations if kind != _WEBHOOK]
-        return bool(others) or _matches_any(self.humans, receiver)
+        return bool(others) or _matches_any(self.on_call, receiver)
 
 
 def _matches_any(patterns: Sequence[Re2Pattern], receiver: Receiver) -> bool:
@@ -58,7 +58,7 @@ class RoutedAlert:
 
     name: str
     labels: Labels
-    deliveries: Sequence[Delivery]
+    routes: Sequence[MatchedRoute]
 
 
 def check_alertmanager(
@@ -67,7 +67,7 @@ def check_alertmanager(
     prometheus: PrometheusState,
     state: AlertmanagerState,
     settings: ReceiverSettings,
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Check the routes, inhibitions, silences and heartbeats of an Alertmanager.
 
     Args:
@@ -80,8 +80,8 @@ def check_alertmanager(
     alerts = list(_route_alerts(groups, prometheus, state))
     receivers = list_receivers(state.config)
     others = [alert for alert in alerts if alert.name not in heartbeats]
-    yield check_acting_receivers(alerts, receivers, settings)
-    yield check_human_receivers(others, receivers, settings)
+    yield check_remediation_receivers(alerts, receivers, settings)
+    yield check_on_call_receivers(others, receivers, settings)
     yield check_delivery_times(others)
     yield check_inhibitions(alerts, heartbeats, state)
     yield check_silences(alerts, state)
@@ -108,7 +108,7 @@ def _route_alerts(
                 }
                 fixed = {key: value for key, value in own.items() if "{{" not in value}
                 labels = {**fixed, ALERTNAME: rule.alert}
-                yield RoutedAlert(rule.alert, labels, find_deliveries(state.config, labels))
+                yield RoutedAlert(rule.alert, labels, match_routes(state.config, labels))
 
 
 def _read_series_labels(groups: Sequence[RuleGroup]) -> dict[str, dict[str, str]]:
@@ -122,109 +122,108 @@ def _read_series_labels(groups: Sequence[RuleGroup]) -> dict[str, dict[str, str]
     return shared
 
 
-def check_acting_receivers(
+def check_remediation_receivers(
     alerts: Sequence[RoutedAlert],
     receivers: Mapping[str, Receiver],
     settings: ReceiverSettings,
-) -> Finding:
+) -> CheckResult:
     """Check that no alert reaches a receiver that acts on alerts, such as agent-sre itself."""
-    reached: dict[str, Delivery] = {}
+    reached: dict[str, MatchedRoute] = {}
     for alert in alerts:
-        for delivery in alert.deliveries:
-            receiver = receivers.get(delivery.receiver)
-            if receiver and settings.is_acting(receiver):
-                reached.setdefault(alert.name, delivery)
-    if not settings.acting:
-        return Finding(
-            "acting-receivers",
-            FindingStatus.WARNING,
+        for route in alert.routes:
+            receiver = receivers.get(route.receiver)
+            if receiver and settings.is_remediation(receiver):
+                reached.setdefault(alert.name, route)
+    if not settings.remediation:
+        return CheckResult(
+            "remediation-receivers",
+            CheckStatus.WARNING,
             "no receiver is named that acts on alerts",
-            "name those that do with --acting-receiver PATTERN, or with ^$ say that there are none",
+            "if one does, name it with --remediation-receiver PATTERN",
         )
     if not reached:
-        known = [name for name, each in receivers.items() if settings.is_acting(each)]
+        known = [name for name, each in receivers.items() if settings.is_remediation(each)]
         message = f"no alert reaches {list_names(known) or 'a receiver that acts on alerts'}"
-        return Finding("acting-receivers", FindingStatus.OK, message)
+        return CheckResult("remediation-receivers", CheckStatus.OK, message)
     first = next(iter(reached.values()))
     count = f"{len(reached)} of {format_count(len(alerts), 'alert')}"
-    return Finding(
-        "acting-receivers",
-        FindingStatus.FAILED,
+    return CheckResult(
+        "remediation-receivers",
+        CheckStatus.FAILED,
         f"{count} reach {first.receiver}, which acts on alerts: {list_names([*reached])}",
         f"by the route {first.route}; put the generated routes above it, and add "
         f"'{names.SERVICE}=\"\"' to its matchers",
     )
 
 
-def check_human_receivers(
+def check_on_call_receivers(
     alerts: Sequence[RoutedAlert],
     receivers: Mapping[str, Receiver],
     settings: ReceiverSettings,
-) -> Finding:
+) -> CheckResult:
     """Check that every alert reaches a receiver that notifies people."""
     unheard: dict[str, str] = {}
     webhooks: dict[str, str] = {}
     for alert in alerts:
-        reached = [r for each in alert.deliveries if (r := receivers.get(each.receiver))]
-        if any(settings.is_human(receiver) for receiver in reached):
+        reached = [r for each in alert.routes if (r := receivers.get(each.receiver))]
+        if any(settings.is_on_call(receiver) for receiver in reached):
             continue
-        found = [each for each in reached if each.integrations and not settings.is_acting(each)]
+        found = [
+            each for each in reached if each.integrations and not settings.is_remediation(each)
+        ]
         target = (found or reached or [Receiver("none", (), ())])[0].name
         (webhooks if found else unheard)[alert.name] = target
     count = format_count(len(alerts), "alert")
     if unheard:
         receiver = next(iter(unheard.values()))
-        return Finding(
-            "human-receivers",
-            FindingStatus.FAILED,
+        return CheckResult(
+            "on-call-receivers",
+            CheckStatus.FAILED,
             f"{len(unheard)} of {count} reach nobody: {list_names([*unheard])}",
             f"the receiver {receiver} notifies no one; give it an address, or add the generated "
             "routes to the configuration",
         )
     if webhooks:
         reached_names = sorted(set(webhooks.values()))
-        return Finding(
-            "human-receivers",
-            FindingStatus.WARNING,
+        return CheckResult(
+            "on-call-receivers",
+            CheckStatus.WARNING,
             f"{len(webhooks)} of {count} reach only webhooks: {list_names(reached_names)}",
-            "say with --human-receiver PATTERN which webhooks notify people",
+            "say with --on-call-receiver PATTERN which webhooks notify people",
         )
-    return Finding("human-receivers", FindingStatus.OK, f"all of {count} reach people")
+    return CheckResult("on-call-receivers", CheckStatus.OK, f"all of {count} reach people")
 
 
-def check_delivery_times(alerts: Sequence[RoutedAlert]) -> Finding:
+def check_delivery_times(alerts: Sequence[RoutedAlert]) -> CheckResult:
     """Check that no page waits for a time interval."""
     pages = [a for a in alerts if a.labels.get(names.SEVERITY) == _PAGE_SEVERITY]
     waiting = {
-        page.name: each
-        for page in pages
-        for each in page.deliveries
-        if each.muted_in or each.active_in
+        page.name: each for page in pages for each in page.routes if each.muted_in or each.active_in
     }
     always = {
         page.name
         for page in pages
-        if any(not each.muted_in and not each.active_in for each in page.deliveries)
+        if any(not each.muted_in and not each.active_in for each in page.routes)
     }
     late = [name for name in waiting if name not in always]
     if late:
         interval = [*waiting[late[0]].muted_in, *waiting[late[0]].active_in]
-        return Finding(
+        return CheckResult(
             "delivery-times",
-            FindingStatus.FAILED,
+            CheckStatus.FAILED,
             f"{format_count(len(late), 'page')} not notified at all times: {list_names(late)}",
             f"remove the time interval {list_names(interval)} from the route",
         )
-    return Finding(
+    return CheckResult(
         "delivery-times",
-        FindingStatus.OK,
+        CheckStatus.OK,
         f"{format_count(len(pages), 'page')} notified at any time",
     )
 
 
 def check_inhibitions(
     alerts: Sequence[RoutedAlert], heartbeats: Sequence[str], state: AlertmanagerState
-) -> Finding:
+) -> CheckResult:
     """Check that alerts of other rules cannot mute a page, a heartbeat, or alerts for ever.
 
     An inhibition whose `equal` labels are all missing on an alert mutes it whenever any source
@@ -242,18 +241,18 @@ def check_inhibitions(
                 muted.setdefault(alert.name, source)
     if not muted:
         message = f"no foreign inhibition mutes one of {format_count(len(own), 'alert')}"
-        return Finding("inhibitions", FindingStatus.OK, message)
+        return CheckResult("inhibitions", CheckStatus.OK, message)
     name, source = next(iter(muted.items()))
-    return Finding(
+    return CheckResult(
         "inhibitions",
-        FindingStatus.FAILED if set(muted) & set(heartbeats) else FindingStatus.WARNING,
+        CheckStatus.FAILED if set(muted) & set(heartbeats) else CheckStatus.WARNING,
         f"{format_count(len(muted), 'alert')} muted by foreign inhibitions: {list_names([*muted])}",
         f"{name} is muted while an alert with {source} fires; give the alert the label that the "
         "inhibition compares, such as namespace",
     )
 
 
-def check_silences(alerts: Sequence[RoutedAlert], state: AlertmanagerState) -> Finding:
+def check_silences(alerts: Sequence[RoutedAlert], state: AlertmanagerState) -> CheckResult:
     """Check that no active silence matches a built alert."""
     silenced = {
         alert.name: str(silence.get("id", ""))
@@ -262,10 +261,10 @@ def check_silences(alerts: Sequence[RoutedAlert], state: AlertmanagerState) -> F
         if match_labels([_read_silence_matcher(each) for each in silence["matchers"]], alert.labels)
     }
     if not silenced:
-        return Finding("silences", FindingStatus.OK, "no silence matches an alert")
-    return Finding(
+        return CheckResult("silences", CheckStatus.OK, "no silence matches an alert")
+    return CheckResult(
         "silences",
-        FindingStatus.WARNING,
+        CheckStatus.WARNING,
         f"{format_count(len(silenced), 'alert')} silenced: {list_names([*silenced])}",
         f"silence {next(iter(silenced.values()))}; a silenced cause still mutes its symptoms",
     )
@@ -283,11 +282,11 @@ def check_heartbeat(
     receivers: Mapping[str, Receiver],
     prometheus: PrometheusState,
     state: AlertmanagerState,
-) -> Finding:
+) -> CheckResult:
     """Check that a heartbeat fires, arrives in Alertmanager, is not muted, and is sent on."""
 
-    def fail(message: str, hint: str) -> Finding:
-        return Finding("heartbeat", FindingStatus.FAILED, f"{name} {message}", hint)
+    def fail(message: str, hint: str) -> CheckResult:
+        return CheckResult("heartbeat", CheckStatus.FAILED, f"{name} {message}", hint)
 
     if not any(labels.get(ALERTNAME) == name for labels in prometheus.firing):
         return fail("does not fire", "it always fires once its rule is loaded and evaluated")
@@ -298,13 +297,13 @@ def check_heartbeat(
     if held[0].silenced_by or held[0].inhibited_by:
         by = "a silence" if held[0].silenced_by else "an inhibition"
         return fail(f"is muted by {by}", "a muted heartbeat raises the alarm at its receiver")
-    deliveries = [d for alert in alerts if alert.name == name for d in alert.deliveries]
-    sent = [d for d in deliveries if (r := receivers.get(d.receiver)) and r.integrations]
+    routes = [d for alert in alerts if alert.name == name for d in alert.routes]
+    sent = [d for d in routes if (r := receivers.get(d.receiver)) and r.integrations]
     if not sent:
-        receiver = deliveries[0].receiver if deliveries else "none"
+        receiver = routes[0].receiver if routes else "none"
         return fail(
             f"reaches the receiver {receiver}, which sends nothing",
             "configure a receiver that raises an alarm when the heartbeat stops",
         )
     message = f"{name} reaches {sent[0].receiver}, repeated every {sent[0].repeat_interval}"
-    return Finding("heartbeat", FindingStatus.OK, message)
+    return CheckResult("heartbeat", CheckStatus.OK, message)

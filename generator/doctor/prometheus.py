@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import promql_parser as ast
 
-from generator.alerting.dispatch import match_labels
 from generator.alerting.model import list_selector_matchers
-from generator.clients.live import LiveRule, PrometheusState
-from generator.doctor.finding import Finding, FindingStatus, list_names
+from generator.alerting.route_matching import match_labels
+from generator.clients.server_state import LiveRule, PrometheusState
+from generator.doctor.check_result import CheckResult, CheckStatus, list_names
 from generator.model import SLO, RecordingRule, Rule, RuleGroup
 from slos.schema import promql
 from slos.schema.compatibility import list_label_matchers, read_metric_name
@@ -17,7 +17,7 @@ from slos.schema.units import format_count
 
 def check_prometheus(
     groups: Sequence[RuleGroup], slos: Sequence[SLO], state: PrometheusState
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Check the rules, metrics, targets and retention of a Prometheus.
 
     Args:
@@ -31,17 +31,17 @@ def check_prometheus(
     yield from check_targets(groups, state)
     yield check_retention(slos, state)
     if state.alertmanagers:
-        yield Finding("alertmanagers", FindingStatus.OK, f"alerts go to {state.alertmanagers[0]}")
+        yield CheckResult("alertmanagers", CheckStatus.OK, f"alerts go to {state.alertmanagers[0]}")
     else:
-        yield Finding(
+        yield CheckResult(
             "alertmanagers",
-            FindingStatus.FAILED,
+            CheckStatus.FAILED,
             "Prometheus sends alerts to no Alertmanager",
             "set alerting.alertmanagers, or spec.alerting of the Prometheus object",
         )
 
 
-def check_loaded_rules(groups: Sequence[RuleGroup], state: PrometheusState) -> Finding:
+def check_loaded_rules(groups: Sequence[RuleGroup], state: PrometheusState) -> CheckResult:
     """Check that every built group is loaded, with the rules of this build."""
     missing = [group.name for group in groups if group.name not in state.groups]
     stale = [
@@ -55,13 +55,13 @@ def check_loaded_rules(groups: Sequence[RuleGroup], state: PrometheusState) -> F
             "ruleSelector and ruleNamespaceSelector of the Prometheus object"
         )
         message = f"{len(missing)} of {format_count(len(groups), 'rule group')} not loaded"
-        return Finding("rules", FindingStatus.FAILED, f"{message}: {list_names(missing)}", hint)
+        return CheckResult("rules", CheckStatus.FAILED, f"{message}: {list_names(missing)}", hint)
     if stale:
         message = f"{format_count(len(stale), 'rule group')} not of this build"
         hint = "apply the built rules again; check the flags of the build, such as --extra-labels"
-        return Finding("rules", FindingStatus.FAILED, f"{message}: {list_names(stale)}", hint)
+        return CheckResult("rules", CheckStatus.FAILED, f"{message}: {list_names(stale)}", hint)
     loaded = format_count(len(groups), "rule group")
-    return Finding("rules", FindingStatus.OK, f"all rules of {loaded} loaded")
+    return CheckResult("rules", CheckStatus.OK, f"all rules of {loaded} loaded")
 
 
 def _is_loaded(group: RuleGroup, live: Sequence[LiveRule]) -> bool:
@@ -91,7 +91,7 @@ def normalize_query(query: str) -> str:
     return text
 
 
-def check_rule_errors(groups: Sequence[RuleGroup], state: PrometheusState) -> Finding:
+def check_rule_errors(groups: Sequence[RuleGroup], state: PrometheusState) -> CheckResult:
     """Check that the loaded rules are evaluated without errors."""
     failing = {
         rule.name: rule.error
@@ -100,13 +100,13 @@ def check_rule_errors(groups: Sequence[RuleGroup], state: PrometheusState) -> Fi
         if rule.error
     }
     if not failing:
-        return Finding("evaluation", FindingStatus.OK, "no rule has an error")
+        return CheckResult("evaluation", CheckStatus.OK, "no rule has an error")
     name, error = next(iter(failing.items()))
     message = f"{format_count(len(failing), 'rule')} with errors: {list_names([*failing])}"
-    return Finding("evaluation", FindingStatus.FAILED, message, f"{name}: {error}")
+    return CheckResult("evaluation", CheckStatus.FAILED, message, f"{name}: {error}")
 
 
-def check_metrics(groups: Sequence[RuleGroup], state: PrometheusState) -> Finding:
+def check_metrics(groups: Sequence[RuleGroup], state: PrometheusState) -> CheckResult:
     """Check that every metric that the rules read, and do not record, exists."""
     rules = [rule for group in groups for rule in group.rules]
     recorded = {rule.record for rule in rules if isinstance(rule, RecordingRule)}
@@ -118,11 +118,11 @@ def check_metrics(groups: Sequence[RuleGroup], state: PrometheusState) -> Findin
     missing = sorted(metric for metric in readers if metric not in state.metrics)
     read = format_count(len(readers), "metric")
     if not missing:
-        return Finding("metrics", FindingStatus.OK, f"all of {read} that the rules read exist")
+        return CheckResult("metrics", CheckStatus.OK, f"all of {read} that the rules read exist")
     shown = list_names([f"{metric} (read by {readers[metric]})" for metric in missing])
-    return Finding(
+    return CheckResult(
         "metrics",
-        FindingStatus.FAILED,
+        CheckStatus.FAILED,
         f"{len(missing)} of {read} that the rules read missing: {shown}",
         "scrape them; a counter of events that never happened is missing until the first one",
     )
@@ -132,7 +132,7 @@ def _get_name(rule: Rule) -> str:
     return rule.record if isinstance(rule, RecordingRule) else rule.alert
 
 
-def check_targets(groups: Sequence[RuleGroup], state: PrometheusState) -> Iterator[Finding]:
+def check_targets(groups: Sequence[RuleGroup], state: PrometheusState) -> Iterator[CheckResult]:
     """Check that every `up{...}` that the rules read is a scrape target, and that it is up."""
     selectors = {
         selector: _get_name(rule)
@@ -147,34 +147,34 @@ def check_targets(groups: Sequence[RuleGroup], state: PrometheusState) -> Iterat
         down = [each for each in targets if each.health != "up"]
         if not targets:
             jobs = sorted({each.labels.get("job", "") for each in state.targets})
-            yield Finding(
+            yield CheckResult(
                 "targets",
-                FindingStatus.FAILED,
+                CheckStatus.FAILED,
                 f"no scrape target matches {selector}, which {reader} reads",
                 f"add its ServiceMonitor or scrape job; jobs of this Prometheus: "
                 f"{list_names(jobs, shown=20) or 'none'}",
             )
         elif down:
             message = f"{down[0].url} is {down[0].health}"
-            yield Finding("targets", FindingStatus.FAILED, message, down[0].error)
+            yield CheckResult("targets", CheckStatus.FAILED, message, down[0].error)
         else:
             message = f"{format_count(len(targets), 'target')} up for {selector}"
-            yield Finding("targets", FindingStatus.OK, message)
+            yield CheckResult("targets", CheckStatus.OK, message)
 
 
-def check_retention(slos: Sequence[SLO], state: PrometheusState) -> Finding:
+def check_retention(slos: Sequence[SLO], state: PrometheusState) -> CheckResult:
     """Check that samples are kept as long as the longest period of an SLO."""
     retention = state.retention
     if retention is None:
         message = "retention is limited by size only, and cannot be compared with the periods"
         hint = "set --storage.tsdb.retention.time"
-        return Finding("retention", FindingStatus.WARNING, message, hint)
+        return CheckResult("retention", CheckStatus.WARNING, message, hint)
     too_long = [f"{slo.id} ({slo.period})" for slo in slos if slo.period > retention]
     if too_long:
-        return Finding(
+        return CheckResult(
             "retention",
-            FindingStatus.FAILED,
+            CheckStatus.FAILED,
             f"retention of {retention} is shorter than the period of {list_names(too_long)}",
             "shorten the period of the SLO, or keep samples longer",
         )
-    return Finding("retention", FindingStatus.OK, f"retention of {retention} covers all periods")
+    return CheckResult("retention", CheckStatus.OK, f"retention of {retention} covers all periods")

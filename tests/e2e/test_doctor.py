@@ -122,17 +122,17 @@ def right_cluster(cluster: Cluster) -> None:
     cluster.wait_for_heartbeat()
 
 
-def list_findings(result: Result) -> dict[str, str]:
+def list_results(result: Result) -> dict[str, str]:
     """Messages and hints of all checks that failed or warn."""
     return {
         each["check"]: f"{each['status']}: {each['message']}; {each['hint']}"
-        for each in json.loads(result.stdout)["findings"]
+        for each in json.loads(result.stdout)["results"]
         if each["status"] != "ok"
     }
 
 
 def test_a_cluster_where_all_is_right_passes(cluster: Cluster) -> None:
-    result = cluster.examine("--acting-receiver", "prometheus-events")
+    result = cluster.examine("--remediation-receiver", "prometheus-events")
     assert result.exit_code == 0, result.output
     assert "0 failed, 0 warnings" in result.stderr
     assert "ShopHeartbeat reaches beat, repeated every 1m" in result.stdout
@@ -147,27 +147,27 @@ WEEKDAYS = [{"name": "weekdays", "time_intervals": [{"weekdays": ["monday:friday
 @pytest.mark.parametrize(
     ("config", "check", "seen"),
     [
-        (WITHOUT_OWN, "acting-receivers", "failed: 5 of 5 alerts reach prometheus-events"),
-        (WITHOUT_OWN, "human-receivers", "failed: 4 of 4 alerts reach nobody"),
+        (WITHOUT_OWN, "remediation-receivers", "failed: 5 of 5 alerts reach prometheus-events"),
+        (WITHOUT_OWN, "on-call-receivers", "failed: 4 of 4 alerts reach nobody"),
         (
             {**RIGHT, "route": {"receiver": "prometheus-events", "routes": [IN_NAMESPACE]}},
-            "acting-receivers",
+            "remediation-receivers",
             "by the route the root route",
         ),
         (
             {**RIGHT, "route": {**RIGHT["route"], "routes": [{**OWN, "continue": True}, {}]}},
-            "acting-receivers",
+            "remediation-receivers",
             "failed: 5 of 5 alerts",
         ),
         (
             {**RIGHT, "receivers": [EVENTS, {"name": "pager"}, BEAT]},
-            "human-receivers",
+            "on-call-receivers",
             "the receiver pager notifies no one",
         ),
         (
             {**RIGHT, "receivers": [EVENTS, {**BEAT, "name": "pager"}, BEAT]},
-            "human-receivers",
-            "warning: 4 of 4 alerts reach only webhooks: pager; say with --human-receiver",
+            "on-call-receivers",
+            "warning: 4 of 4 alerts reach only webhooks: pager; say with --on-call-receiver",
         ),
         (
             {
@@ -178,7 +178,7 @@ WEEKDAYS = [{"name": "weekdays", "time_intervals": [{"weekdays": ["monday:friday
                     "routes": [{**OWN, "active_time_intervals": ["weekdays"]}],
                 },
             },
-            "delivery-times",
+            "route-times",
             "failed: 2 pages not notified at all times",
         ),
         (
@@ -193,9 +193,9 @@ def test_a_broken_alertmanager_is_found(
     cluster: Cluster, config: dict[str, Any], check: str, seen: str
 ) -> None:
     cluster.configure(config)
-    result = cluster.examine("--acting-receiver", "prometheus-events", "--json")
-    assert seen in list_findings(result)[check], result.stdout
-    assert result.exit_code == ("failed" in list_findings(result)[check])
+    result = cluster.examine("--remediation-receiver", "prometheus-events", "--json")
+    assert seen in list_results(result)[check], result.stdout
+    assert result.exit_code == ("failed" in list_results(result)[check])
 
 
 @pytest.mark.parametrize(
@@ -236,29 +236,29 @@ def test_a_broken_alertmanager_is_found(
 def test_rules_that_the_cluster_does_not_have_are_found(
     cluster: Cluster, spec: dict[str, Any], check: str, seen: str
 ) -> None:
-    result = cluster.examine("--acting-receiver", "prometheus-events", "--json", spec=spec)
+    result = cluster.examine("--remediation-receiver", "prometheus-events", "--json", spec=spec)
     assert result.exit_code == 1
-    assert seen in list_findings(result)[check], result.stdout
+    assert seen in list_results(result)[check], result.stdout
 
 
 def test_the_rules_of_this_repository_are_those_that_prometheus_prints(cluster: Cluster) -> None:
     result = run_slo_rules("doctor", ROOT / "slos", "--prometheus", cluster.prometheus, "--json")
-    findings = list_findings(result)
-    assert "rules" not in findings, findings["rules"]
-    assert "metrics that the rules read missing" in findings["metrics"]
+    results = list_results(result)
+    assert "rules" not in results, results["rules"]
+    assert "metrics that the rules read missing" in results["metrics"]
 
 
 def test_without_a_named_acting_receiver_the_doctor_asks_for_it(cluster: Cluster) -> None:
     result = cluster.examine()
     assert result.exit_code == 0, result.output
-    assert "--acting-receiver PATTERN" in result.stdout
+    assert "--remediation-receiver PATTERN" in result.stdout
 
 
 def test_a_silenced_heartbeat_is_found(cluster: Cluster) -> None:
     silence = cluster.alertmanager.add_silence(alertname="ShopHeartbeat")
     cluster.alertmanager.child.wait_for(lambda: "is muted by a silence" in cluster.examine().stdout)
-    findings = list_findings(cluster.examine("--json"))
-    assert findings["silences"].startswith("warning: 1 alert silenced: ShopHeartbeat")
+    results = list_results(cluster.examine("--json"))
+    assert results["silences"].startswith("warning: 1 alert silenced: ShopHeartbeat")
     cluster.alertmanager.remove_silence(silence)
 
 

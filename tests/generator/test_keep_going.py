@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from generator.cli import main
 from generator.model import SpecFile
+from generator.partial_build import plan_partial_build
 from generator.pipeline import BuildPlan, BuildSettings, plan_build
 from generator.sli_plugins import SliPlugin
-from generator.valid_parts import plan_valid_parts
 from tests.schema.specs import EVENTS, build_slo, build_spec
 from tests.schema.test_standalone_alerts import build_alert
 
@@ -60,7 +60,7 @@ def plan_documents(
         for n, each in enumerate(files)
         if each
     ]
-    plan = plan_valid_parts if keep_going else plan_build
+    plan = plan_partial_build if keep_going else plan_build
     return plan(sources, BuildSettings(profile=profile))
 
 
@@ -127,7 +127,7 @@ def test_two_files_with_one_output_leave_out_the_second() -> None:
         SpecFile(name, PurePosixPath(name), each)
         for name, each in zip(("a.json", "a.yaml"), data, strict=True)
     ]
-    found = plan_valid_parts(sources, BuildSettings())
+    found = plan_partial_build(sources, BuildSettings())
     assert [plan.sources for plan in found.plans] == [("a.json",)]
 
 
@@ -158,7 +158,7 @@ def test_an_slo_whose_plugin_fails_is_left_out() -> None:
     ]
     data = yaml.safe_dump(build_spec(*slos)).encode()
     source = SpecFile("a.yaml", PurePosixPath("a.yaml"), data)
-    found = plan_valid_parts([source], BuildSettings(sli_plugins={plugin.id: plugin}))
+    found = plan_partial_build([source], BuildSettings(sli_plugins={plugin.id: plugin}))
     assert [slo.id for slo in found.slos] == ["shop-1", "shop-2"]
     (problem,) = found.left_out_errors
     assert problem.position.file == "a.yaml"

@@ -1,11 +1,11 @@
-"""Findings of the doctor."""
+"""Results of the doctor's checks."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
-class FindingStatus(StrEnum):
-    """Status of a finding; the value is part of the JSON output."""
+class CheckStatus(StrEnum):
+    """Status of a check; the value is part of the JSON output."""
 
     OK = "ok"
     WARNING = "warning"
@@ -13,7 +13,7 @@ class FindingStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """Result of one check of a cluster.
 
     Attributes:
@@ -23,7 +23,7 @@ class Finding:
     """
 
     check: str
-    status: FindingStatus
+    status: CheckStatus
     message: str
     hint: str = ""
 

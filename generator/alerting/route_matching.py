@@ -40,7 +40,7 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class MatchedRoute:
     """Route that an alert takes.
 
     Attributes:
@@ -70,7 +70,7 @@ def list_receivers(config: Config) -> dict[str, Receiver]:
     return receivers
 
 
-def find_deliveries(config: Config, labels: Labels) -> list[Delivery]:
+def match_routes(config: Config, labels: Labels) -> list[MatchedRoute]:
     """Find the routes that an alert takes; more than one where routes set `continue`."""
     root = config.get("route") or {}
     return list(_walk_route(root, labels, (), {"receiver": "", "repeat_interval": "4h"}))
@@ -78,7 +78,7 @@ def find_deliveries(config: Config, labels: Labels) -> list[Delivery]:
 
 def _walk_route(
     route: Config, labels: Labels, parents: tuple[str, ...], inherited: Mapping[str, str]
-) -> Iterator[Delivery]:
+) -> Iterator[MatchedRoute]:
     """Walk a route that matches: its first matching child, and those that `continue` reaches."""
     settings = {key: str(route.get(key) or value) for key, value in inherited.items()}
     path = (*parents, *(str(matcher) for matcher in read_matchers(route)))
@@ -91,7 +91,7 @@ def _walk_route(
         if not child.get("continue"):
             return
     if not matched:
-        yield Delivery(
+        yield MatchedRoute(
             receiver=settings["receiver"],
             route=" > ".join(path) or "the root route",
             muted_in=tuple(route.get("mute_time_intervals") or ()),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from generator.alerting.dispatch import find_deliveries, parse_matchers
 from generator.alerting.model import Matcher
+from generator.alerting.route_matching import match_routes, parse_matchers
 from tests.generator.amtool import find_receivers
 from tests.schema.specs import dump_yaml
 
@@ -54,9 +54,7 @@ def test_an_alert_takes_the_routes_that_amtool_finds(
     }
     path = tmp_path / "alertmanager.yml"
     path.write_bytes(dump_yaml(config))
-    assert [each.receiver for each in find_deliveries(config, labels)] == find_receivers(
-        path, labels
-    )
+    assert [each.receiver for each in match_routes(config, labels)] == find_receivers(path, labels)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from slos.schema.problem import Problem, filter_errors, sort_problems
 from slos.schema.yaml.document import find_parts_with, list_names
 
 
-def plan_valid_parts(
+def plan_partial_build(
     sources: Sequence[SpecFile], settings: pipeline.BuildSettings, errors: Sequence[Problem] = ()
 ) -> pipeline.BuildPlan:
     """Plan every source without the SLOs, alerts, recordings and documents that have errors.
