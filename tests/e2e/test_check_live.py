@@ -117,7 +117,7 @@ def test_a_classic_histogram_read_as_a_native_one_is_told(tmp_path: Path, promet
 
 def test_the_retention_is_read_from_prometheus(tmp_path: Path, prometheus: str) -> None:
     told = check_document(tmp_path, prometheus, build_spec(**{**GOOD, "period": "30d"}))
-    assert "longer than Prometheus keeps samples, 15d" in told
+    assert "longer than the retention of Prometheus, 15d" in told
 
 
 def test_what_each_slo_reads_is_told(tmp_path: Path, prometheus: str) -> None:

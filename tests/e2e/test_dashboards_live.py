@@ -97,6 +97,8 @@ def _set_prober_gauges(registry: CollectorRegistry) -> None:
     gauges = Gauges(registry, version="seldom")
     for name in (*_LEAKS, "leak_verdict"):
         getattr(gauges, name).labels("working_set", "agent-sre-a").set(1)
+    gauges.leak_signal_observed.labels("working_set").set(1)
+    gauges.authentication_duration.labels("accepted").observe(0.01)
     gauges.clock_skew.labels(StageSource.LINEAR).set(0.1)
     gauges.span_errors.labels("cloudevent.handle").inc()
     gauges.tls_expiry.labels(contract.SERVICE).set(2_000_000_000)

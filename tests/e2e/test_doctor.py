@@ -178,7 +178,7 @@ WEEKDAYS = [{"name": "weekdays", "time_intervals": [{"weekdays": ["monday:friday
                     "routes": [{**OWN, "active_time_intervals": ["weekdays"]}],
                 },
             },
-            "route-times",
+            "delivery-times",
             "failed: 2 pages not notified at all times",
         ),
         (

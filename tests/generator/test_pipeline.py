@@ -79,6 +79,8 @@ def test_no_number_in_any_rule_is_other_than_what_was_promised(
     known |= {Decimal(each) for each in ("0", "1", "60", "90", "100", "600", "5")}
     # Steps of the fine windows and of the period, and seconds back to the step before the last.
     known |= {Decimal(each) for each in ("30", "120", "360", "1410")}
+    # Seconds in which a young process has started: the gap of an hour before these steps.
+    known.add(Decimal(5040))
     known.add(Decimal(period.rstrip("d")) * 144)
     known |= {Decimal(1).scaleb(-digits) for digits in range(2, 8)}  # what percentages round to
     for rule in build_rules(data):

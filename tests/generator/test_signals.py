@@ -62,7 +62,7 @@ def test_a_label_that_the_query_excludes_is_refused(selector: str) -> None:
 def test_labels_that_leave_no_grouping_label_are_refused() -> None:
     labels = {"cluster": "a", "customer": "acme"}
     found = find_errors(build_grouped_slo("cluster, customer", labels=labels))
-    assert [each for each in found if each.endswith("no other label tells the groups apart")]
+    assert [each for each in found if each.endswith("no other label distinguishes the groups")]
 
 
 def test_alert_labels_that_override_every_grouping_label_are_refused() -> None:

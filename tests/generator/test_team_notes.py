@@ -18,8 +18,8 @@ PAGE = "rules/runbooks/too-many-errors.md"
     [
         ("pathlib.Path.replace", 1, Path),
         ("pathlib.Path.replace", 9, Path),
-        ("pathlib.Path.unlink", 1, Path),
-        ("tempfile.mkstemp", 4, __import__("tempfile")),
+        ("pathlib.Path.write_text", 4, Path),
+        ("pathlib.Path.rename", 1, Path),
     ],
 )
 def test_notes_are_where_they_were_after_trouble_with_the_disk(

@@ -141,7 +141,14 @@ def _build_schedule_panels() -> list[timeseries.Panel]:
         ),
         contract.CANARY_REQUESTS, "outcome",
     )  # fmt: skip
-    return [sent, missed, running, called]
+    problems = _build_bars(
+        PanelOptions(
+            links.PATH_PROBLEMS_PANEL.panel_id, "Path problems",
+            "Runs whose notification or Linear issue could not be traced through the path.", 12,
+        ),
+        contract.PATH_PROBLEMS, "path, problem",
+    )  # fmt: skip
+    return [sent, missed, running, called, problems]
 
 
 def _build_leftover_panels() -> list[timeseries.Panel]:
