@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.alerting.model import Matcher
-from slos.schema.golang import Re2Pattern
+from slos.schema.golang import Re2Error, Re2Pattern
 
 Labels = Mapping[str, str]
 Config = Mapping[str, Any]
 """Alertmanager configuration as in YAML."""
 
 _INTEGRATIONS = "_configs"
-# A matcher, and the comma before the next one; the value may be quoted.
+# A matcher, and the comma before the next one; the name and the value may be quoted.
 _MATCHER = re.compile(
-    r'\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!=|!~|=)\s*("(?:[^"\\]|\\.)*"|[^,]*)\s*(?:,|$)', re.DOTALL
+    r'\s*("(?:[^"\\]|\\.)*"|[^\s"=!~,{}]+)\s*(=~|!=|!~|=)\s*("(?:[^"\\]|\\.)*"|[^,]*)\s*(?:,|$)',
+    re.DOTALL,
 )
 _ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -66,7 +67,8 @@ def list_receivers(config: Config) -> dict[str, Receiver]:
         webhooks = each.get("webhook_configs") or ()
         urls = (str(hook.get("url") or hook.get("url_file") or "") for hook in webhooks)
         integrations = tuple(kind.removesuffix(_INTEGRATIONS) for kind in kinds)
-        receivers[each["name"]] = Receiver(each["name"], integrations, tuple(urls))
+        name = str(each.get("name", ""))
+        receivers[name] = Receiver(name, integrations, tuple(urls))
     return receivers
 
 
@@ -160,11 +162,11 @@ def parse_matchers(text: str) -> Iterator[Matcher]:
         if not found:
             raise ValueError(f"{text!r} is not a matcher of Alertmanager")
         label, operator, value = found.groups()
-        yield Matcher(label, operator, _unquote_value(value.strip()))
+        yield Matcher(_unquote(label), operator, _unquote(value.strip()))
         position = found.end()
 
 
-def _unquote_value(value: str) -> str:
+def _unquote(value: str) -> str:
     if len(value) > 1 and value[0] == value[-1] == '"':
         value = value[1:-1]
     return _ESCAPED.sub(lambda found: _ESCAPES.get(found.group(1), found.group(0)), value)
@@ -178,4 +180,8 @@ def match_labels(matchers: Sequence[Matcher], labels: Labels) -> bool:
 def _match_value(matcher: Matcher, value: str) -> bool:
     if matcher.op in ("=", "!="):
         return (matcher.value == value) is (matcher.op == "=")
-    return Re2Pattern(f"^(?:{matcher.value})$").matches(value) is (matcher.op == "=~")
+    try:
+        pattern = Re2Pattern(f"^(?:{matcher.value})$")
+    except Re2Error as error:
+        raise ValueError(f"the matcher {matcher} is not valid: {error}") from error
+    return pattern.matches(value) is (matcher.op == "=~")

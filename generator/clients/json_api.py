@@ -1,9 +1,12 @@
 """Reader of JSON from the HTTP API of a server."""
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _TIMEOUT = 30
@@ -32,6 +35,19 @@ def read_json(url: str, path: str, **parameters: str) -> Any:  # noqa: ANN401 - 
     except urllib.error.HTTPError as error:
         error.close()
         raise APIError(f"{url} returned {error.code} for {path}; check the address") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise APIError(f"cannot query {url}: {reason}") from error
+
+
+@contextmanager
+def expect_server(url: str, kind: str) -> Iterator[None]:
+    """Report an answer of another shape than expected: the server is not of this kind.
+
+    Raises:
+        APIError: the answer has not the keys or types that the block reads.
+    """
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise APIError(f"{url} is not {kind}; check the address") from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from generator import names
-from generator.clients.json_api import APIError, read_json
+from generator.clients.json_api import expect_server, read_json
 from generator.model import SLO, MetricFacts
 from generator.rules import increments, tiers
 from slos.schema import promql
@@ -30,9 +30,10 @@ def read_prometheus(url: str, path: str, **parameters: str) -> Any:  # noqa: ANN
         APIError: the request fails, or it is not a Prometheus.
     """
     document = read_json(url, f"api/v1/{path}", **parameters)
-    if not isinstance(document, dict) or document.get("status") != "success":
-        raise APIError(f"{url} is not a Prometheus; check the address")
-    return document["data"]
+    with expect_server(url, "a Prometheus"):
+        if document["status"] != "success":
+            raise ValueError(document["status"])
+        return document["data"]
 
 
 def read_retention(url: str) -> Duration | None:
@@ -42,9 +43,11 @@ def read_retention(url: str) -> Duration | None:
         APIError: when the request fails.
     """
     # Like `15d`, `10GiB` or `15d or 10GiB`; defaults included.
-    text = str(read_prometheus(url, "status/runtimeinfo").get("storageRetention", ""))
-    limits = [limit for limit in text.split(" or ") if not limit.endswith("B")]
-    return Duration.parse(limits[0]) if limits and limits[0] else None
+    information = read_prometheus(url, "status/runtimeinfo")
+    with expect_server(url, "a Prometheus"):
+        text = str(information.get("storageRetention", ""))
+        limits = [limit for limit in text.split(" or ") if not limit.endswith("B")]
+        return Duration.parse(limits[0]) if limits and limits[0] else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,13 @@ class MetricFactsClient:
         """
         window = increments.compute_range(slo.steps.fine, slo.steps.scrape)
         templates = (slo.signal.total, slo.signal.errors)
-        facts = self._read_facts(templates, slo.signal.sources, window)
         events = names.select_series(names.PERIOD_EVENTS, slo)
-        event_count = (
-            self._query_number(f"sum({events})") if tiers.has_counter_queries(slo) else None
-        )
-        return replace(facts, events=event_count, other_values=self._read_other_values(slo))
+        with expect_server(self.url, "a Prometheus"):
+            facts = self._read_facts(templates, slo.signal.sources, window)
+            event_count = (
+                self._query_number(f"sum({events})") if tiers.has_counter_queries(slo) else None
+            )
+            return replace(facts, events=event_count, other_values=self._read_other_values(slo))
 
     def read_query_facts(self, query: str) -> MetricFacts:
         """Read the facts of the metrics of a standalone alert or recording.
@@ -78,7 +82,8 @@ class MetricFactsClient:
         Raises:
             APIError: when a request fails.
         """
-        return self._read_facts((query,), (), _DEFAULT_WINDOW)
+        with expect_server(self.url, "a Prometheus"):
+            return self._read_facts((query,), (), _DEFAULT_WINDOW)
 
     def _read_facts(
         self, templates: Sequence[str], sources: Sequence[str], window: Duration

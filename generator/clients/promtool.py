@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import yaml
+
 # promtool's heap is small, and to collect it less often saves a quarter of the time.
 _GARBAGE_COLLECTION = "400"
+_PATTERN = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +42,20 @@ def _run_promtool(promtool: str, path: Path) -> UnitTestResult:
         text=True,
         check=False,
     )
-    return UnitTestResult(path, process.stdout + process.stderr if process.returncode else "")
+    if not process.returncode:
+        return UnitTestResult(path, "")
+    missing = "".join(
+        f"the rule file {name} is missing; run: slo-rules build\n"
+        for name in _list_rule_files(path)
+        if not (path.parent / name).exists()
+    )
+    return UnitTestResult(path, missing or process.stdout + process.stderr)
+
+
+def _list_rule_files(path: Path) -> list[str]:
+    """List the rule files of a test; none if it is no test, of which promtool tells more."""
+    try:
+        test = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+        return [name for name in test["rule_files"] if not _PATTERN & set(name)]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return []

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from generator.clients.json_api import APIError, read_json
+from generator.clients.json_api import APIError, expect_server, read_json
 from generator.clients.prometheus import read_prometheus, read_retention
 from slos.schema.units import Duration
 
@@ -73,26 +73,27 @@ def read_prometheus_state(url: str) -> PrometheusState:
     Raises:
         APIError: a request fails.
     """
-    config = _parse_yaml(url, read_prometheus(url, "status/config")["yaml"])
-    groups: dict[str, list[LiveRule]] = {}
-    for group in read_prometheus(url, "rules")["groups"]:
-        groups.setdefault(group["name"], []).extend(map(_read_rule, group["rules"]))
-    alerts = read_prometheus(url, "alerts")["alerts"]
-    return PrometheusState(
-        version=read_prometheus(url, "status/buildinfo").get("version", ""),
-        retention=read_retention(url),
-        external_labels=(config.get("global") or {}).get("external_labels") or {},
-        groups=groups,
-        targets=[
-            LiveTarget(each["labels"], each["scrapeUrl"], each["health"], each["lastError"])
-            for each in read_prometheus(url, "targets", state="active")["activeTargets"]
-        ],
-        metrics=frozenset(read_prometheus(url, "label/__name__/values")),
-        alertmanagers=[
-            each["url"] for each in read_prometheus(url, "alertmanagers")["activeAlertmanagers"]
-        ],
-        firing=[each["labels"] for each in alerts if each["state"] == "firing"],
-    )
+    with expect_server(url, "a Prometheus"):
+        config = _parse_yaml(url, read_prometheus(url, "status/config")["yaml"])
+        groups: dict[str, list[LiveRule]] = {}
+        for group in read_prometheus(url, "rules")["groups"]:
+            groups.setdefault(group["name"], []).extend(map(_read_rule, group["rules"]))
+        alerts = read_prometheus(url, "alerts")["alerts"]
+        return PrometheusState(
+            version=read_prometheus(url, "status/buildinfo").get("version", ""),
+            retention=read_retention(url),
+            external_labels=(config.get("global") or {}).get("external_labels") or {},
+            groups=groups,
+            targets=[
+                LiveTarget(each["labels"], each["scrapeUrl"], each["health"], each["lastError"])
+                for each in read_prometheus(url, "targets", state="active")["activeTargets"]
+            ],
+            metrics=frozenset(read_prometheus(url, "label/__name__/values")),
+            alertmanagers=[
+                each["url"] for each in read_prometheus(url, "alertmanagers")["activeAlertmanagers"]
+            ],
+            firing=[each["labels"] for each in alerts if each["state"] == "firing"],
+        )
 
 
 def _read_rule(rule: Mapping[str, Any]) -> LiveRule:
@@ -143,21 +144,27 @@ def read_alertmanager_state(url: str) -> AlertmanagerState:
         APIError: a request fails, or it is not an Alertmanager.
     """
     status = read_json(url, "api/v2/status")
-    if not isinstance(status, dict) or "config" not in status:
-        raise APIError(f"{url} is not an Alertmanager; check the address")
-    return AlertmanagerState(
-        version=status["versionInfo"]["version"],
-        config=_parse_yaml(url, status["config"]["original"]),
-        alerts=[
-            LiveAlert(each["labels"], each["status"]["silencedBy"], each["status"]["inhibitedBy"])
-            for each in read_json(url, "api/v2/alerts")
-        ],
-        silences=[
-            each
-            for each in read_json(url, "api/v2/silences")
-            if each["status"]["state"] == "active"
-        ],
-    )
+    with expect_server(url, "an Alertmanager"):
+        return AlertmanagerState(
+            version=status["versionInfo"]["version"],
+            config=_parse_yaml(url, status["config"]["original"]),
+            alerts=[
+                LiveAlert(
+                    each["labels"], each["status"]["silencedBy"], each["status"]["inhibitedBy"]
+                )
+                for each in read_json(url, "api/v2/alerts")
+            ],
+            silences=[
+                each
+                for each in read_json(url, "api/v2/silences")
+                if each["status"]["state"] == "active"
+            ],
+        )
+
+
+def _read_alert(alert: Mapping[str, Any]) -> LiveAlert:
+    status = alert["status"]
+    return LiveAlert(alert["labels"], status["silencedBy"], status["inhibitedBy"])
 
 
 def _parse_yaml(url: str, text: str) -> Mapping[str, Any]:

@@ -97,7 +97,7 @@ def command(
     try:
         settings = ReceiverSettings(on_call, remediation)
         results = list(_examine(build_plan, prometheus_url, alertmanager_url, settings))
-    except (APIError, ValueError) as error:
+    except APIError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     if as_json:
@@ -129,7 +129,10 @@ def _examine(
     specs = [(part.spec, part.slos) for plan in build_plan.plans for part in plan.spec_plans]
     heartbeats = [alert.name for alert in list_alerts(specs) if alert.heartbeat]
     state = read_alertmanager_state(alertmanager_url)
-    yield from check_alertmanager(groups, heartbeats, prometheus, state, settings)
+    try:
+        yield from check_alertmanager(groups, heartbeats, prometheus, state, settings)
+    except ValueError as error:  # of a matcher that only another version knows
+        yield CheckResult("alertmanager", CheckStatus.FAILED, f"cannot read its routes: {error}")
 
 
 def _print_results(results: Iterable[CheckResult]) -> None:

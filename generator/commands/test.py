@@ -15,9 +15,8 @@ from generator.clients.promtool import UnitTestResult
 from slos.schema.units import format_count
 
 _TESTS = Path("rules/tests")
-# A spec says what it is at its start, after comments; so do Kubernetes objects.
-_START = 4096
-_SPEC = re.compile(rb"\A\s*\{|^(?:version: *[\"']?prometheus/v1|kind: )", re.MULTILINE)
+_TEST = re.compile(rb"^(?:tests:|[ {]*\"tests\":)", re.MULTILINE)
+_RULES_SUFFIX = ".rules"
 
 
 @click.command("test")
@@ -68,10 +67,10 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
     if not paths:
         click.echo("error: no test files found; run: slo-rules build", err=True)
         sys.exit(1)
-    if spec := next((path for path in paths if _is_spec(path)), None):
+    if other := next((path for path in paths if not _is_test(path)), None):
         click.echo(
-            f"error: {spec} is a spec, and this command runs the tests that are generated from it; "
-            f"run: slo-rules build {spec} -o rules && slo-rules test rules/tests",
+            f"error: {other} is not a unit test; build the tests of a spec with "
+            "slo-rules build SPEC -o DIR, and run those in DIR/tests",
             err=True,
         )
         sys.exit(1)
@@ -90,18 +89,22 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
     sys.exit(1 if failures else 0)
 
 
-def _is_spec(path: Path) -> bool:
-    """Tell whether a file is a spec of any dialect, by its first document."""
-    try:
-        start = path.read_bytes()[:_START]
-    except OSError:  # running it reports the error
-        return False
-    return _SPEC.search(start) is not None
-
-
 def _list_test_files(places: Iterable[Path]) -> Iterator[Path]:
+    """List the tests of folders, and files; the rules beside a test are passed over."""
     for place in places:
-        yield from sorted(place.rglob("*.yaml")) if place.is_dir() else [place]
+        if place.is_dir():
+            files = (path for path in sorted(place.rglob("*.yaml")) if path.is_file())
+            yield from (path for path in files if _is_test(path))
+        elif place.suffix != _RULES_SUFFIX:
+            yield place
+
+
+def _is_test(path: Path) -> bool:
+    """Tell whether a file is a unit test of promtool; running one that is unreadable says so."""
+    try:
+        return path.is_file() and _TEST.search(path.read_bytes()) is not None
+    except OSError:
+        return True
 
 
 def _print_results(

@@ -1,6 +1,6 @@
 """Checks of a running Alertmanager: who is notified by each built alert, and what mutes it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from generator import names
@@ -23,6 +23,7 @@ from slos.schema.units import format_count
 
 _PAGE_SEVERITY = "critical"
 _WEBHOOK = "webhook"
+_FOREIGN_ALERT = "AlertOfOtherRules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def check_alertmanager(
     yield check_remediation_receivers(alerts, receivers, settings)
     yield check_on_call_receivers(others, receivers, settings)
     yield check_delivery_times(others)
-    yield check_inhibitions(alerts, heartbeats, state)
+    yield check_inhibitions(alerts, heartbeats, prometheus, state)
     yield check_silences(alerts, state)
     for name in heartbeats:
         yield check_heartbeat(name, alerts, receivers, prometheus, state)
@@ -222,21 +223,26 @@ def check_delivery_times(alerts: Sequence[RoutedAlert]) -> CheckResult:
 
 
 def check_inhibitions(
-    alerts: Sequence[RoutedAlert], heartbeats: Sequence[str], state: AlertmanagerState
+    alerts: Sequence[RoutedAlert],
+    heartbeats: Sequence[str],
+    prometheus: PrometheusState,
+    state: AlertmanagerState,
 ) -> CheckResult:
-    """Check that alerts of other rules cannot mute a page, a heartbeat, or alerts for ever.
+    """Check that alerts of other rules cannot mute a heartbeat, nor alerts they have no part in.
 
     An inhibition whose `equal` labels are all missing on an alert mutes it whenever any source
-    without these labels fires, as InfoInhibitor of kube-prometheus-stack does.
+    without these labels fires, as InfoInhibitor of kube-prometheus-stack does. External labels
+    are no distinction, since all alerts of the Prometheus have them.
     """
     own = {alert.name for alert in alerts}
     muted: dict[str, str] = {}
     for rule in list_inhibit_rules(state.config):
-        if any(match_labels(rule.source, alert.labels) for alert in alerts):
+        if _selects_built_alerts(rule.source, own):
             continue
+        compared = set(rule.equal) - set(prometheus.external_labels)
         source = ", ".join(map(str, rule.source))
         for alert in alerts:
-            is_loose = not any(alert.labels.get(label) for label in rule.equal)
+            is_loose = not any(alert.labels.get(label) for label in compared)
             if rule.mutes(alert.labels) and (is_loose or alert.name in heartbeats):
                 muted.setdefault(alert.name, source)
     if not muted:
@@ -249,6 +255,19 @@ def check_inhibitions(
         f"{format_count(len(muted), 'alert')} muted by foreign inhibitions: {list_names([*muted])}",
         f"{name} is muted while an alert with {source} fires; give the alert the label that the "
         "inhibition compares, such as namespace",
+    )
+
+
+def _selects_built_alerts(source: Sequence[Matcher], own: Collection[str]) -> bool:
+    """Tell whether only alerts of this build can match: by a label of SLOs, or by their names."""
+    return any(
+        (each.label in names.IDENTITY and not match_labels([each], {}))
+        or (
+            each.label == ALERTNAME
+            and any(match_labels([each], {ALERTNAME: name}) for name in own)
+            and not match_labels([each], {ALERTNAME: _FOREIGN_ALERT})
+        )
+        for each in source
     )
 
 

@@ -112,7 +112,9 @@ class Transaction:
     def remove_staging_folder(self) -> None:
         """Remove the staging folder, of this build or of one that was killed."""
         staging = self.folder / STAGING_FOLDER
-        if staging.is_symlink() or staging.exists():
+        if staging.is_symlink() or staging.is_file():
+            staging.unlink()
+        elif staging.exists():
             shutil.rmtree(staging)
 
     def _replace(self, target: Path, staged: Path) -> None:

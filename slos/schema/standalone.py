@@ -133,6 +133,8 @@ class StandaloneAlert(AlertOptions):
     def _check_heartbeat(self) -> Self:
         if self.heartbeat and self.inhibits:
             raise ValueError("a heartbeat always fires and must not inhibit; remove inhibits")
+        if self.heartbeat and self.no_data == "silent":
+            raise ValueError("a heartbeat always fires; set no_data: firing")
         if self.severity == "none" and not self.heartbeat:
             raise ValueError("severity none is for a heartbeat; use critical, warning or info")
         return self

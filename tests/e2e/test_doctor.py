@@ -2,7 +2,10 @@
 
 import json
 import re
+import socketserver
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +112,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         address = alertmanager.url.removeprefix("http://")
         sections = {
             "rule_files": [str(rules), str(ROOT / "rules" / "prometheus" / "*.yaml")],
+            "global": {
+                "scrape_interval": "1s",
+                "evaluation_interval": "1s",
+                "external_labels": {"cluster": "a"},
+            },
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [address]}]}]},
         }
         with run_prometheus(folder, "shop", holds="ALERTS", sections=sections) as prometheus:
@@ -141,6 +149,7 @@ def test_a_cluster_where_all_is_right_passes(cluster: Cluster) -> None:
 WITHOUT_OWN: dict[str, Any] = {**RIGHT, "route": {"receiver": "prometheus-events"}}
 IN_NAMESPACE = {**OWN, "matchers": ['namespace="prometheus"', 'sloth_service="shop"']}
 INHIBITED = [{"source_matchers": ["a=b"], "target_matchers": ['alertname="ShopHeartbeat"']}]
+ANY_PAGE = [{"source_matchers": ["severity=critical"], "target_matchers": ["severity=warning"]}]
 WEEKDAYS = [{"name": "weekdays", "time_intervals": [{"weekdays": ["monday:friday"]}]}]
 
 
@@ -187,6 +196,12 @@ WEEKDAYS = [{"name": "weekdays", "time_intervals": [{"weekdays": ["monday:friday
             "ShopHeartbeat reaches the receiver beat, which sends nothing",
         ),
         ({**RIGHT, "inhibit_rules": INHIBITED}, "inhibitions", "failed: 1 alert muted"),
+        ({**RIGHT, "inhibit_rules": ANY_PAGE}, "inhibitions", "warning: 2 alerts muted"),
+        (
+            {**RIGHT, "inhibit_rules": [{**ANY_PAGE[0], "equal": ["cluster"]}]},
+            "inhibitions",
+            "TooManyErrorsNoData is muted while an alert with severity=",
+        ),
     ],
 )
 def test_a_broken_alertmanager_is_found(
@@ -260,6 +275,47 @@ def test_a_silenced_heartbeat_is_found(cluster: Cluster) -> None:
     results = list_results(cluster.examine("--json"))
     assert results["silences"].startswith("warning: 1 alert silenced: ShopHeartbeat")
     cluster.alertmanager.remove_silence(silence)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}",
+        b'HTTP/1.1 200 OK\r\nContent-Length: 31\r\n\r\n{"status":"success","data":null}',
+        b'HTTP/1.1 200 OK\r\nContent-Length: 29\r\n\r\n{"status":"success","data":{}}',
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+    ],
+)
+def test_an_odd_answer_is_an_error(tmp_path: Path, answer: bytes) -> None:
+    spec = tmp_path / "shop.yaml"
+    spec.write_bytes(dump_yaml(SPEC))
+    with serve_bytes(answer) as url:
+        for command in (("doctor", spec), ("check", spec, "-o", "-")):
+            result = run_slo_rules(*command, "--prometheus", url)
+            assert (result.exit_code, result.stdout) == (1, "")
+            assert f"error: {url} is not a Prometheus" in result.stderr or (
+                f"error: cannot query {url}: " in result.stderr
+            )
+
+
+@contextmanager
+def serve_bytes(answer: bytes) -> Iterator[str]:
+    """Serve the same bytes to every connection; yield the URL."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_server_that_is_neither_is_an_error(cluster: Cluster) -> None:

@@ -1,5 +1,6 @@
 """Routes of an Alertmanager configuration, compared with amtool's answer."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from generator.alerting.model import Matcher
-from generator.alerting.route_matching import match_routes, parse_matchers
+from generator.alerting.route_matching import match_labels, match_routes, parse_matchers
 from tests.generator.amtool import find_receivers
 from tests.schema.specs import dump_yaml
 
@@ -63,6 +64,7 @@ def test_an_alert_takes_the_routes_that_amtool_finds(
         ('{a="1", b!~"x|y"}', ['a="1"', 'b!~"x|y"']),
         ("a=1,b=2", ['a="1"', 'b="2"']),
         (r'a="q\"\\n\n"', [r'a="q\"\\n\n"']),
+        ('"a.b"=c, d = "e"', ['a.b="c"', 'd="e"']),
         ("", []),
     ],
 )
@@ -71,5 +73,10 @@ def test_matchers_are_read_in_every_spelling(text: str, matchers: list[str]) -> 
 
 
 def test_a_text_that_is_no_matcher_is_an_error() -> None:
-    with pytest.raises(ValueError, match="'1=a' is not a matcher of Alertmanager"):
-        list(parse_matchers("1=a"))
+    with pytest.raises(ValueError, match="'=a' is not a matcher of Alertmanager"):
+        list(parse_matchers("=a"))
+
+
+def test_an_invalid_pattern_is_an_error_that_names_the_matcher() -> None:
+    with pytest.raises(ValueError, match=re.escape('the matcher a=~"[" is not valid')):
+        match_labels(list(parse_matchers('a=~"["')), {})
