@@ -27,7 +27,7 @@ def test_promtool_accepts_the_rules_of_every_valid_spec(
     assert "SUCCESS" in check_rules(out)
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=once)
+@settings(deadline=None, max_examples=6, suppress_health_check=once)
 @given(specs())
 def test_a_build_is_followed_by_a_fine_check_and_an_idle_build(
     tmp_path: Path, document: dict[str, Any]
