@@ -18,7 +18,10 @@ SERIES_AT_MOST = 2_000
 """With every probe that comes with the program, on every way, and every observer."""
 _SECONDS_AT_MOST = 0.020
 _CLOSED_PORT_URL = "http://127.0.0.1:9"
-_REQUIRED_SETTINGS = {"remediation": "{paths: {direct: {}, broker: {}, alertmanager: {}}}"}
+_REQUIRED_SETTINGS = {
+    "remediation": "{paths: {direct: {}, broker: {},"
+    " alertmanager: {interval: 10m, settle: 5m5s, timeout: 6m5s}}}"
+}
 
 
 @dataclass(frozen=True, slots=True)

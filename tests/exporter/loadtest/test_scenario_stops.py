@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from tests.exporter.loadtest.scenario_process import (
     wait_for_result,
 )
 from tests.exporter.slo_probe import start_program, wait_for_end
+from tests.exporter.slo_probe import wait_until as wait_until_async
 from tests.exporter.test_failover import replace_lease_holder
 
 COMPLETED = "scenario_completed_timestamp_seconds"
@@ -45,8 +47,15 @@ async def reload(prober: ProberProcess, _: ProberEnvironment) -> None:
         assert reply.status == 200
 
 
-async def steal_lease(_: ProberProcess, environment: ProberEnvironment) -> None:
-    os.close(replace_lease_holder(environment.folder / "journal.sqlite.lease"))
+async def steal_lease(prober: ProberProcess, environment: ProberEnvironment) -> None:
+    """Hold the lease until the prober is on standby; it leads again if the lease is free sooner."""
+
+    async def is_on_standby() -> bool:
+        return (await prober.get_page("/-/scenario"))[0] == HTTPStatus.SERVICE_UNAVAILABLE
+
+    other_holder = replace_lease_holder(environment.folder / "journal.sqlite.lease")
+    await wait_until_async(is_on_standby)
+    os.close(other_holder)
 
 
 async def make_runs_fail(_: ProberProcess, environment: ProberEnvironment) -> None:
