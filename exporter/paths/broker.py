@@ -20,7 +20,7 @@ class Settings(PathSettings):
     """URL of the broker ingress, with the path of the broker if it has one. No default, because
     another broker would deliver the events to its subscribers."""
     resolved_events: bool = False
-    """Whether agent-sre gets the end of an alert, an event of type
+    """True if agent-sre gets the end of an alert, an event of type
     `io.homelab.prometheus.alert.resolved`. Default false: the usual Trigger takes fired alerts
     only."""
 

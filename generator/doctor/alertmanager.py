@@ -28,7 +28,7 @@ _FOREIGN_ALERT = "AlertOfOtherRules"
 
 @dataclass(frozen=True, slots=True)
 class ReceiverSettings:
-    """What the user says about receivers, as patterns of their names and webhook URLs.
+    """Settings about receivers, as patterns of their names and webhook URLs.
 
     Attributes:
         on_call: webhook receivers that notify people.

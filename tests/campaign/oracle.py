@@ -21,7 +21,7 @@ _MARGIN = 2.0
 _AFTER = 5.0
 """Seconds after it, in which the prober may still be short of what was taken."""
 _HARMLESS = ("reload",)
-"""What happens to a process and is no reason for an unknown run."""
+"""Disturbances of a process that are no reason for an unknown run."""
 _RACES = 3
 """Runs of a life that may have been written and not yet counted, and calls that ended with it."""
 _UNLESS_LATE = (Verdict.OK, Verdict.REJECTED)
@@ -58,7 +58,7 @@ class CampaignResult:
     open_issues: list[str] = field(default_factory=list)
     """Descriptions of the Linear issues that are still open."""
     leftovers: list[str] = field(default_factory=list)
-    """What a stopped prober left behind, and errors in logs."""
+    """Leftovers of a stopped prober, and errors in its log."""
     seconds: float = 0.0
 
     def find_disturbance(self, run: Run) -> str | None:

@@ -44,7 +44,7 @@ class EventForwarder:
     confirm_after: float = 0.0
     """Seconds after which a notification is answered."""
     keeps_texts: bool = True
-    """Whether an event keeps the labels and the texts of its alert."""
+    """Check that an event keeps the labels and the texts of its alert."""
     given: dict[str, str] = field(default_factory=dict)
     """Value of the label `service` by the id of the forwarded event."""
     ended: set[str] = field(default_factory=set)

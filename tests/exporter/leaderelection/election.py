@@ -103,7 +103,7 @@ class Node:
     async def close(self) -> None: ...
 
     async def _ask(self, act: Callable[[], Given]) -> Given:
-        """What was sent arrives, even when nobody waits for the answer any more."""
+        """Send a request; it arrives even when nobody waits for the answer any more."""
         request = asyncio.create_task(self._travel(act))
         self.on_their_way.add(request)
         request.add_done_callback(self._arrived)
