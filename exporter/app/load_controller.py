@@ -21,6 +21,7 @@ from exporter.config.scenarios import (
 from exporter.loadtest.baseline import BaselineGuard
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.metrics import ScenarioSample
+from exporter.loadtest.rejections import Rejections, read_no_rejections, read_rejections
 from exporter.loadtest.result import (
     Refusal,
     RefusalKind,
@@ -30,7 +31,6 @@ from exporter.loadtest.result import (
 )
 from exporter.loadtest.run import RunControls, ScenarioRun
 from exporter.loadtest.settings import LoadSettings
-from exporter.loadtest.stand_in import Rejections, read_no_rejections, read_rejections
 from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.scenarios import load_scenario_modules
 from exporter.schedule.clock import Clock

@@ -14,9 +14,9 @@ from typing import NoReturn
 
 from exporter.loadtest.baseline import BaselineGuard
 from exporter.loadtest.late_results import LateResults
+from exporter.loadtest.rejections import Rejections, read_no_rejections
 from exporter.loadtest.result import LoadStep, ScenarioResult
 from exporter.loadtest.settings import LoadSettings
-from exporter.loadtest.stand_in import Rejections, read_no_rejections
 from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.model.run import Run
 from exporter.prober.context import ProbeContext

@@ -32,13 +32,13 @@ _THRESHOLD_DIGITS = 6
 _TEMPLATE = "{{"
 
 
-def build_quick_alerts(slo: SLO) -> Iterator[AlertingRule]:
+def build_fine_group_alerts(slo: SLO) -> Iterator[AlertingRule]:
     """Alerting rules of the fine group: every page, and alerts that read only fine windows."""
     for burn in slo.burn_alerts:
-        if is_quick(slo, burn):
+        if is_in_fine_group(slo, burn):
             yield _build_burn_alert_rule(slo, burn)
     for threshold in slo.threshold_alerts:
-        if is_quick(slo, threshold):
+        if is_in_fine_group(slo, threshold):
             yield _build_threshold_alert_rule(slo, threshold)
     if slo.absent_alert:
         yield _build_absent_alert_rule(slo, slo.absent_alert)
@@ -51,24 +51,24 @@ def list_quick_windows(slo: SLO) -> frozenset[Duration]:
     """
     windows = {slo.windows[0], *(alert.over for alert in slo.threshold_alerts)}
     for burn in slo.burn_alerts:
-        if is_quick(slo, burn):
+        if is_in_fine_group(slo, burn):
             windows |= {condition.short for condition in burn.conditions}
             windows |= {condition.long for condition in burn.conditions}
     return frozenset(window for window in windows if tiers.is_fine(slo, window))
 
 
-def build_slow_alerts(slo: SLO) -> Iterator[AlertingRule]:
+def build_period_group_alerts(slo: SLO) -> Iterator[AlertingRule]:
     """Alerting rules of the period group, which reads the coarse tier."""
     for burn in slo.burn_alerts:
-        if not is_quick(slo, burn):
+        if not is_in_fine_group(slo, burn):
             yield _build_burn_alert_rule(slo, burn)
     for threshold in slo.threshold_alerts:
-        if not is_quick(slo, threshold):
+        if not is_in_fine_group(slo, threshold):
             yield _build_threshold_alert_rule(slo, threshold)
 
 
-def is_quick(slo: SLO, alert: BurnAlert | ThresholdAlert) -> bool:
-    """Tell whether an alert is evaluated every fine step."""
+def is_in_fine_group(slo: SLO, alert: BurnAlert | ThresholdAlert) -> bool:
+    """Tell whether an alert is in the group that is evaluated every fine step."""
     if isinstance(alert, ThresholdAlert):
         return tiers.is_fine(slo, alert.over)
     longest = max(condition.long for condition in alert.conditions)

@@ -114,7 +114,10 @@ def _list_part_pages(
     for slo in spec_plan.slos:
         rules = {
             rule.alert: rule
-            for rule in (*alert_rules.build_quick_alerts(slo), *alert_rules.build_slow_alerts(slo))
+            for rule in (
+                *alert_rules.build_fine_group_alerts(slo),
+                *alert_rules.build_period_group_alerts(slo),
+            )
         }
         for page in _list_slo_pages(slo, rules, spec, sources):
             if page.name in built_alerts:

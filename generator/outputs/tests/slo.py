@@ -303,8 +303,8 @@ def build_slo_files(slo: SLO) -> Iterator[UnitTestFile]:
 def _list_kinds(slo: SLO) -> Iterator[tuple[str, Duration, list[Role], list[UnitTestCase]]]:
     """List the kinds of tests: name, step, roles of the groups in their order, and cases."""
     fine, coarse, period = Role.FINE, Role.COARSE, Role.PERIOD
-    quick = [alert for alert in _list_alerts(slo) if alert_rules.is_quick(slo, alert)]
-    slow = [alert for alert in _list_alerts(slo) if not alert_rules.is_quick(slo, alert)]
+    quick = [alert for alert in _list_alerts(slo) if alert_rules.is_in_fine_group(slo, alert)]
+    slow = [alert for alert in _list_alerts(slo) if not alert_rules.is_in_fine_group(slo, alert)]
     fine_cases = [
         *trial.build_alert_cases(slo, quick, slo.steps.fine),
         *_build_no_traffic_cases(slo, slo.steps.fine),

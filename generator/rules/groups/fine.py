@@ -20,7 +20,7 @@ def build_group(slo: SLO) -> RuleGroup:
         *count_rules,
         *_build_ratio_rules(slo),
         *_build_quantile_rules(slo),
-        *alert_rules.build_quick_alerts(slo),
+        *alert_rules.build_fine_group_alerts(slo),
     )
     return RuleGroup(f"slo-fine-{slo.id}", step, rules)
 

@@ -21,7 +21,7 @@ def build_group(slo: SLO) -> RuleGroup:
             *alert_rules.build_alert_series(slo),
             *_build_ratio_rules(slo),
             *_build_budget_rules(slo),
-            *alert_rules.build_slow_alerts(slo),
+            *alert_rules.build_period_group_alerts(slo),
         ),
     )
 
