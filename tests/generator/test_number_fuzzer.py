@@ -102,7 +102,7 @@ def draw_alerting(random: Random, number: int) -> dict[str, Any]:
             {
                 "name": f"T{number}",
                 "above": f"{draw_share(random)}%",
-                "over": random.choice(LENGTHS),
+                "over": random.choice(LENGTHS[:-1]),
             }
         ]
     options = {"for": random.choice(LENGTHS[:3]), "keep_firing_for": random.choice(LENGTHS[:5])}
