@@ -86,14 +86,17 @@ def _import_file(path: Path) -> ModuleType:
 def _import_path(path: Path) -> Iterator[None]:
     """Let a plugin import the files next to it while it loads; forget these modules afterwards.
 
-    Two folders may each have a `common.py`.
+    Two folders may each have a `common.py`. No bytecode is written: Python takes that of an edited
+    file of the same size and second for the present one.
     """
     folder, known_modules = str(path.parent.resolve()), set(sys.modules)
+    writes_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     sys.path.insert(0, folder)
     importlib.invalidate_caches()
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes_bytecode
         if folder in sys.path:
             sys.path.remove(folder)
         for name in set(sys.modules) - known_modules:

@@ -116,7 +116,9 @@ def test_no_command_has_a_hole(page: MarkdownPage) -> None:
 @pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
 def test_who_changes_what_flux_applies_is_told_that_it_takes_that_back(page: MarkdownPage) -> None:
     changing = [
-        text for text in page.list_code("sh") if re.search(r" patch (ksvc|lambdaagent) | scale deploy", text)
+        text
+        for text in page.list_code("sh")
+        if re.search(r" patch (ksvc|lambdaagent) | scale deploy", text)
     ]
     assert not changing or any("Flux" in line for line in page.lines)
 

@@ -1,12 +1,14 @@
 """SLI plugins of installed packages and folders."""
 
 import importlib.metadata
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from generator.files.plugins import read_sli_plugins
 from tests.generator.command_line import run_slo_rules
 from tests.schema.specs import build_slo, build_spec, dump_yaml
 
@@ -49,3 +51,15 @@ def test_files_beside_a_plugin_are_imported_for_it_alone(spec_file: Path, tmp_pa
     )
     assert sys.path == path
     assert "common_parts" not in sys.modules
+
+
+def test_an_edited_plugin_of_the_same_size_and_time_is_read_again(tmp_path: Path) -> None:
+    plugin = tmp_path / "acme.py"
+    for text in ("one", "two"):
+        plugin.write_text(
+            f"SLI_PLUGIN_ID = 'acme'\ndef sli_plugin(meta, labels, options):\n    return '{text}'\n"
+        )
+        os.utime(plugin, (1_700_000_000, 1_700_000_000))
+        plugins, problems = read_sli_plugins((tmp_path,))
+        assert (plugins["acme"].write({}, {}, {}), problems) == (text, [])
+    assert [path.name for path in tmp_path.iterdir()] == ["acme.py"]

@@ -55,8 +55,8 @@ async def test_an_issue_that_holds_another_id_is_found_by_it(linear: LinearHarne
     found = await linear.client.find_issues(
         [run_id], since=linear.clock.wall() - 10, aliases={event_id: run_id}
     )
-    assert {run: [issue.id for issue in issues] for run, issues in found.items()} == {
-        run_id: ours[:2]
+    assert {run: {issue.id for issue in issues} for run, issues in found.items()} == {
+        run_id: set(ours[:2])
     }
 
 
