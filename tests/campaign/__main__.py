@@ -369,12 +369,11 @@ def main(*, seeds: Sequence[int], events: int, interval: str) -> None:
 
 _TEXT = """\
 `make campaign EVENTS={events}`; with `SEED=1` one seed instead of five. A fault is drawn for each
-event, and the process is disturbed as well. Each verdict, its reason, the counters of all lives of
-the process and every stage time that the canary measured are compared with a ledger of the
-stand-in. The load average at the end was {load:.1f}. `delayed` are events whose bounds the ledger
-had to leave open, because the machine held the stand-in up for over a second. Steps of the
-machine's clock are not among the faults: they need the rights of root, and
-`tests/exporter/test_clock_steps.py` has them on a clock of its own.
+event, and the process is disturbed as well. Verdicts, reasons, counters (summed over restarts) and
+the stage times that the canary measured are compared with what the simulated agent-sre recorded.
+The load average at the end was {load:.1f}. Events are `delayed` if the machine held the simulated
+agent-sre up for over a second, so that its record leaves the verdict open. Clock steps need the
+rights of root; `tests/exporter/test_clock_steps.py` tests them with a fake clock.
 
 {seeds}
 {disturbances}
