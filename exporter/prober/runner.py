@@ -89,6 +89,10 @@ class AlertJob:
     sends_end: bool = False
 
 
+class _LeaseLostError(Exception):
+    """The lease was lost between the decision to send and the send."""
+
+
 class AlertRunner:
     """Runs synthetic alerts.
 
@@ -156,7 +160,10 @@ class AlertRunner:
             run, sent = dataclasses.replace(run, leftovers=()), False
         else:
             evidence = await self._send(job, alert, run, slot, faults)
-            sent = evidence.connection_error not in NOT_SENT_ERRORS
+            sent = (
+                evidence.connection_error not in NOT_SENT_ERRORS
+                and ProberFault.LEASE_LOST not in faults
+            )
             if not sent or evidence.is_refused:  # nothing was posted, so nothing is left
                 run = dataclasses.replace(run, leftovers=())
         faults |= self._health.find_run_faults(evidence, job.deadlines)
@@ -180,7 +187,7 @@ class AlertRunner:
         inflight_run = self._inflight_runs.open_run(
             alert.id, alert.parameters, now=sent_at, is_load=is_load
         )
-        posting = asyncio.create_task(job.path.send_alert(alert), name=f"send {alert.id}")
+        posting = asyncio.create_task(self._post(job.path, alert), name=f"send {alert.id}")
         try:
             await self._recorder.record_sent(run)
             await wait_until_certain(
@@ -194,6 +201,9 @@ class AlertRunner:
                 job.path, slot, sent_at=sent_at, posting=posting, inflight_run=inflight_run
             )
             return await self._send_end(job, alert, evidence) if job.sends_end else evidence
+        except _LeaseLostError:
+            faults.add(ProberFault.LEASE_LOST)
+            return Evidence(intended=slot.intended)
         except Exception as error:  # noqa: BLE001 - must not end probing; a bug is logged in full
             if is_local_shortage(error):
                 self._shortage_warning.log(f"path {run.path}: {error}")
@@ -206,6 +216,16 @@ class AlertRunner:
         finally:
             self._inflight_runs.close_run(inflight_run, now=self._clock.now())
             posting.cancel()
+
+    async def _post(self, path: Path, alert: Alert) -> Reply:
+        """Post an event, unless the process was suspended since it was decided to send.
+
+        Raises:
+            _LeaseLostError: another prober may hold the lease.
+        """
+        if not self._health.may_send():
+            raise _LeaseLostError
+        return await path.send_alert(alert)
 
     async def _send_end(self, job: AlertJob, alert: Alert, evidence: Evidence) -> Evidence:
         """Send the end of an alert that was executed, and note whether it was accepted."""

@@ -104,6 +104,18 @@ async def test_each_misbehaviour_has_its_verdict(
     assert counted == 1
 
 
+async def test_a_lease_that_is_lost_after_the_decision_to_send_keeps_the_event_back(
+    prober: InProcessProber, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = iter([True])
+    health = prober.components.alert_runner._health
+    monkeypatch.setattr(health, "_may_send", lambda: next(held, False))
+    result = await prober.run_alert()
+    assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.LEASE_LOST)
+    assert result.leftovers == ()
+    assert agent.events == []
+
+
 async def test_a_call_that_names_another_run_is_corrupted(
     prober: InProcessProber, agent: FakeAgent
 ) -> None:
