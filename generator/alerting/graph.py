@@ -12,6 +12,7 @@ from slos.schema import promql
 from slos.schema.compatibility import read_metric_name
 from slos.schema.spec import Spec
 from slos.schema.standalone import InhibitionSpec
+from slos.schema.units import format_names
 
 SpecWithSLOs = tuple[Spec | None, Sequence[SLO]]
 """A spec, or None if it has no standalone rules, and its resolved SLOs."""
@@ -303,11 +304,10 @@ def _check_missing_names(
         for kind, name in each.missing
         for found in close(name, known_names[kind], 1, _SIMILARITY)
     ]
-    named = ", ".join(f"{name} ({kind})" for kind, name in each.missing[:_MAX_SHOWN])
-    suffix = f" and {len(each.missing) - _MAX_SHOWN} more" if len(each.missing) > _MAX_SHOWN else ""
+    named = format_names([f"{name} ({kind})" for kind, name in each.missing], _MAX_SHOWN)
     yield InhibitionProblem(
         each.cause,
-        f"{each.cause.name!r} inhibits names that no spec of this run defines: {named}{suffix}",
+        f"{each.cause.name!r} inhibits names that no spec of this run defines: {named}",
         f"{f'did you mean {similar[0]!r}? ' if similar else ''}build all specs together",
         fatal=False,
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from generator.alerting.model import Matcher
+from generator.alerting.model import Inhibition, Matcher
 from slos.schema.golang import Re2Error, Re2Pattern
 
 Labels = Mapping[str, str]
@@ -102,26 +102,10 @@ def _walk_route(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class InhibitRule:
-    """Inhibition rule: `target` alerts are muted while a `source` alert fires."""
-
-    source: tuple[Matcher, ...]
-    target: tuple[Matcher, ...]
-    equal: tuple[str, ...]
-
-    def mutes(self, labels: Labels) -> bool:
-        """Tell whether an alert with these labels can be muted.
-
-        An alert that matches both sides does not mute itself.
-        """
-        return match_labels(self.target, labels)
-
-
-def list_inhibit_rules(config: Config) -> list[InhibitRule]:
+def list_inhibitions(config: Config) -> list[Inhibition]:
     """List the inhibition rules of a configuration."""
     return [
-        InhibitRule(
+        Inhibition(
             read_matchers(each, "source_"),
             read_matchers(each, "target_"),
             tuple(each.get("equal") or ()),

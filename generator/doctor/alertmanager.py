@@ -9,7 +9,7 @@ from generator.alerting.route_matching import (
     Labels,
     MatchedRoute,
     Receiver,
-    list_inhibit_rules,
+    list_inhibitions,
     list_receivers,
     match_labels,
     match_routes,
@@ -236,14 +236,14 @@ def check_inhibitions(
     """
     own = {alert.name for alert in alerts}
     muted: dict[str, str] = {}
-    for rule in list_inhibit_rules(state.config):
+    for rule in list_inhibitions(state.config):
         if _selects_built_alerts(rule.source, own):
             continue
         compared = set(rule.equal) - set(prometheus.external_labels)
         source = ", ".join(map(str, rule.source))
         for alert in alerts:
             is_loose = not any(alert.labels.get(label) for label in compared)
-            if rule.mutes(alert.labels) and (is_loose or alert.name in heartbeats):
+            if match_labels(rule.target, alert.labels) and (is_loose or alert.name in heartbeats):
                 muted.setdefault(alert.name, source)
     if not muted:
         message = f"no foreign inhibition mutes one of {format_count(len(own), 'alert')}"

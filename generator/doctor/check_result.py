@@ -1,7 +1,10 @@
 """Results of the doctor's checks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from slos.schema.units import format_names
 
 
 class CheckStatus(StrEnum):
@@ -28,7 +31,6 @@ class CheckResult:
     hint: str = ""
 
 
-def list_names(names: list[str], *, shown: int = 5) -> str:
-    """Format names as a list, of which only the first ones are shown."""
-    rest = len(names) - shown
-    return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")
+def list_names(names: Sequence[str], shown: int = 5) -> str:
+    """List names as the messages of checks do."""
+    return format_names(names, shown)

@@ -13,7 +13,7 @@ from generator.slo import burn_rate
 from slos.schema.golang import Re2Pattern
 from slos.schema.loader import describe_duplicate_period, parse_windows
 from slos.schema.problem import Position, Problem, ProblemSeverity
-from slos.schema.units import Duration
+from slos.schema.units import Duration, format_names
 
 STDOUT = "-"
 _STDIN = Path("-")
@@ -163,9 +163,7 @@ def _report_passed_over(folder: Path, paths: Sequence[Path]) -> list[Problem]:
     if not paths:
         return []
     names = [str(path.relative_to(folder)) for path in paths]
-    others = len(names) - _MAX_NAMES
-    listed = ", ".join(names[:_MAX_NAMES]) + (f" and {others} more" if others > 0 else "")
-    message = f"no specs, passed over: {listed}"
+    message = f"no specs, passed over: {format_names(names, _MAX_NAMES)}"
     return [Problem(Position(str(folder)), message, severity=ProblemSeverity.NOTE)]
 
 

@@ -12,6 +12,7 @@ from generator.model import MetricFacts
 from slos.schema import promql
 from slos.schema.promql import format_operator, quote_string
 from slos.schema.sli.raw import RawSli
+from slos.schema.units import format_names
 
 _WORD = re.compile(r"[\w-]+")
 _NEAR = 0.8
@@ -83,8 +84,7 @@ def _list_names(kind: str, written: str, names: list[str]) -> str:
     near = difflib.get_close_matches(written, names, 1)
     meant = f"did you mean {near[0]!r}? " if near else ""
     names = [name for name in names if name != _NAME]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{meant}{kind}: {', '.join(names[:_SHOWN])}{more}"
+    return f"{meant}{kind}: {format_names(names, _SHOWN)}"
 
 
 def _is_meant_to_be_absent(matcher: ast.Matcher) -> bool:

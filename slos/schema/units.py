@@ -5,6 +5,7 @@ fraction reaches a rule.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache, total_ordering
@@ -170,6 +171,12 @@ def _read_last_word(metric: str) -> str:
     name = metric.removesuffix("_bucket").removesuffix("_count")
     _, separator, word = name.rpartition("_")
     return word.lower() if separator else ""
+
+
+def format_names(names: Sequence[str], limit: int) -> str:
+    """Format names as a list, of which only the first ones are shown: `a, b and 3 more`."""
+    others = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {others} more" if others > 0 else "")
 
 
 def format_count(number: int, noun: str) -> str:
