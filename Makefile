@@ -31,12 +31,15 @@ check: set-up-dev ## lint, types, module borders, and rules that match their spe
 	$(BIN)/slo-rules check
 	$(BIN)/slo-rules trace --check -o docs/traceability.md
 	$(BIN)/slo-rules schema --markdown --check -o docs/spec-reference.md
+	$(BIN)/slo-rules schema --of project --markdown --check -o docs/project-settings.md
 
 rules: set-up ## build the rules from their specs
 	$(BIN)/slo-rules build
 	$(BIN)/slo-rules trace -o docs/traceability.md
 	$(BIN)/slo-rules schema --markdown -o docs/spec-reference.md
+	$(BIN)/slo-rules schema --of project --markdown -o docs/project-settings.md
 	$(BIN)/slo-rules schema >docs/spec.schema.json
+	$(BIN)/slo-rules schema --of project >docs/project-settings.schema.json
 
 bench-rules: set-up-dev tools ## measure our rules beside others' [CHECK=1]
 	$(BIN)/python -m tests.benchmarks.rules $(if $(CHECK),--check)

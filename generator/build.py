@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from generator import partial_build, pipeline
 from generator.files import plugins
 from generator.files.sources import FileFilter, find_output_conflicts, read_sources, read_windows
-from generator.model import Artifact, SpecFile, SpecPlan
+from generator.model import Artifact, Engine, SpecFile, SpecPlan
 from generator.outputs import load_formats
 from generator.pipeline import BuildPlan, BuildSettings
 from generator.profiles import load_profiles
@@ -34,6 +35,19 @@ class ReadSettings:
     plugins: tuple[Path, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FormatRequest:
+    """Output format to build, with its settings.
+
+    Attributes:
+        name: name of the format.
+        settings: settings of planning and rendering.
+    """
+
+    name: str
+    settings: BuildSettings
+
+
 def plan_inputs(
     inputs: Sequence[Path],
     settings: BuildSettings,
@@ -41,6 +55,7 @@ def plan_inputs(
     out: str,
     read_settings: ReadSettings | None = None,
     keep_going: bool = False,
+    formats: Sequence[FormatRequest] = (),
 ) -> BuildPlan:
     """Read and plan spec files; files that cannot be read are among the problems.
 
@@ -50,6 +65,7 @@ def plan_inputs(
         out: output path, which must not be one of the inputs.
         read_settings: settings of reading.
         keep_going: leave out what has errors, instead of building nothing.
+        formats: formats to build; the rules of each engine among them are planned.
     """
     read_settings = read_settings or ReadSettings()
     sources, read_problems = read_sources(inputs, read_settings.file_filter)
@@ -62,14 +78,27 @@ def plan_inputs(
     problems += new_problems
     settings = replace(settings, sli_plugins=plugins)
     problems += find_output_conflicts(inputs, sources, out)
-    if keep_going:
-        read_errors = filter_errors(read_problems)
-        problems += [each for each in read_problems if each not in read_errors]
-        build_plan = partial_build.plan_partial_build(sources, settings, read_errors)
-    else:
-        build_plan = pipeline.plan_build(sources, settings)
-        problems = [*read_problems, *problems]
-    return replace(build_plan, problems=(*problems, *build_plan.problems))
+    read_errors = filter_errors(read_problems) if keep_going else []
+    problems += [each for each in read_problems if each not in read_errors]
+
+    def plan_for_engine(engine: Engine) -> BuildPlan:
+        run_settings = replace(settings.run_settings, engine=engine)
+        engine_settings = replace(settings, run_settings=run_settings)
+        if keep_going:
+            return partial_build.plan_partial_build(sources, engine_settings, read_errors)
+        return pipeline.plan_build(sources, engine_settings)
+
+    build_plan = plan_for_engine(settings.run_settings.engine)
+    engines = {each.settings.run_settings.engine for each in formats}
+    others = {
+        engine: plan_for_engine(engine) for engine in engines - {settings.run_settings.engine}
+    }
+    found = (*build_plan.problems, *chain(*(each.problems for each in others.values())))
+    return replace(
+        build_plan,
+        problems=(*problems, *dict.fromkeys(found)),
+        plans_by_engine={engine: each.plans for engine, each in others.items()},
+    )
 
 
 def read_specs(
@@ -112,11 +141,23 @@ def _read_sli_plugins(
 
 
 def render_folder_artifacts(
-    build_plan: BuildPlan, format_: str | None, settings: BuildSettings
+    build_plan: BuildPlan, formats: Sequence[FormatRequest], settings: BuildSettings
 ) -> Iterator[Artifact]:
-    """Artifacts for a folder: of one format, or of each default format in its own subfolder."""
-    if format_:
-        yield from pipeline.render_folder(build_plan.plans, format_, settings)
+    """Artifacts for a folder: of one format, or of each format in its own subfolder.
+
+    Args:
+        build_plan: the plan.
+        formats: the formats; none for those of the profile.
+        settings: settings of the formats of the profile.
+    """
+    if formats:
+        for each in formats:
+            plans = build_plan.plans_by_engine.get(
+                each.settings.run_settings.engine, build_plan.plans
+            )
+            for artifact in pipeline.render_folder(plans, each.name, each.settings):
+                path = artifact.path if len(formats) == 1 else each.name / artifact.path
+                yield replace(artifact, path=path)
     elif load_profiles()[settings.profile].AS_WRITTEN:
         for plan in build_plan.plans:
             yield from load_formats()[_choose_format(plan.spec_plans)].render_plan(
@@ -132,9 +173,12 @@ def render_folder_artifacts(
 
 
 def render_file_artifact(
-    build_plan: BuildPlan, format_: str | None, settings: BuildSettings, *, name: str
+    build_plan: BuildPlan, formats: Sequence[FormatRequest], settings: BuildSettings, *, name: str
 ) -> Artifact:
     """Artifact with everything in one file: one YAML document, unless specs were objects."""
+    format_ = None
+    for each in formats:
+        format_, settings = each.name, each.settings
     if not format_ and load_profiles()[settings.profile].AS_WRITTEN:
         format_ = _choose_format(
             [spec_plan for plan in build_plan.plans for spec_plan in plan.spec_plans]

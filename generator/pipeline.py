@@ -14,7 +14,16 @@ from promql_parser import VectorSelector
 from generator import names, requirements, sli_plugins
 from generator.collisions import NameRegistry
 from generator.lint import _run
-from generator.model import SLO, AlertingRule, Artifact, Plan, RecordingRule, SpecFile, SpecPlan
+from generator.model import (
+    SLO,
+    AlertingRule,
+    Artifact,
+    Engine,
+    Plan,
+    RecordingRule,
+    SpecFile,
+    SpecPlan,
+)
 from generator.outputs import OutputSettings, _objects, load_formats
 from generator.profiles import ResolvedSLO, load_profiles
 from generator.requirements import Coverage, collect_coverage
@@ -77,6 +86,7 @@ class BuildPlan:
         coverage: requirements and the claims that cover them.
         problems: errors and warnings of all files.
         left_out_errors: errors of what was left out of the plan, so that the rest is built.
+        plans_by_engine: plans for the other engines of a build with several formats.
     """
 
     plans: tuple[Plan, ...]
@@ -84,6 +94,7 @@ class BuildPlan:
     coverage: Coverage
     problems: tuple[Problem, ...]
     left_out_errors: tuple[Problem, ...] = ()
+    plans_by_engine: Mapping[Engine, tuple[Plan, ...]] = field(default_factory=dict)
 
     @property
     def has_errors(self) -> bool:
@@ -244,8 +255,8 @@ def apply_sli_plugins(
 def parse_source(
     source: SpecFile, settings: BuildSettings
 ) -> tuple[list[LocatedSpec], list[Problem]]:
-    """Parse the specs of a file."""
-    return parse_specs(
+    """Parse the specs of a file, and complete their links from the settings of the run."""
+    located, problems = parse_specs(
         source.data,
         source.display_name,
         lenient=settings.lenient,
@@ -256,6 +267,13 @@ def parse_source(
             FULL_OBJECTIVE: load_profiles()[settings.profile].FULL_OBJECTIVE,
         },
     )
+    links = settings.run_settings.links
+    return [_complete_links(each, links) for each in located] if links else located, problems
+
+
+def _complete_links(located: LocatedSpec, links: Mapping[str, str]) -> LocatedSpec:
+    missing = {key: link for key, link in links.items() if not getattr(located.spec, key)}
+    return replace(located, spec=located.spec.model_copy(update=missing))
 
 
 def _parse_spec_again(source: SpecFile, settings: BuildSettings, index: int) -> LocatedSpec:

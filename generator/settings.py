@@ -45,6 +45,7 @@ class RunSettings:
         metrics_source: reads live metric facts; None where no Prometheus is given.
         recorded_metrics: metrics that the specs of the run record.
         annotation_queries: whether annotations may query recorded series when an alert fires.
+        links: `runbook_url_prefix` and `dashboard_url` of specs that set none.
         writes_runbooks: whether the output has a runbook page for each alert.
     """
 
@@ -61,4 +62,5 @@ class RunSettings:
     metrics_source: MetricsSource | None = None
     recorded_metrics: frozenset[str] = frozenset()
     annotation_queries: bool = True
+    links: Mapping[str, str] = field(default_factory=dict)
     writes_runbooks: bool = False

@@ -1,57 +1,24 @@
-"""Command-line options that commands share, and the settings parsed from them.
+"""Command-line options that commands share.
 
 Options that Sloth has too keep its names and meaning, so that a pipeline changes one word.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from generator.build import DEFAULT_FORMAT, ReadSettings
 from generator.commands import _values
-from generator.files.sources import STDOUT, FileFilter, is_folder
+from generator.commands._project import config_option
 from generator.model import Engine
 from generator.outputs import OutputSettings, load_formats
-from generator.pipeline import BuildSettings
 from generator.profiles import load_profiles
 from generator.settings import RunSettings
 from slos.schema.compatibility import OLDEST_VERSION, UTF8_VERSION
 from slos.schema.fields import DELAY_LIMIT, PERIOD_LIMIT, SCRAPE_LIMIT
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-_SPECS, _RULES = Path("slos"), "rules"
-_RUNBOOKS = "runbooks"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Parsed options of a build.
-
-    Attributes:
-        inputs: spec files and folders of them.
-        out: a folder, a file, or `-` for stdout.
-        to_file: whether `out` is one file rather than a folder.
-        format_: the only format to build; None for the formats of the profile.
-        settings: settings of planning and rendering.
-        read_settings: settings of reading.
-    """
-
-    inputs: tuple[Path, ...]
-    out: str
-    to_file: bool
-    format_: str | None
-    settings: BuildSettings
-    read_settings: ReadSettings
-
-    @property
-    def writes_runbooks(self) -> bool:
-        """Tell whether a build with these options writes a runbook page for each alert."""
-        writes_folder = not self.to_file and self.out != STDOUT
-        return writes_folder and self.format_ in (None, _RUNBOOKS)
 
 
 spec_argument = click.argument(
@@ -67,6 +34,7 @@ prometheus_version_option = click.option(
 )
 # Options of reading specs.
 _READ_OPTIONS = (
+    config_option,
     click.option(
         "-i",
         "--input",
@@ -138,6 +106,16 @@ _READ_OPTIONS = (
         help="Time by which samples arrive late, for specs without delay.",
     ),
     click.option(
+        "--runbook-url-prefix",
+        metavar="URL",
+        help="Prefix of the links to runbooks, for specs without runbook_url_prefix.",
+    ),
+    click.option(
+        "--dashboard-url",
+        metavar="URL",
+        help="URL of the dashboard of alerts, for specs without dashboard_url.",
+    ),
+    click.option(
         "--annotation-queries/--no-annotation-queries",
         default=RunSettings().annotation_queries,
         show_default=True,
@@ -157,9 +135,11 @@ _BUILD_OPTIONS = (
     click.option(
         "--format",
         "format_",
+        multiple=True,
         type=click.Choice(sorted(load_formats())),
-        help="Write only this format, into DIR itself. Without it each default format has its own "
-        "folder in DIR. In the sloth profile the default is the format of the spec.",
+        help="Write only this format, into DIR itself. Repeated, or without it for the default "
+        "formats, each format has its own folder in DIR. In the sloth profile the default is the "
+        "format of the spec.",
     ),
     click.option(
         "--engine",
@@ -221,111 +201,3 @@ def add_read_options(command: Command) -> Command:
     for option in reversed(_READ_OPTIONS):
         command = option(command)
     return command
-
-
-def parse_request(options: dict[str, Any]) -> Request:
-    """Request of the options.
-
-    Raises:
-        click.UsageError: for a format of many files with a file or stdout as output, or an engine
-            with a format or profile that does not depend on it.
-    """
-    as_written = load_profiles()[options["profile"]].AS_WRITTEN
-    inputs = parse_inputs(options)
-    out = options["out"] or (STDOUT if as_written else _RULES)
-    # Sloth writes a file for a file and a folder for a folder; the name does not matter.
-    is_yaml = Path(out).suffix.lower() in {".yaml", ".yml"}
-    to_file = not any(map(is_folder, inputs)) if as_written else is_yaml
-    to_file = to_file and not is_folder(Path(out))
-    format_ = options["format_"]
-    if format_ and not load_formats()[format_].ONE_FILE and (to_file or out == STDOUT):
-        raise click.UsageError(f"--format {format_} writes several files; set --out to a folder")
-    one_of = format_ or (DEFAULT_FORMAT if to_file or out == STDOUT else None)
-    if as_written and options["engine"]:
-        raise click.UsageError(
-            f"--engine does not apply to --profile {options['profile']}, whose rules are the same "
-            "for every engine; remove one of the options"
-        )
-    settings = _parse_build_settings(options, _choose_engine(options["engine"], one_of))
-    return Request(
-        inputs=inputs,
-        out=out,
-        to_file=to_file,
-        format_=format_,
-        settings=settings,
-        read_settings=parse_read_settings(options),
-    )
-
-
-def parse_inputs(options: dict[str, Any]) -> tuple[Path, ...]:
-    """Spec files and folders of the options, or the default folder."""
-    argument = "the path of a spec or folder" if "specs" in options else "--input"
-    specs = (*options.get("specs", ()), *filter(None, [options["input_"]]))
-    return choose_inputs(specs, argument)
-
-
-def choose_inputs(
-    specs: tuple[Path, ...], argument: str = "the path of a spec or folder"
-) -> tuple[Path, ...]:
-    """Spec files and folders of the command line, or the default folder.
-
-    Raises:
-        click.UsageError: there is no default folder.
-    """
-    if not specs and not _SPECS.exists():
-        raise click.UsageError(f"there is no folder {_SPECS}/; add {argument}")
-    return specs or (_SPECS,)
-
-
-def parse_read_settings(options: dict[str, Any]) -> ReadSettings:
-    """Settings of reading, from the options."""
-    file_filter = FileFilter(options["fs_include"], options["fs_exclude"])
-    return ReadSettings(file_filter, options["windows_path"], options["plugins"])
-
-
-def parse_spec_settings(
-    options: dict[str, Any], engine: Engine = Engine.PROMETHEUS
-) -> BuildSettings:
-    """Settings of reading and resolving specs, from the options."""
-    return BuildSettings(
-        lenient=options["lenient"],
-        prometheus_version=int(options["prometheus_version"]),
-        run_settings=_parse_run_settings(options, engine),
-    )
-
-
-def _parse_run_settings(options: dict[str, Any], engine: Engine) -> RunSettings:
-    return RunSettings(
-        period=options["default_slo_period"],
-        scrape_interval=options["scrape_interval"],
-        delay=options["delay"],
-        engine=engine,
-        annotation_queries=options["annotation_queries"],
-        extra_labels=options["extra_labels"],
-        slo_plugins=options.get("slo_plugins", ()),
-    )
-
-
-def _choose_engine(name: str | None, format_: str | None) -> Engine:
-    """Engine of the option, or that of the only format."""
-    engines = {each: module.ENGINE for each, module in load_formats().items() if module.ENGINE}
-    if not name:
-        return engines.get(format_ or "", Engine.PROMETHEUS)
-    if format_ not in engines:
-        formats = ", ".join(sorted(engines))
-        raise click.UsageError(
-            f"--engine applies to a format of rules; add --format with one of {formats}"
-        )
-    return Engine(name)
-
-
-def _parse_build_settings(options: dict[str, Any], engine: Engine) -> BuildSettings:
-    return replace(
-        parse_spec_settings(options, engine),
-        profile=options["profile"],
-        recordings=not options["disable_recordings"],
-        alerts=not options["disable_alerts"],
-        output=OutputSettings(
-            options["namespace"], options["object_labels"] or None, options["office_hours"]
-        ),
-    )

@@ -1,8 +1,11 @@
 """Printer of problems, changes and drift on stderr."""
 
-from collections.abc import Iterator, Sequence
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path, PurePath
+from typing import TypeVar
 
 import click
 
@@ -11,7 +14,11 @@ from generator.reports import DRIFT_MESSAGES
 from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.units import format_count
 
+Item = TypeVar("Item")
+
 _EXCERPT_WIDTH = 160
+_PROGRESS_AFTER, _PROGRESS_EVERY = 1.0, 0.2
+"""Seconds until the progress is shown, and between two lines of it."""
 _COLOURS = {
     ProblemSeverity.ERROR: "red",
     ProblemSeverity.WARNING: "yellow",
@@ -55,13 +62,39 @@ def _read_lines(file: str) -> list[str]:
         return []
 
 
-def print_changes(changes: Changes, folder: str) -> None:
-    """Print the changes that a build made to a folder."""
+def print_changes(changes: Changes, out: str, *, verbose: bool, is_folder: bool = True) -> None:
+    """Print the changes that a build made, in one line.
+
+    Args:
+        changes: the changes.
+        out: the folder or file, as the user named it.
+        verbose: whether to print a line for each file of a folder as well.
+        is_folder: whether `out` is a folder.
+    """
+    if not is_folder:
+        click.echo(f"wrote {out}" if changes else f"{out}: no changes", err=True)
+        return
+    counts = []
     for verb, names in _list_changes(changes):
-        for name in names:
-            click.echo(f"{verb} {folder}/{name}", err=True)
-    if not changes:
-        click.echo(f"{folder}: {format_count(changes.same, 'file')}, no changes", err=True)
+        counts += [f"{len(names):,} {verb}"] if names else []
+        for name in names if verbose else ():
+            click.echo(f"{verb} {out}/{name}", err=True)
+    files = len(changes.added) + len(changes.changed) + changes.same
+    summary = ", ".join(counts) or "no changes"
+    click.echo(f"{out}: {format_count(files, 'file')}, {summary}", err=True)
+
+
+def show_progress(items: Iterable[Item], noun: str) -> Iterator[Item]:
+    """Pass items on, and show their number on a terminal when they take more than a second."""
+    on_terminal = sys.stderr.isatty()
+    shown_at, printed = time.monotonic() + _PROGRESS_AFTER, False
+    for number, item in enumerate(items, 1):
+        if on_terminal and time.monotonic() > shown_at:
+            click.echo(f"\r{format_count(number, noun)}", nl=False, err=True)
+            shown_at, printed = time.monotonic() + _PROGRESS_EVERY, True
+        yield item
+    if printed:
+        click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def print_planned_changes(changes: Changes, out: str) -> None:

@@ -1,6 +1,7 @@
 """Command `slo-rules build`: build files from specs."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,15 @@ import click
 
 from generator import build
 from generator.commands import _report
-from generator.commands._options import add_spec_options, parse_request
+from generator.commands._options import add_spec_options
+from generator.commands._request import Request, parse_request
 from generator.files import output
+from generator.files.output import Changes
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
-from slos.schema.problem import sort_problems
+from generator.model import Artifact
+from generator.pipeline import BuildPlan
+from slos.schema.problem import ProblemSeverity, sort_problems
 
 
 @click.command("build")
@@ -23,7 +28,16 @@ from slos.schema.problem import sort_problems
     help="Build the SLOs, alerts and recordings without errors, report the others and exit with 1.",
 )
 @click.option("--dry-run", is_flag=True, help="Write no file; print what would change.")
-def command(*, keep_going: bool, dry_run: bool, **options: Any) -> None:  # noqa: ANN401 - read by request_of
+@click.option("-v", "--verbose", is_flag=True, help="Print a line for each file that changes.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
+def command(
+    *,
+    keep_going: bool,
+    dry_run: bool,
+    verbose: bool,
+    quiet: bool,
+    **options: Any,  # noqa: ANN401 - read by parse_request
+) -> None:
     """Build rules from specs.
 
     Reads SPEC files, standard input if SPEC is -, and the YAML and JSON files below DIR (default:
@@ -41,15 +55,18 @@ def command(*, keep_going: bool, dry_run: bool, **options: Any) -> None:  # noqa
       slo-rules build --profile sloth -i specs -o out        output of `sloth generate`
     """
     request = parse_request(options)
-    settings, out = request.settings, request.out
+    out = request.out
     build_plan = build.plan_inputs(
         request.inputs,
-        settings,
+        request.settings,
         out=out,
         read_settings=request.read_settings,
         keep_going=keep_going,
+        formats=request.formats,
     )
-    _report.print_problems(sort_problems((*build_plan.problems, *build_plan.left_out_errors)))
+    problems = sort_problems((*build_plan.problems, *build_plan.left_out_errors))
+    hidden = (ProblemSeverity.NOTE,) if quiet else ()
+    _report.print_problems([each for each in problems if each.severity not in hidden])
     if build_plan.has_errors:
         nothing_left = keep_going and not build_plan.plans
         kept = f", and {out} is unchanged" if nothing_left and out != STDOUT else ""
@@ -58,25 +75,15 @@ def command(*, keep_going: bool, dry_run: bool, **options: Any) -> None:  # noqa
     try:
         if out == STDOUT:
             artifact = build.render_file_artifact(
-                build_plan, request.format_, settings, name="rules.yaml"
+                build_plan, request.formats, request.settings, name="rules.yaml"
             )
             click.echo(artifact.text, nl=False)
-        elif request.to_file:
-            name = Path(out).name
-            artifact = build.render_file_artifact(build_plan, request.format_, settings, name=name)
-            if dry_run:
-                _report.print_planned_changes(output.compare_file(artifact, Path(out)), out)
-            else:
-                output.write_file(artifact, Path(out))
-                click.echo(f"wrote {out}", err=True)
+        elif dry_run:
+            _report.print_planned_changes(_compare(build_plan, request), out)
         else:
-            artifacts = build.render_folder_artifacts(build_plan, request.format_, settings)
-            if dry_run:
-                changes = output.compare_folder(artifacts, Path(out))
-                _report.print_planned_changes(changes, out)
-            else:
-                changes = output.write_folder(artifacts, Path(out))
-                _report.print_changes(changes, out)
+            changes = _write(build_plan, request)
+            if not quiet:
+                _report.print_changes(changes, out, verbose=verbose, is_folder=not request.to_file)
             _report.print_problems(output.warn_of_kept_pages(changes, Path(out)))
     except CannotWriteError as error:
         _report.print_problems(error.problems)
@@ -86,3 +93,27 @@ def command(*, keep_going: bool, dry_run: bool, **options: Any) -> None:  # noqa
     if build_plan.left_out_errors:
         click.echo("built what has no errors; fix the errors above", err=True)
         sys.exit(1)
+
+
+def _write(build_plan: BuildPlan, request: Request) -> Changes:
+    out = Path(request.out)
+    if not request.to_file:
+        return output.write_folder(_render_artifacts(build_plan, request), out)
+    return output.write_file(_render_file(build_plan, request), out)
+
+
+def _compare(build_plan: BuildPlan, request: Request) -> Changes:
+    out = Path(request.out)
+    if not request.to_file:
+        return output.compare_folder(_render_artifacts(build_plan, request), out)
+    return output.compare_file(_render_file(build_plan, request), out)
+
+
+def _render_artifacts(build_plan: BuildPlan, request: Request) -> Iterator[Artifact]:
+    artifacts = build.render_folder_artifacts(build_plan, request.formats, request.settings)
+    return _report.show_progress(artifacts, "file")
+
+
+def _render_file(build_plan: BuildPlan, request: Request) -> Artifact:
+    name = Path(request.out).name
+    return build.render_file_artifact(build_plan, request.formats, request.settings, name=name)

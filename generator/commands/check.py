@@ -12,7 +12,8 @@ from generator import build
 from generator.clients.json_api import APIError
 from generator.clients.prometheus import MetricFactsClient, read_retention
 from generator.commands import _report, _values
-from generator.commands._options import Request, add_spec_options, parse_request
+from generator.commands._options import add_spec_options
+from generator.commands._request import Request, parse_request
 from generator.files import output
 from generator.files.output import Changes
 from generator.files.sources import STDOUT
@@ -86,6 +87,7 @@ def command(  # noqa: PLR0913, PLR0917 - click's way
             _build_check_settings(request, retention, recorder),
             out=request.out,
             read_settings=request.read_settings,
+            formats=request.formats,
         )
     except APIError as error:
         click.echo(f"error: {error}", err=True)
@@ -178,10 +180,10 @@ def _compare_output(build_plan: BuildPlan, request: Request) -> tuple[BuildPlan,
         if request.to_file:
             name = Path(out).name
             artifact = build.render_file_artifact(
-                build_plan, request.format_, request.settings, name=name
+                build_plan, request.formats, request.settings, name=name
             )
             return build_plan, output.compare_file(artifact, Path(out))
-        artifacts = build.render_folder_artifacts(build_plan, request.format_, request.settings)
+        artifacts = build.render_folder_artifacts(build_plan, request.formats, request.settings)
         changes = output.compare_folder(artifacts, Path(out))
     except CannotWriteError as error:
         write_problems = error.problems or (Problem(Position(out), str(error)),)
@@ -195,10 +197,10 @@ def _list_differences(build_plan: BuildPlan, request: Request) -> Iterator[str]:
     out = Path(request.out)
     if request.to_file:
         artifact = build.render_file_artifact(
-            build_plan, request.format_, request.settings, name=out.name
+            build_plan, request.formats, request.settings, name=out.name
         )
         return output.diff_file(artifact, out)
-    artifacts = build.render_folder_artifacts(build_plan, request.format_, request.settings)
+    artifacts = build.render_folder_artifacts(build_plan, request.formats, request.settings)
     return output.diff_folder(artifacts, out)
 
 

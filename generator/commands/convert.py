@@ -7,7 +7,9 @@ import click
 
 from generator import build
 from generator.commands import _report
-from generator.commands._options import choose_inputs, prometheus_version_option
+from generator.commands._options import prometheus_version_option
+from generator.commands._project import config_option
+from generator.commands._request import choose_inputs
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
@@ -19,6 +21,7 @@ from slos.schema.problem import filter_errors
 
 @click.command("convert")
 @click.argument("specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC or DIR]...")
+@config_option
 @click.option("--to", type=click.Choice(["sloth"]), required=True, help="Dialect of the output.")
 @click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Output file.  [default: -]")
 @click.option("--lenient", is_flag=True, help="Ignore unknown keys, as Sloth does.")

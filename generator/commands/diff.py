@@ -12,12 +12,8 @@ import click
 from generator import build
 from generator.build import DEFAULT_FORMAT, ReadSettings
 from generator.commands import _report
-from generator.commands._options import (
-    add_read_options,
-    parse_inputs,
-    parse_read_settings,
-    parse_spec_settings,
-)
+from generator.commands._options import add_read_options
+from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
 from generator.diff.comparison import compare_plans
 from generator.diff.render import RENDERERS
 from generator.files.revision import RevisionError, export_revision

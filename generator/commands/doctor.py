@@ -13,7 +13,8 @@ from generator.alerting.graph import list_alerts
 from generator.clients.json_api import APIError
 from generator.clients.server_state import read_alertmanager_state, read_prometheus_state
 from generator.commands import _report, _values
-from generator.commands._options import add_spec_options, parse_request
+from generator.commands._options import add_spec_options
+from generator.commands._request import parse_request
 from generator.doctor.alertmanager import ReceiverSettings, check_alertmanager
 from generator.doctor.check_result import CheckResult, CheckStatus
 from generator.doctor.prometheus import check_prometheus

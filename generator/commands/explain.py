@@ -9,12 +9,8 @@ import click
 
 from generator import build
 from generator.commands import _report
-from generator.commands._options import (
-    add_read_options,
-    parse_inputs,
-    parse_read_settings,
-    parse_spec_settings,
-)
+from generator.commands._options import add_read_options
+from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
 from generator.files.sources import STDOUT
 from generator.model import SLO
 from generator.reference import explain

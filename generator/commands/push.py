@@ -18,13 +18,8 @@ from generator.clients.rule_groups import (
 )
 from generator.clients.uploads import apply_changes
 from generator.commands import _report, _values
-from generator.commands._options import (
-    add_read_options,
-    parse_inputs,
-    parse_read_settings,
-    parse_spec_settings,
-    spec_argument,
-)
+from generator.commands._options import add_read_options, spec_argument
+from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
 from generator.files.sources import STDOUT
 from slos.schema.units import format_count
 

@@ -12,15 +12,18 @@ import click
 
 from generator.clients import promtool
 from generator.clients.promtool import UnitTestResult
+from generator.commands._project import config_option, get_project
+from generator.commands._request import DEFAULT_OUTPUT
 from slos.schema.units import format_count
 
-_TESTS = Path("rules/tests")
+_TESTS = "tests"
 _TEST = re.compile(rb"^(?:tests:|[ {]*\"tests\":)", re.MULTILINE)
 _RULES_SUFFIX = ".rules"
 
 
 @click.command("test")
 @click.argument("tests", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE or DIR]...")
+@config_option
 @click.option(
     "--promtool",
     "program",
@@ -58,7 +61,8 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
             err=True,
         )
         sys.exit(1)
-    places = tests or (_TESTS,)
+    out = get_project().out or DEFAULT_OUTPUT
+    places = tests or (Path(out, _TESTS),)
     if missing := [place for place in places if not place.exists()]:
         hint = "check the path" if tests else "run: slo-rules build"
         click.echo(f"error: {missing[0]} does not exist; {hint}", err=True)

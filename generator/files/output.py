@@ -229,7 +229,7 @@ class _FolderBuild:
         place_manifest()
 
 
-def write_file(artifact: Artifact, path: Path) -> None:
+def write_file(artifact: Artifact, path: Path) -> Changes:
     """Write one artifact to a file of the user's choice, atomically.
 
     Raises:
@@ -241,6 +241,7 @@ def write_file(artifact: Artifact, path: Path) -> None:
     if changes:
         with open_transaction(path.parent) as transaction:
             transaction.stage(path.name, artifact.text)()
+    return changes
 
 
 @dataclass(frozen=True, slots=True)

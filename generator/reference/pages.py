@@ -1,4 +1,4 @@
-"""Reference page of every key of a spec, rendered from the JSON Schema."""
+"""Reference pages of all keys of specs and of project settings, rendered from JSON Schemas."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,7 +9,8 @@ Definitions = Mapping[str, Schema]
 """Definitions of a schema by name."""
 
 _PREFIX = "#/$defs/"
-_SOURCE = "the types in slos/schema"
+_SPEC_SOURCE = "the types in slos/schema"
+_PROJECT_SOURCE = "the types in generator/files/project_settings.py"
 _TYPES = {
     "string": "text",
     "number": "number",
@@ -18,7 +19,7 @@ _TYPES = {
     "array": "list",
     "object": "mapping of texts",
 }
-_INTRODUCTION = """
+_SPEC_INTRODUCTION = """
 # Every key of a spec
 
 The keys of a `prometheus/v1` document. Keys that Sloth does not have are marked **ours**.
@@ -31,15 +32,50 @@ begin a spec with the line
 """
 
 
-def render_reference_page(schema: Schema) -> str:
-    """Reference page as Markdown; each definition has one section, in reading order."""
+_PROJECT_INTRODUCTION = """
+# Project settings
+
+The file `slo-rules.yaml` holds the options of a project, so that `build`, `check` and the other
+commands cannot disagree. It is read from the working directory or from a folder above it, up to the
+top of the git repository. Outside of a repository only the working directory is searched.
+`--config FILE` names another file. Paths in it are relative to the file.
+
+    inputs: [slos]
+    out: rules
+    formats: [prometheus, runbooks, {name: operator, namespace: monitoring}]
+    labels: {cluster: eu-1}
+    retention: 15d
+    runbook_url_prefix: https://github.com/example/slos/blob/main/rules/runbooks
+
+An option on the command line overrides the file. `slo-rules config` prints the settings that are in
+force, and where each comes from:
+
+    slo-rules config
+
+`slo-rules schema --of project` prints the keys as a JSON Schema, for editors.
+"""
+
+
+def render_spec_page(schema: Schema) -> str:
+    """Reference page of specs as Markdown."""
+    return _render_page(schema, _SPEC_INTRODUCTION, _SPEC_SOURCE, "slo-rules schema")
+
+
+def render_project_page(schema: Schema) -> str:
+    """Reference page of project settings as Markdown."""
+    command = "slo-rules schema --of project"
+    return _render_page(schema, _PROJECT_INTRODUCTION, _PROJECT_SOURCE, command)
+
+
+def _render_page(schema: Schema, introduction: str, source: str, command: str) -> str:
+    """Page with one section for each definition, in reading order."""
     definitions = schema["$defs"]
-    lines = [*_INTRODUCTION.strip().splitlines(), ""]
+    lines = [*introduction.strip().splitlines(), ""]
     lines += _render_section("A document", [], schema, definitions)
     for name, places in _find_places(schema).items():
         if "properties" in definitions[name]:
             lines += _render_section(f"`{places[0]}`", places[1:], definitions[name], definitions)
-    head = yaml_writer.render_document([_SOURCE], [], command="run slo-rules schema").strip()
+    head = yaml_writer.render_document([source], [], command=f"run {command}").strip()
     return "\n".join([f"<!-- {head.removeprefix('# ')} -->", "", *lines]).rstrip() + "\n"
 
 

@@ -1,4 +1,4 @@
-"""JSON Schema of a spec, built from its types and their docstrings.
+"""JSON Schemas of specs and of project settings, built from its types and their docstrings.
 
 The types check more than JSON Schema can express, so `slo-rules check` may reject a spec that an
 editor accepts. It rejects every spec that an editor rejects, except for numbers in quotes.
@@ -12,19 +12,22 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from generator.files.project_settings import ProjectSettings
 from slos.schema.fields import SpecModel
 from slos.schema.sli import load_sli_types
 from slos.schema.spec import Spec
 
 Schema = dict[str, Any]
 
+_SPEC_ID = "https://github.com/bvlucena/slo-monitor/blob/main/docs/spec.schema.json"
+_PROJECT_ID = "https://github.com/bvlucena/slo-monitor/blob/main/docs/project-settings.schema.json"
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n(?: {6,}.*|))*)", re.MULTILINE)
 # YAML keys of fields whose names differ in Python.
 _KEYS = {"for_": "for", "is_": "is", "while_": "while", "override_previous": "overridePrevious"}
 
 
-def build_json_schema() -> Schema:
+def build_spec_schema() -> Schema:
     """JSON Schema of a `prometheus/v1` document."""
     schema = Spec.model_json_schema(by_alias=True)
     models = _collect_models(Spec)
@@ -33,7 +36,23 @@ def build_json_schema() -> Schema:
     _add_descriptions(schema, Spec)
     # Any dialect passes over such keys, see `slos.schema.dialects`.
     extensions = {"^x-": {"description": "Place for YAML anchors; ignored."}}
-    return {"$schema": _DRAFT, **schema, "patternProperties": extensions, "title": "SLO spec"}
+    return {
+        "$schema": _DRAFT,
+        "$id": _SPEC_ID,
+        **schema,
+        "patternProperties": extensions,
+        "title": "SLO spec",
+    }
+
+
+def build_project_schema() -> Schema:
+    """JSON Schema of project settings."""
+    schema = ProjectSettings.model_json_schema(by_alias=True)
+    models = _collect_models(ProjectSettings)
+    for name, definition in schema["$defs"].items():
+        _add_descriptions(definition, models.get(name))
+    _add_descriptions(schema, ProjectSettings)
+    return {"$schema": _DRAFT, "$id": _PROJECT_ID, **schema, "title": "slo-rules project settings"}
 
 
 def _add_descriptions(definition: Schema, model: type[SpecModel] | None) -> None:

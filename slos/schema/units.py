@@ -181,4 +181,4 @@ def format_names(names: Sequence[str], limit: int) -> str:
 
 def format_count(number: int, noun: str) -> str:
     """Format a number with its noun: `1 SLO`, `2 SLOs`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"

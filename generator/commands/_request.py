@@ -1,0 +1,190 @@
+"""Request of a build, parsed from the options of the command line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from generator.build import DEFAULT_FORMAT, FormatRequest, ReadSettings
+from generator.commands._project import get_project
+from generator.files.project_settings import FormatSettings
+from generator.files.sources import STDOUT, FileFilter, is_folder
+from generator.model import Engine
+from generator.outputs import OutputSettings, load_formats
+from generator.pipeline import BuildSettings
+from generator.profiles import load_profiles
+from generator.settings import RunSettings
+
+DEFAULT_OUTPUT = "rules"
+"""Output folder of a build."""
+_SPECS = Path("slos")
+_RUNBOOKS = "runbooks"
+_LINKS = ("runbook_url_prefix", "dashboard_url")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Parsed options of a build.
+
+    Attributes:
+        inputs: spec files and folders of them.
+        out: a folder, a file, or `-` for stdout.
+        to_file: whether `out` is one file rather than a folder.
+        formats: the formats to build; none for those of the profile.
+        settings: settings of planning and rendering.
+        read_settings: settings of reading.
+    """
+
+    inputs: tuple[Path, ...]
+    out: str
+    to_file: bool
+    formats: tuple[FormatRequest, ...]
+    settings: BuildSettings
+    read_settings: ReadSettings
+
+    @property
+    def writes_runbooks(self) -> bool:
+        """Tell whether a build with these options writes a runbook page for each alert."""
+        writes_folder = not self.to_file and self.out != STDOUT
+        names = {each.name for each in self.formats}
+        return writes_folder and (not names or _RUNBOOKS in names)
+
+
+def parse_request(options: dict[str, Any]) -> Request:
+    """Request of the options.
+
+    Raises:
+        click.UsageError: for a format of many files with a file or stdout as output, or an engine
+            with a format or profile that does not depend on it.
+    """
+    as_written = load_profiles()[options["profile"]].AS_WRITTEN
+    inputs = parse_inputs(options)
+    out = options["out"] or (STDOUT if as_written else DEFAULT_OUTPUT)
+    # Sloth writes a file for a file and a folder for a folder; the name does not matter.
+    is_yaml = Path(out).suffix.lower() in {".yaml", ".yml"}
+    to_file = not any(map(is_folder, inputs)) if as_written else is_yaml
+    to_file = to_file and not is_folder(Path(out))
+    formats = tuple(dict.fromkeys(options["format_"]))
+    in_one_file = to_file or out == STDOUT
+    if in_one_file and len(formats) > 1:
+        raise click.UsageError("several formats are several files; set --out to a folder")
+    if in_one_file and formats and not load_formats()[formats[0]].ONE_FILE:
+        raise click.UsageError(f"--format {formats[0]} writes several files; set --out to a folder")
+    if as_written and options["engine"]:
+        raise click.UsageError(
+            f"--engine does not apply to --profile {options['profile']}, whose rules are the same "
+            "for every engine; remove one of the options"
+        )
+    engine_formats = formats or ((DEFAULT_FORMAT,) if in_one_file else ())
+    settings = _parse_build_settings(options, _choose_engine(options["engine"], engine_formats))
+    return Request(
+        inputs=inputs,
+        out=out,
+        to_file=to_file,
+        formats=tuple(_request_format(name, options, settings) for name in formats),
+        settings=settings,
+        read_settings=parse_read_settings(options),
+    )
+
+
+def _request_format(name: str, options: dict[str, Any], settings: BuildSettings) -> FormatRequest:
+    """Format with its settings in the project file, where no option overrides them."""
+    own = get_project().formats.get(name, FormatSettings(name=name))
+    output = settings.output
+    if own.namespace is not None and not _is_on_command_line("namespace"):
+        output = replace(output, namespace=own.namespace)
+    if own.object_labels is not None and not _is_on_command_line("object_labels"):
+        output = replace(output, object_labels=own.object_labels or None)
+    engine = options["engine"] or own.engine or load_formats()[name].ENGINE
+    engine = Engine(engine) if engine else settings.run_settings.engine
+    return FormatRequest(
+        name,
+        replace(
+            settings, output=output, run_settings=replace(settings.run_settings, engine=engine)
+        ),
+    )
+
+
+def _is_on_command_line(parameter: str) -> bool:
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source is ParameterSource.COMMANDLINE
+
+
+def parse_inputs(options: dict[str, Any]) -> tuple[Path, ...]:
+    """Spec files and folders of the options, or the default folder."""
+    argument = "the path of a spec or folder" if "specs" in options else "--input"
+    specs = (*options.get("specs", ()), *filter(None, [options["input_"]]))
+    return choose_inputs(specs, argument)
+
+
+def choose_inputs(
+    specs: tuple[Path, ...], argument: str = "the path of a spec or folder"
+) -> tuple[Path, ...]:
+    """Spec files and folders of the command line, of the project, or the default folder.
+
+    Raises:
+        click.UsageError: there is no default folder.
+    """
+    specs = specs or get_project().inputs
+    if not specs and not _SPECS.exists():
+        raise click.UsageError(f"there is no folder {_SPECS}/; add {argument}")
+    return specs or (_SPECS,)
+
+
+def parse_read_settings(options: dict[str, Any]) -> ReadSettings:
+    """Settings of reading, from the options."""
+    file_filter = FileFilter(options["fs_include"], options["fs_exclude"])
+    return ReadSettings(file_filter, options["windows_path"], options["plugins"])
+
+
+def parse_spec_settings(
+    options: dict[str, Any], engine: Engine = Engine.PROMETHEUS
+) -> BuildSettings:
+    """Settings of reading and resolving specs, from the options."""
+    return BuildSettings(
+        lenient=options["lenient"],
+        prometheus_version=int(options["prometheus_version"]),
+        run_settings=_parse_run_settings(options, engine),
+    )
+
+
+def _parse_run_settings(options: dict[str, Any], engine: Engine) -> RunSettings:
+    return RunSettings(
+        period=options["default_slo_period"],
+        scrape_interval=options["scrape_interval"],
+        delay=options["delay"],
+        engine=engine,
+        annotation_queries=options["annotation_queries"],
+        extra_labels=options["extra_labels"],
+        links={key: options[key] for key in _LINKS if options[key]},
+        slo_plugins=options.get("slo_plugins", ()),
+    )
+
+
+def _choose_engine(name: str | None, formats: Sequence[str]) -> Engine:
+    """Engine of the option, or that of the first format with rules."""
+    engines = {each: module.ENGINE for each, module in load_formats().items() if module.ENGINE}
+    of_formats = [engines[each] for each in formats if each in engines]
+    if not name:
+        return of_formats[0] if of_formats else Engine.PROMETHEUS
+    if not of_formats:
+        formats = ", ".join(sorted(engines))
+        raise click.UsageError(
+            f"--engine applies to a format of rules; add --format with one of {formats}"
+        )
+    return Engine(name)
+
+
+def _parse_build_settings(options: dict[str, Any], engine: Engine) -> BuildSettings:
+    return replace(
+        parse_spec_settings(options, engine),
+        profile=options["profile"],
+        recordings=not options["disable_recordings"],
+        alerts=not options["disable_alerts"],
+        output=OutputSettings(
+            options["namespace"], options["object_labels"] or None, options["office_hours"]
+        ),
+    )
