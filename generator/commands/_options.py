@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from generator.build import DEFAULT_FORMAT, ReadSettings
+from generator.build import DEFAULT_FORMAT, ReadSettings, find_missing_folder
 from generator.commands import _values
 from generator.files.sources import STDOUT, FileFilter, is_folder
 from generator.model import Engine
@@ -19,6 +19,7 @@ from generator.pipeline import BuildSettings
 from generator.profiles import load_profiles
 from generator.settings import RunSettings
 from slos.schema.compatibility import OLDEST_VERSION, UTF8_VERSION
+from slos.schema.extras import describe_missing, is_missing
 from slos.schema.fields import DELAY_LIMIT, PERIOD_LIMIT, SCRAPE_LIMIT
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -159,7 +160,8 @@ _BUILD_OPTIONS = (
         "format_",
         type=click.Choice(sorted(load_formats())),
         help="Write only this format, into DIR itself. Without it each default format has its own "
-        "folder in DIR. In the sloth profile the default is the format of the spec.",
+        "folder in DIR, grafana only if its extra is installed. In the sloth profile the default "
+        "is the format of the spec.",
     ),
     click.option(
         "--engine",
@@ -255,6 +257,23 @@ def parse_request(options: dict[str, Any]) -> Request:
         settings=settings,
         read_settings=parse_read_settings(options),
     )
+
+
+def check_extras(request: Request) -> None:
+    """Refuse a format whose extra is not installed, if it is named or has a folder already.
+
+    Raises:
+        click.UsageError: names the extra to install.
+    """
+    named = request.format_
+    if named and is_missing(named):
+        raise click.UsageError(describe_missing(f"--format {named}", named))
+    if named or load_profiles()[request.settings.profile].AS_WRITTEN:
+        return
+    folder = find_missing_folder(Path(request.out))
+    if folder:
+        hint = "or remove the folder to build without this format"
+        raise click.UsageError(f"{describe_missing(str(folder), folder.name)}, {hint}")
 
 
 def parse_inputs(options: dict[str, Any]) -> tuple[Path, ...]:

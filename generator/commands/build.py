@@ -8,7 +8,7 @@ import click
 
 from generator import build
 from generator.commands import _report
-from generator.commands._options import add_spec_options, parse_request
+from generator.commands._options import add_spec_options, check_extras, parse_request
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
@@ -40,6 +40,7 @@ def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read
       slo-rules build --profile sloth -i specs -o out        output of `sloth generate`
     """
     request = parse_request(options)
+    check_extras(request)
     settings, out = request.settings, request.out
     build_plan = build.plan_inputs(
         request.inputs,

@@ -12,7 +12,7 @@ from generator import build
 from generator.clients.json_api import APIError
 from generator.clients.prometheus import MetricFactsClient, read_retention
 from generator.commands import _report, _values
-from generator.commands._options import Request, add_spec_options, parse_request
+from generator.commands._options import Request, add_spec_options, check_extras, parse_request
 from generator.files import output
 from generator.files.output import Changes
 from generator.files.sources import STDOUT
@@ -77,6 +77,7 @@ def command(
       slo-rules check -o - --prometheus http://localhost:9090
     """
     request = parse_request(options)
+    check_extras(request)
     recorder = FactsRecorder(MetricFactsClient(url)) if url else None
     try:
         build_plan = build.plan_inputs(
