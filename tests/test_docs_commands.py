@@ -65,6 +65,12 @@ def docs_folder(tmp_path: Path) -> Path:
     return folder
 
 
+def commit_specs(folder: Path) -> None:
+    commit = ("-c", "user.name=reader", "-c", "user.email=reader@example.org", "commit", "-qm", "x")
+    for arguments in (("init", "-q"), ("add", "slos"), commit):
+        subprocess.run(("git", *arguments), cwd=folder, check=True)
+
+
 def _get_block(found: list[DocBlock], page: str) -> DocBlock:
     (block,) = [each for each in found if each.page.name == page]
     return block
@@ -89,6 +95,8 @@ def test_every_command_that_is_shown_does_what_it_says(
 ) -> None:
     promtool = find_binary("promtool")
     assert promtool, "promtool is missing; run 'make tools'"
+    if "slo-rules diff" in command.line:
+        commit_specs(docs_folder)
     path = [str(Path(sys.executable).parent), str(promtool.parent), os.environ["PATH"]]
     environment = {**os.environ, "PATH": ":".join(path), "LINEAR_API_KEY": "lin_api_of_the_docs"}
     with serve_ruler(FakeRuler()) as ruler:

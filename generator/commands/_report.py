@@ -64,6 +64,17 @@ def print_changes(changes: Changes, folder: str) -> None:
         click.echo(f"{folder}: {format_count(changes.same, 'file')}, no changes", err=True)
 
 
+def print_planned_changes(changes: Changes, out: str) -> None:
+    """Print the changes that a build would make to a folder or file."""
+    for verb, names in _list_changes(changes):
+        if names:
+            click.echo(f"{format_count(len(names), 'file')} would be {verb}:", err=True)
+        for name in names:
+            click.echo(f"  {name}", err=True)
+    if not changes:
+        click.echo(f"{out} would not change", err=True)
+
+
 def print_drift(changes: Changes, folder: str, out: str) -> None:
     """Print the files of a folder that differ from the output of the specs.
 

@@ -22,7 +22,8 @@ from slos.schema.problem import sort_problems
     is_flag=True,
     help="Build the SLOs, alerts and recordings without errors, report the others and exit with 1.",
 )
-def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read by request_of
+@click.option("--dry-run", is_flag=True, help="Write no file; print what would change.")
+def command(*, keep_going: bool, dry_run: bool, **options: Any) -> None:  # noqa: ANN401 - read by request_of
     """Build rules from specs.
 
     Reads SPEC files, standard input if SPEC is -, and the YAML and JSON files below DIR (default:
@@ -64,12 +65,19 @@ def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read
         elif request.to_file:
             name = Path(out).name
             artifact = build.render_file_artifact(build_plan, request.format_, settings, name=name)
-            output.write_file(artifact, Path(out))
-            click.echo(f"wrote {out}", err=True)
+            if dry_run:
+                _report.print_planned_changes(output.compare_file(artifact, Path(out)), out)
+            else:
+                output.write_file(artifact, Path(out))
+                click.echo(f"wrote {out}", err=True)
         else:
             artifacts = build.render_folder_artifacts(build_plan, request.format_, settings)
-            changes = output.write_folder(artifacts, Path(out))
-            _report.print_changes(changes, out)
+            if dry_run:
+                changes = output.compare_folder(artifacts, Path(out))
+                _report.print_planned_changes(changes, out)
+            else:
+                changes = output.write_folder(artifacts, Path(out))
+                _report.print_changes(changes, out)
             _report.print_problems(output.warn_of_kept_pages(changes, Path(out)))
     except CannotWriteError as error:
         _report.print_problems(error.problems)

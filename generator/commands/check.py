@@ -1,7 +1,7 @@
 """Command `slo-rules check`: check specs, and compare the built files with them."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,15 @@ from slos.schema.units import Duration, format_count
     callback=_values.check_web_address,
     help="URL of a Prometheus, to check metric names, metric types and the cost of queries.",
 )
-def command(
+@click.option("--diff", is_flag=True, help="Print the difference of each file on stdout.")
+def command(  # noqa: PLR0913, PLR0917 - click's way
     output: str,
     as_json: bool,  # noqa: FBT001 - click's way
     fail_on: str,
     strict: bool,  # noqa: FBT001
     retention: Duration | None,
     url: str | None,
+    diff: bool,  # noqa: FBT001
     **options: Any,  # noqa: ANN401 - read by request_of
 ) -> None:
     """Check specs, and check that the built files are up to date.
@@ -99,6 +101,8 @@ def command(
         for facts in check_report.facts or ():
             click.echo(_format_facts(facts), err=True)
         _print_result(build_plan, changes, folder=out, out=request.out)
+        if diff and changes:
+            click.echo("\n".join(_list_differences(build_plan, request)))
     else:
         click.echo(load_reports()[report_format].render_report(check_report))
     severities = list(ProblemSeverity)
@@ -185,6 +189,18 @@ def _compare_output(build_plan: BuildPlan, request: Request) -> tuple[BuildPlan,
         return replace(build_plan, problems=(*build_plan.problems, *write_problems)), None
     warnings = output.warn_of_kept_pages(changes, Path(out))
     return replace(build_plan, problems=(*build_plan.problems, *warnings)), changes
+
+
+def _list_differences(build_plan: BuildPlan, request: Request) -> Iterator[str]:
+    """Lines of a unified diff from the output folder or file to the output of the specs."""
+    out = Path(request.out)
+    if request.to_file:
+        artifact = build.render_file_artifact(
+            build_plan, request.format_, request.settings, name=out.name
+        )
+        return output.diff_file(artifact, out)
+    artifacts = build.render_folder_artifacts(build_plan, request.format_, request.settings)
+    return output.diff_folder(artifacts, out)
 
 
 def _print_result(build_plan: BuildPlan, changes: Changes | None, *, folder: str, out: str) -> None:

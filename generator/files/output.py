@@ -15,6 +15,7 @@ from generator.files.transaction import (
 )
 from generator.model import Artifact
 from generator.text import notes
+from generator.text.unified_diff import diff_texts
 from generator.text.yaml_writer import GENERATED_MARK
 from slos.schema.problem import Position, Problem, ProblemSeverity
 
@@ -98,6 +99,31 @@ def compare_folder(artifacts: Iterable[Artifact], folder: Path) -> Changes:
         )
     except OSError as error:
         raise to_write_error("read", error) from error
+
+
+def diff_folder(artifacts: Iterable[Artifact], folder: Path) -> Iterator[str]:
+    """Lines of a unified diff from the files of a folder to the artifacts, manifest apart.
+
+    Raises:
+        CannotWriteError: when a path leads over a link.
+        OSError: when a file cannot be read.
+    """
+    names = set()
+    for artifact in artifacts:
+        file = _FileState.read(folder, artifact)
+        names.add(file.name)
+        if file.present != file.text:
+            yield from diff_texts(file.name, file.present, file.text)
+    stale = list_stale_files(folder, names)
+    for name in sorted(set(stale) - set(list_pages_with_notes(folder, stale))):
+        yield from diff_texts(name, read_text(folder / name), None)
+
+
+def diff_file(artifact: Artifact, path: Path) -> Iterator[str]:
+    """Lines of a unified diff from a file to an artifact."""
+    present = read_text(path)
+    if present != artifact.text:
+        yield from diff_texts(path.name, present, artifact.text)
 
 
 def warn_of_kept_pages(changes: Changes, folder: Path) -> list[Problem]:

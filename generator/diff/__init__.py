@@ -1,0 +1,1 @@
+"""Difference between two versions of specs, in the terms of SLOs and alerts."""
