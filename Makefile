@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # An option counts only on make's own command line: an exported SECONDS may be a shell's clock.
 option = $(if $(and $(filter command,$(origin $1)),$($1)),--$2 '$($1)')
 
-.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks pictures format lock clean set-up set-up-dev tools
+.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks pictures format lock dist clean set-up set-up-dev tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -32,6 +32,7 @@ check: set-up-dev ## lint, types, module borders, and rules that match their spe
 	$(BIN)/slo-rules trace --check -o docs/traceability.md
 	$(BIN)/slo-rules schema --markdown --check -o docs/spec-reference.md
 	$(BIN)/slo-rules schema --of project --markdown --check -o docs/project-settings.md
+	$(BIN)/python .ci/dist --check
 
 rules: set-up ## build the rules from their specs
 	$(BIN)/slo-rules build
@@ -66,12 +67,13 @@ format: set-up-dev ## format the code, and mend what the linter can
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-# The smaller lock is held to the larger one's versions, so that either fits the same .venv.
+# The smaller locks are held to the largest one's versions, so that each fits the same .venv.
 lock: ## resolve the locks anew from pyproject.toml [UPGRADE=1]
 	$(PYTHON) -m venv .tools/uv
 	.tools/uv/bin/pip install --quiet --disable-pip-version-check $(UV)
 	$(call compile,requirements-dev.lock) --extra dev $(if $(UPGRADE),--upgrade)
-	$(call compile,requirements.lock) --constraints requirements-dev.lock
+	$(call compile,requirements.lock) --extra all --constraints requirements-dev.lock
+	$(call compile,requirements-rules.lock) --extra grafana --constraints requirements-dev.lock
 
 # What builds the project is locked as well: it is installed without build isolation.
 compile = $(PYTHON) -c 'import tomllib; \
@@ -79,6 +81,9 @@ compile = $(PYTHON) -c 'import tomllib; \
 	.tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --annotation-style line --custom-compile-command "make lock" \
 	pyproject.toml - --output-file $1
+
+dist: set-up ## build sdist and wheel of the last commit, with the same bytes each time
+	$(BIN)/python .ci/dist dist
 
 clean: ## remove all that make has made
 	rm -rf .venv .tools build dist *.egg-info

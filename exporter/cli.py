@@ -50,17 +50,10 @@ class _DeferredCommand(click.Command):
         return found.make_context(info_name, args, parent, **extra)
 
 
-def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
-    if wanted:
-        from exporter import read_version
-
-        click.echo(f"slo-probe {read_version()}")
-        context.exit()
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
-              help="Show the version and exit.")  # fmt: skip
+@click.version_option(
+    package_name="slo-monitor", prog_name="slo-probe", message="%(prog)s %(version)s"
+)
 def main() -> None:
     """Send synthetic alerts through agent-sre and measure how each one is handled.
 

@@ -1,18 +1,25 @@
 """Build from input files to artifacts, shared by the commands; it does not write files."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from generator import partial_build, pipeline
 from generator.files import plugins
-from generator.files.sources import FileFilter, find_output_conflicts, read_sources, read_windows
+from generator.files.sources import (
+    FileFilter,
+    find_output_conflicts,
+    is_folder,
+    read_sources,
+    read_windows,
+)
 from generator.model import Artifact, Engine, SpecFile, SpecPlan
 from generator.outputs import load_formats
 from generator.pipeline import BuildPlan, BuildSettings
 from generator.profiles import load_profiles
 from generator.sli_plugins import SliPlugin
+from slos.schema.extras import is_missing
 from slos.schema.problem import Problem, filter_errors
 from slos.schema.spec import LocatedSpec
 
@@ -93,7 +100,7 @@ def plan_inputs(
     others = {
         engine: plan_for_engine(engine) for engine in engines - {settings.run_settings.engine}
     }
-    found = (*build_plan.problems, *chain(*(each.problems for each in others.values())))
+    found = (*build_plan.problems, *itertools.chain(*(each.problems for each in others.values())))
     return replace(
         build_plan,
         problems=(*problems, *dict.fromkeys(found)),
@@ -140,6 +147,20 @@ def _read_sli_plugins(
     return plugins.read_sli_plugins(tuple(folders))
 
 
+def list_default_formats() -> list[str]:
+    """List the formats that are built when none is named."""
+    return [name for name, format_ in load_formats().items() if not format_.ON_REQUEST]
+
+
+def find_missing_folder(out: Path) -> Path | None:
+    """Find the folder of a default format that an earlier build made and this one cannot.
+
+    A format is not built by default if its extra is not installed. Its files would be removed.
+    """
+    folders = (out / name for name in list_default_formats() if is_missing(name))
+    return next(filter(is_folder, folders), None)
+
+
 def render_folder_artifacts(
     build_plan: BuildPlan, formats: Sequence[FormatRequest], settings: BuildSettings
 ) -> Iterator[Artifact]:
@@ -164,10 +185,7 @@ def render_folder_artifacts(
                 plan, settings.output
             )
     else:
-        default_formats = [
-            name for name, format_ in load_formats().items() if not format_.ON_REQUEST
-        ]
-        for name in default_formats:
+        for name in itertools.filterfalse(is_missing, list_default_formats()):
             for artifact in pipeline.render_folder(build_plan.plans, name, settings):
                 yield replace(artifact, path=name / artifact.path)
 

@@ -27,7 +27,9 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="slo-monitor", prog_name="slo-rules")
+@click.version_option(
+    package_name="slo-monitor", prog_name="slo-rules", message="%(prog)s %(version)s"
+)
 def main() -> None:
     """Generate Prometheus rules from SLO specs.
 

@@ -32,6 +32,7 @@ _PROGRAMS = {"slo-rules": slo_rules, "slo-probe": slo_probe}
 _NOT_OURS = {
     "make": "its targets are looked up in test_docs.py",
     "kubectl": "needs a cluster; its paths are looked up here",
+    "pip": "installs the wheel, as tests/install does",
     "podman": "builds the image; tests/k8s reads what it is built by",
     "sloth": "another program, shown beside ours",
     "curl": "needs the program it asks",

@@ -16,6 +16,7 @@ from exporter.prober.runner import AlertJob, AlertRunner
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule
 from slos.schema.contract import Criterion, DeliveryPath
+from slos.schema.extras import describe_missing, is_missing
 from slos.schema.plugin_loader import list_module_names, load_modules
 
 ENTRY_POINT_GROUP = "slo_probe.probes"
@@ -72,17 +73,20 @@ class ProbeModule(Protocol):
 @cache
 def load_probe_modules() -> Mapping[str, ProbeModule]:
     """Load all probes by name, with those of other distributions; this package wins."""
-    found = {**load_installed_probes()[0], **load_modules(__name__)}
+    found = {**load_installed_probes()[0], **load_modules(__name__, leave_out=is_missing)}
     return {name: cast("ProbeModule", module) for name, module in found.items()}
 
 
 def list_broken_modules() -> Mapping[str, str]:
-    """List probes of other distributions that cannot be used, and why.
+    """List probes that cannot be used, and why: broken ones, and ours without their extra.
 
     One is an error only in a configuration that names it.
     """
     ours = list_module_names(__name__)
-    return {name: why for name, why in load_installed_probes()[1].items() if name not in ours}
+    return {
+        **{name: why for name, why in load_installed_probes()[1].items() if name not in ours},
+        **{name: describe_missing("it", name) for name in ours if is_missing(name)},
+    }
 
 
 @cache

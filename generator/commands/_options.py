@@ -138,8 +138,8 @@ _BUILD_OPTIONS = (
         multiple=True,
         type=click.Choice(sorted(load_formats())),
         help="Write only this format, into DIR itself. Repeated, or without it for the default "
-        "formats, each format has its own folder in DIR. In the sloth profile the default is the "
-        "format of the spec.",
+        "formats, each format has its own folder in DIR; grafana is a default if its extra is "
+        "installed. In the sloth profile the default is the format of the spec.",
     ),
     click.option(
         "--engine",

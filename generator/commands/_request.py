@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from generator.build import DEFAULT_FORMAT, FormatRequest, ReadSettings
+from generator.build import DEFAULT_FORMAT, FormatRequest, ReadSettings, find_missing_folder
 from generator.commands._project import get_project
 from generator.files.project_settings import FormatSettings
 from generator.files.sources import STDOUT, FileFilter, is_folder
@@ -17,6 +17,7 @@ from generator.outputs import OutputSettings, load_formats
 from generator.pipeline import BuildSettings
 from generator.profiles import load_profiles
 from generator.settings import RunSettings
+from slos.schema.extras import describe_missing, is_missing
 
 DEFAULT_OUTPUT = "rules"
 """Output folder of a build."""
@@ -111,6 +112,23 @@ def _request_format(name: str, options: dict[str, Any], settings: BuildSettings)
 def _is_on_command_line(parameter: str) -> bool:
     source = click.get_current_context().get_parameter_source(parameter)
     return source is ParameterSource.COMMANDLINE
+
+
+def check_extras(request: Request) -> None:
+    """Refuse a format whose extra is not installed, if it is named or has a folder already.
+
+    Raises:
+        click.UsageError: names the extra to install.
+    """
+    names = [each.name for each in request.formats]
+    for name in filter(is_missing, names):
+        raise click.UsageError(describe_missing(f"--format {name}", name))
+    if names or load_profiles()[request.settings.profile].AS_WRITTEN:
+        return
+    folder = find_missing_folder(Path(request.out))
+    if folder:
+        hint = "or remove the folder to build without this format"
+        raise click.UsageError(f"{describe_missing(str(folder), folder.name)}, {hint}")
 
 
 def parse_inputs(options: dict[str, Any]) -> tuple[Path, ...]:

@@ -10,7 +10,7 @@ import click
 from generator import build
 from generator.commands import _report
 from generator.commands._options import add_spec_options
-from generator.commands._request import Request, parse_request
+from generator.commands._request import Request, check_extras, parse_request
 from generator.files import output
 from generator.files.output import Changes
 from generator.files.sources import STDOUT
@@ -55,6 +55,7 @@ def command(
       slo-rules build --profile sloth -i specs -o out        output of `sloth generate`
     """
     request = parse_request(options)
+    check_extras(request)
     out = request.out
     build_plan = build.plan_inputs(
         request.inputs,

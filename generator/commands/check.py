@@ -13,7 +13,7 @@ from generator.clients.json_api import APIError
 from generator.clients.prometheus import MetricFactsClient, read_retention
 from generator.commands import _report, _values
 from generator.commands._options import add_spec_options
-from generator.commands._request import Request, parse_request
+from generator.commands._request import Request, check_extras, parse_request
 from generator.files import output
 from generator.files.output import Changes
 from generator.files.sources import STDOUT
@@ -80,6 +80,7 @@ def command(  # noqa: PLR0913, PLR0917 - click's way
       slo-rules check -o - --prometheus http://localhost:9090
     """
     request = parse_request(options)
+    check_extras(request)
     recorder = FactsRecorder(MetricFactsClient(url)) if url else None
     try:
         build_plan = build.plan_inputs(

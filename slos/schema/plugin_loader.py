@@ -6,6 +6,7 @@ code that plug-ins share. A new file is found without an entry in any list.
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from types import ModuleType
 from typing import TypeVar
 
@@ -25,10 +26,14 @@ def list_module_names(package: str) -> list[str]:
     )
 
 
-def load_modules(package: str) -> dict[str, ModuleType]:
-    """Import the plug-ins of a package, sorted by name."""
+def load_modules(
+    package: str, *, leave_out: Callable[[str], bool] = lambda _: False
+) -> dict[str, ModuleType]:
+    """Import the plug-ins of a package, sorted by name, without those that are left out."""
     return {
-        name: importlib.import_module(f"{package}.{name}") for name in list_module_names(package)
+        name: importlib.import_module(f"{package}.{name}")
+        for name in list_module_names(package)
+        if not leave_out(name)
     }
 
 

@@ -1,21 +1,18 @@
-"""Containerfile and Kubernetes page: pinned versions, image content, documented names."""
+"""Containerfile and Kubernetes page: pinned versions, content of the images, documented names."""
 
 import fnmatch
 import itertools
 import json
-import os
 import re
 import shlex
-import shutil
 import subprocess
-import sys
-import venv
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.install.environment import SOURCES
 from tests.k8s.kustomize import find_kubectl
 from tests.k8s.loopback_config import IN_THE_IMAGE
 from tests.k8s.manifests import (
@@ -87,8 +84,10 @@ def _join_lines(text: str) -> list[str]:
 
 
 FILE = read(K8S / "Containerfile")
-BUILD, FINAL = FILE.stages
-PIP = Path(sys.executable).parent / "pip"
+STAGES = {stage.name: stage for stage in FILE.stages}
+PROGRAMS = ("slo-rules", "slo-probe")
+BUILD, RUNTIME, FINAL = STAGES["build-slo-rules"], STAGES["runtime"], STAGES["slo-probe"]
+LOCKS = {"slo-rules": "requirements-rules.lock", "slo-probe": "requirements.lock"}
 
 
 def _list_sources(stage: Stage) -> list[str]:
@@ -97,9 +96,16 @@ def _list_sources(stage: Stage) -> list[str]:
     return [source for words in copies if "--from" not in words[0] for source in words[:-1]]
 
 
-def test_both_stages_begin_at_one_base_that_has_no_default() -> None:
+def test_all_stages_begin_at_one_base_that_has_no_default() -> None:
     assert FILE.arguments == ["BASE"]
-    assert [stage.base for stage in FILE.stages] == ["${BASE}", "${BASE}"]
+    assert [stage.base for stage in FILE.stages if stage.base not in STAGES] == ["${BASE}"] * 2
+
+
+def test_each_program_is_a_target_and_the_prober_is_the_default() -> None:
+    assert [stage.name for stage in FILE.stages if stage.base == "runtime"] == list(PROGRAMS)
+    assert FILE.stages[-1].name == "slo-probe"
+    for program in PROGRAMS:
+        assert STAGES[program].words("ENTRYPOINT") == [f"/opt/slo-monitor/bin/{program}"]
 
 
 @pytest.mark.parametrize(
@@ -127,30 +133,37 @@ def test_no_registry_and_no_index_is_named() -> None:
 
 
 def test_every_distribution_is_a_wheel_with_the_hash_of_the_lock() -> None:
-    installs = [text for text in BUILD.every("RUN") if " install " in text]
-    assert len(installs) == 2
-    locked, ours = installs
-    assert {"--only-binary=:all:", "--require-hashes"} <= set(locked.split())
-    assert locked.endswith("-r requirements.lock")
-    assert {"--no-build-isolation", "--no-deps"} <= set(ours.split())
+    for program, lock in LOCKS.items():
+        runs = STAGES[f"build-{program}"].every("RUN")
+        locked, *ours = [text for text in runs if " install " in text]
+        assert {"--only-binary=:all:", "--require-hashes"} <= set(locked.split())
+        assert f"-r {lock}" in locked
+        assert "uninstall --yes setuptools" in runs[-1]
+        assert all({"--no-build-isolation", "--no-deps"} <= set(each.split()) for each in ours)
 
 
-def test_nothing_is_installed_in_the_final_stage_and_pip_is_gone() -> None:
-    runs = FINAL.every("RUN")
+def test_the_smaller_lock_has_versions_of_the_larger_one() -> None:
+    small, large = (
+        dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / lock).read_text(), re.MULTILINE))
+        for lock in LOCKS.values()
+    )
+    assert small.items() < large.items()
+
+
+def test_nothing_is_installed_in_the_final_stages_and_pip_is_gone() -> None:
+    runs = [run for name in ("runtime", *PROGRAMS) for run in STAGES[name].every("RUN")]
     assert not any(re.search(r"\b(install|apt-get|apk|gcc|curl)\b", run) for run in runs)
     assert any("pip uninstall --yes" in run and "ensurepip" in run for run in runs)
-    assert any("venv --without-pip /opt/slo-probe" in run for run in BUILD.every("RUN"))
-    assert any("uninstall --yes setuptools" in run for run in BUILD.every("RUN"))
-    assert [text for text in FINAL.every("COPY") if "--from" in text] == [
-        "--from=build /opt/slo-probe /opt/slo-probe"
-    ]
+    assert any("venv --without-pip /opt/slo-monitor" in run for run in BUILD.every("RUN"))
+    for program in PROGRAMS:
+        assert [text for text in STAGES[program].every("COPY") if "--from" in text] == [
+            f"--from=build-{program} /opt/slo-monitor /opt/slo-monitor"
+        ]
 
 
 def test_the_image_runs_as_the_number_that_the_pods_name() -> None:
-    (user,) = FINAL.every("USER")
-    assert FINAL.steps.index(("USER", user)) > max(
-        index for index, (name, _) in enumerate(FINAL.steps) if name in ("RUN", "COPY")
-    )
+    (user,) = RUNTIME.every("USER")
+    assert not [name for program in PROGRAMS for name, _ in STAGES[program].steps if name == "RUN"]
     for name in OVERLAYS:
         for _, pod in build_overlay(name).list_pods():
             context = pod["spec"]["securityContext"]
@@ -181,63 +194,10 @@ def test_the_context_is_what_is_copied_and_nothing_else() -> None:
         assert not fnmatch.fnmatch(source, ".*")
 
 
-def test_what_is_copied_is_enough_to_build_and_run_the_program(tmp_path: Path) -> None:
-    """The steps of the build stage, but for the lock, which is installed here already."""
-    source, home = tmp_path / "src", tmp_path / "home"
-    source.mkdir()
-    for each in _list_sources(BUILD):
-        if (ROOT / each).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / each, source / each, ignore=ignored)
-        else:
-            shutil.copy(ROOT / each, source)
-    venv.create(home, symlinks=True)
-    subprocess.run(
-        [PIP, "--python", home / "bin/python", "install", "--quiet", "--no-build-isolation",
-         "--no-deps", "--no-index", source],
-        env=_build_environment(), check=True, timeout=120,
-    )  # fmt: skip
-    entry = Path(FINAL.words("ENTRYPOINT")[0])
-    assert entry.parent == Path("/opt/slo-probe/bin")
-    program = home / "bin" / entry.name
-    assert re.fullmatch(r"slo-probe \d+\.\d+\.\d+\n", _run_program(program, "--version", tmp_path))
-    assert "run" in _run_program(program, *FINAL.words("CMD"), tmp_path)
-    assert _run_program(home / "bin/slo-rules", "--help", tmp_path)
-    _check_with_packaged_specs(program, home, tmp_path)
-
-
-def _check_with_packaged_specs(program: Path, home: Path, folder: Path) -> None:
-    """The specs that came with the wheel have the targets that the probe needs."""
-    (spec,) = home.glob("lib/python*/site-packages/slos/agent-sre.yaml")
-    config = {
-        "target": {"url": "http://127.0.0.1:9/"},
-        "specs": [str(spec)],
-        "probes": {"remediation": {}},
-    }
-    (folder / "slo-probe.yaml").write_text(yaml.safe_dump(config))
-    assert "stages with a target: 6" in _run_program(
-        program, "check", "--config=slo-probe.yaml", folder
-    )
-
-
-def _build_environment() -> dict[str, str]:
-    """The environment in which the distributions of the lock are found, ours not among them."""
-    site = next(path for path in sys.path if path.endswith("site-packages"))
-    return {**os.environ, "PYTHONPATH": site, "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def _run_program(program: Path, *arguments: str | Path) -> str:
-    *words, folder = arguments
-    done = subprocess.run(
-        [program, *words],
-        cwd=folder,
-        env=_build_environment(),
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def test_what_is_copied_is_what_the_wheel_is_built_of() -> None:
+    """tests/install builds the wheel of these files, and runs both programs."""
+    built = set(SOURCES) - {".ci", "CHANGELOG.md", "MANIFEST.in"}
+    assert set(_list_sources(BUILD)) == built | set(LOCKS.values())
 
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
@@ -315,10 +275,13 @@ def test_the_jobs_that_the_page_begins_by_hand_are_there() -> None:
 
 
 def test_the_image_is_built_by_the_files_and_the_argument_there_are() -> None:
-    (command,) = [words for words in COMMANDS if words[:2] == ["podman", "build"]]
-    given = dict(itertools.pairwise(command))
-    assert (ROOT / given["-f"]).samefile(K8S / "Containerfile")
-    assert (ROOT / given["--ignorefile"]).is_file()
-    argument, _, base = given["--build-arg"].partition("=")
-    assert [argument] == read(K8S / "Containerfile").arguments
-    assert "@sha256:" in base
+    commands = [words for words in COMMANDS if words[:2] == ["podman", "build"]]
+    assert commands
+    for command in commands:
+        given = dict(itertools.pairwise(command))
+        assert (ROOT / given["-f"]).samefile(K8S / "Containerfile")
+        assert (ROOT / given["--ignorefile"]).is_file()
+        argument, _, base = given["--build-arg"].partition("=")
+        assert [argument] == FILE.arguments
+        assert "@sha256:" in base
+        assert given["--target"] in PROGRAMS
