@@ -83,6 +83,12 @@ def test_an_overlay_takes_each_component_and_stays_valid(component: str, tmp_pat
     assert overlay.objects != build_overlay("dev").objects
 
 
+def test_the_sustained_probe_sends_more_than_a_thousand_alerts_an_hour(overlay: Manifests) -> None:
+    probes: Any = Config.model_validate(overlay.config).probes
+    if probes.sustained is not None:
+        assert 3600 / probes.sustained.interval.seconds > 1000
+
+
 def test_the_autoscaler_is_scraped_for_the_metrics_that_the_rules_read(tmp_path: Path) -> None:
     overlay = build_with_component("autoscaler-metrics", tmp_path)
     monitor = overlay.get_object("ServiceMonitor", "knative-autoscaler")["spec"]
