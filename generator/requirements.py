@@ -44,16 +44,22 @@ class Coverage:
     Attributes:
         requirements: requirements with their positions.
         claims: claims of SLOs, alerts and recordings.
-        sources: origin of metrics by the prefix of their names.
+        sources: origin of metrics by selectors with the prefix of their names.
+        recordings: recordings of all specs.
     """
 
     requirements: tuple[LocatedRequirement, ...] = ()
     claims: tuple[Claim, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
+    recordings: tuple[StandaloneRecording, ...] = ()
 
     def __add__(self, other: "Coverage") -> "Coverage":
-        sources = {**self.sources, **other.sources}
-        return Coverage(self.requirements + other.requirements, self.claims + other.claims, sources)
+        return Coverage(
+            self.requirements + other.requirements,
+            self.claims + other.claims,
+            {**self.sources, **other.sources},
+            self.recordings + other.recordings,
+        )
 
     def list_claims(self, requirement: str) -> list[Claim]:
         """Claims that cover a requirement, in the order of the specs."""
@@ -75,7 +81,12 @@ def collect_coverage(specs: Iterable[LocatedSpec]) -> Coverage:
             for watcher, path in _list_watchers(located)
             for index, each in enumerate(watcher.covers)
         )
-        total += Coverage(tuple(requirements), tuple(claims), located.spec.sources)
+        total += Coverage(
+            tuple(requirements),
+            tuple(claims),
+            located.spec.sources,
+            tuple(located.spec.recordings),
+        )
     return total
 
 

@@ -3,13 +3,17 @@
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from exporter.probes import load_probe_modules
 from generator.files.sources import FileFilter, read_sources
 from generator.pipeline import BuildSettings, plan_build
 from generator.reference.traceability import render_traceability_page
 from generator.requirements import Coverage
+from slos.schema.units import Duration
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = (
@@ -95,21 +99,52 @@ def test_what_a_step_leaves_to_a_scenario_is_left_to_its_own(
             assert each.requirement.validated_by.startswith(own)
 
 
+def read_rows(coverage: Coverage) -> list[list[str]]:
+    """The cells of each row of the page."""
+    return [
+        [cell.strip() for cell in row.removeprefix("|").removesuffix("|").split(" | ")]
+        for row in render_traceability_page(coverage, []).splitlines()
+        if row.startswith("| ") and not row.startswith(("| ---", "| requirement"))
+    ]
+
+
 def test_every_row_of_the_page_has_a_metric_a_source_and_a_test_that_exists(
     coverage: Coverage,
 ) -> None:
     tests = {path.stem for path in (ROOT / "rules" / "tests").rglob("*.yaml")}
-    rows = [
-        [cell.strip() for cell in row.strip("|").split(" | ")]
-        for row in render_traceability_page(coverage, coverage.sources, []).splitlines()
-        if re.match(r"\| .*\| (SLO|alert|series) `", row)
-    ]
+    rows = [row for row in read_rows(coverage) if re.match(r"(SLO|alert|series) `", row[2])]
     assert len(rows) >= len(coverage.claims)
-    for _, watcher, metrics, source, test in rows:
+    for _, _, watcher, metrics, source, test in rows:
         named = test.strip("`").removesuffix("*")
         assert any(stem.startswith(named) for stem in tests), f"{watcher} has no test"
-        if (
-            watcher != "alert `AgentSREValidationWatchdog`"
-        ):  # it reads nothing, so as to always fire
+        if "Watchdog" not in watcher:  # it reads nothing, so as to always fire
             assert metrics
             assert source
+
+
+def test_a_requirement_that_no_alert_watches_names_a_command(coverage: Coverage) -> None:
+    watched = [row[1] for row in read_rows(coverage) if row[0]]
+    assert set(watched) <= {"yes", "in part", "no, by command"}
+    for each in coverage.requirements:
+        if validation := each.requirement.validated_by:
+            assert re.search(r"`(slo-probe (once|run|scenario)|make check)\b", validation)
+
+
+def test_the_intervals_of_sources_are_those_of_the_prober(coverage: Coverage) -> None:
+    texts = "; ".join(coverage.sources.values())
+    probes = set(re.findall(r"probe `(\w+)`, every (\w+)", texts))
+    assert {name for name, _ in probes} == set(load_probe_modules()) - {"resolved"}
+    for name, interval in probes:
+        settings: Any = load_probe_modules()[name].Settings()
+        assert settings.interval == Duration.parse(interval), name
+    jobs = {
+        job["metadata"]["name"].removeprefix("slo-probe-"): job["spec"]
+        for job in yaml.safe_load_all((ROOT / "k8s/base/scenarios.yaml").read_text())
+        if job["kind"] == "CronJob"
+    }
+    scenarios = dict(re.findall(r"scenario `(\w+)`, (nightly|weekly|by hand)", texts))
+    assert set(scenarios) == set(jobs)
+    assert re.fullmatch(r"\d+ \d+ \* \* \*", jobs["throughput"]["schedule"])
+    assert re.fullmatch(r"\d+ \d+ \* \* \d", jobs["stress"]["schedule"])
+    assert jobs["scalability"]["suspend"]
+    assert scenarios == {"throughput": "nightly", "stress": "weekly", "scalability": "by hand"}

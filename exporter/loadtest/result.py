@@ -58,18 +58,22 @@ class Measure:
         name: name of a stage, or of another value.
         value: None when it was not measured, which is never a pass.
         target: lowest value that meets the target; None when there is no target.
+        exclusive: whether the value has to be above the target.
     """
 
     name: str
     value: float | None
     target: float | None = None
+    exclusive: bool = False
 
     @property
     def is_met(self) -> bool | None:
         """True if the target is met; None without a target."""
         if self.target is None:
             return None
-        return self.value is not None and self.value >= self.target
+        if self.value is None:
+            return False
+        return self.value > self.target if self.exclusive else self.value >= self.target
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,7 @@ def _parse_measure(document: Mapping[str, Any]) -> Measure:
         str(document["name"]),
         None if value is None else float(value),
         None if target is None else float(target),
+        bool(document.get("exclusive")),
     )
 
 

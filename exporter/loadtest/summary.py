@@ -72,7 +72,8 @@ def _format_measures(measures: Sequence[Measure]) -> list[str]:
     rows = [["", "measured", "target", ""]]
     for measure in measures:
         value = "not measured" if measure.value is None else f"{measure.value:.4g}"
-        target = "" if measure.target is None else f"{measure.target:.4g}"
+        sign = ">" if measure.exclusive else ""
+        target = "" if measure.target is None else f"{sign}{measure.target:.4g}"
         outcome = {True: "met", False: "NOT MET", None: ""}[measure.is_met]
         rows.append([measure.name, value, target, outcome])
     return _align_columns(rows)

@@ -55,9 +55,9 @@ class Settings(RampSettings):
     targets: dict[Annotated[Stage, PlainValidator(_parse_stage)], float] = Field(
         default=_PROMISED_RATES, min_length=1
     )
-    """Target of each stage in events per second. Default: the targets of AC2, 100 CloudEvents, 50
-    issues, 50 selections, 20 calls. A stage that cannot be observed never meets its target: leave
-    it out."""
+    """Rate in events per second that each stage must exceed. Default: the targets of AC2, 100
+    CloudEvents, 50 issues, 50 selections, 20 calls. A stage that cannot be observed never meets its
+    target: leave it out."""
 
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
@@ -99,4 +99,4 @@ def _list_measures(
         limit = limits.get(stage)
         rate = None if limit is None else ramped.find_highest_rate(stage, limit, share=share)
         if rate is not None or stage in settings.targets:
-            yield Measure(stage.value, rate, settings.targets.get(stage))
+            yield Measure(stage.value, rate, settings.targets.get(stage), exclusive=True)

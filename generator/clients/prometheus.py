@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from generator import names
@@ -15,6 +16,7 @@ from slos.schema.units import Duration
 
 # Range for queries outside SLOs, whose templates have no window of an SLO.
 _DEFAULT_WINDOW = Duration.from_parts(minutes=5)
+_SINCE_STEP = Duration.from_parts(hours=1)
 _METRIC_SUFFIXES = ("_bucket", "_count", "_sum", "_total")
 
 
@@ -48,6 +50,33 @@ def read_retention(url: str) -> Duration | None:
         text = str(information.get("storageRetention", ""))
         limits = [limit for limit in text.split(" or ") if not limit.endswith("B")]
         return Duration.parse(limits[0]) if limits and limits[0] else None
+
+
+def read_oldest_sample(url: str, selector: str, reach: Duration) -> datetime | None:
+    """Read the time of the oldest sample of a selector, to the hour; None without samples.
+
+    Args:
+        url: base URL.
+        selector: selector of the series.
+        reach: how far back to look.
+
+    Raises:
+        APIError: when the request fails.
+    """
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    # The range of each step is that before it, so the last step includes the present.
+    data = read_prometheus(
+        url,
+        "query_range",
+        query=f"count(last_over_time({selector}[{_SINCE_STEP}]))",
+        start=str(end.timestamp() - float(reach.seconds)),
+        end=str((end + timedelta(hours=1)).timestamp()),
+        step=str(_SINCE_STEP.seconds),
+    )
+    with expect_server(url, "a Prometheus"):
+        times = [float(value[0]) for series in data["result"] for value in series["values"]]
+        step = timedelta(seconds=float(_SINCE_STEP.seconds))
+        return datetime.fromtimestamp(min(times), UTC) - step if times else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from generator import build
+from generator.clients.json_api import APIError
+from generator.clients.prometheus import read_oldest_sample, read_retention
 from generator.commands import _report
 from generator.commands._options import add_read_options
 from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
@@ -15,13 +17,30 @@ from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
 from generator.reference import traceability
+from generator.requirements import Coverage
+from slos.schema.units import Duration
+
+# Where the retention is limited by size only.
+_UNLIMITED_REACH = Duration.from_parts(days=90)
 
 
 @click.command("trace")
 @add_read_options
 @click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Output file.  [default: -]")
 @click.option("--check", is_flag=True, help="Write no file; exit 1 if the file differs.")
-def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 - read by options
+@click.option(
+    "--prometheus",
+    "prometheus_url",
+    metavar="URL",
+    help="Prometheus to ask for the oldest sample of each source, for the column `data since`.",
+)
+def command(
+    out: str,
+    *,
+    check: bool,
+    prometheus_url: str | None,
+    **options: Any,  # noqa: ANN401 - read by options
+) -> None:
     """Write the traceability page: each requirement with its SLOs, alerts, metrics and tests.
 
     Requirements are listed under `requirements` of a spec. SLOs, alerts and recordings refer to
@@ -31,7 +50,10 @@ def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 -
     Examples:
       slo-rules trace
       slo-rules trace -o docs/traceability.md
+      slo-rules trace --prometheus http://localhost:9090
     """
+    if check and prometheus_url:
+        raise click.UsageError("--check compares with the specs alone; leave out --prometheus")
     settings = parse_spec_settings(options)
     inputs, read_settings = parse_inputs(options), parse_read_settings(options)
     build_plan = build.plan_inputs(inputs, settings, out=STDOUT, read_settings=read_settings)
@@ -39,9 +61,12 @@ def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 -
     if build_plan.has_errors:
         sys.exit(1)
     specs = [source for plan in build_plan.plans for source in plan.sources]
-    page = traceability.render_traceability_page(
-        build_plan.coverage, build_plan.coverage.sources, specs
-    )
+    try:
+        since = _read_since(build_plan.coverage, prometheus_url) if prometheus_url else None
+    except APIError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    page = traceability.render_traceability_page(build_plan.coverage, specs, since)
     if out == STDOUT:
         click.echo(page, nl=False)
         return
@@ -56,3 +81,11 @@ def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 -
     except CannotWriteError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
+
+
+def _read_since(coverage: Coverage, url: str) -> traceability.Since:
+    reach = read_retention(url) or _UNLIMITED_REACH
+    return {
+        selector: read_oldest_sample(url, selector, reach)
+        for selector in traceability.list_data_selectors(coverage)
+    }

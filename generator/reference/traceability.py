@@ -1,9 +1,12 @@
-"""Traceability page: each requirement with its SLOs and alerts, their metrics and tests."""
+"""Traceability page: each requirement with its SLOs and alerts, their data and tests."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from generator import names
+from generator.reference.origins import SeriesOrigins
 from generator.requirements import Claim, Coverage, LocatedRequirement
 from generator.text import yaml_writer
 from slos.schema.promql import list_selectors
@@ -13,59 +16,128 @@ from slos.schema.spec import SloSpec
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
 
 _NAME = re.compile(r"[A-Za-z_:][\w:]*")
-_COLUMNS = ("requirement", "covered by", "metric", "source", "test")
+_COLUMNS = ("requirement", "watched", "covered by", "metric", "source, how often", "test")
+_COMMAND = re.compile(r"`[^`]+`")
+Since = Mapping[str, datetime | None]
+"""Times of the oldest samples of selectors; None for those without any."""
+
+
+def list_data_selectors(coverage: Coverage) -> list[str]:
+    """List the selectors of all series that cover a requirement, directly or through recordings."""
+    origins = SeriesOrigins(coverage.sources, coverage.recordings)
+    return list(
+        dict.fromkeys(
+            selector
+            for claim in coverage.claims
+            for query in _list_queries(claim.watcher)
+            for selector in origins.list_raw_selectors(query)
+        )
+    )
 
 
 def render_traceability_page(
-    coverage: Coverage, sources: Mapping[str, str], specs: Sequence[str]
+    coverage: Coverage, specs: Sequence[str], since: Since | None = None
 ) -> str:
     """Markdown page with a table for each group of requirements, by the prefix of their ids.
 
     Args:
         coverage: requirements and the claims that cover them.
-        sources: origin of metrics by the prefix of their names.
         specs: spec files, for the header.
+        since: times of the oldest samples, where a Prometheus was asked for them.
     """
     mark, listed_specs = yaml_writer.GENERATED_MARK.removeprefix("# "), ", ".join(specs)
-    head = [
+    page = [
         f"<!-- {mark} from {listed_specs}. Do not edit: change the specs. -->",
         "# Traceability",
         "",
         "Requirements, with the SLOs and alerts that cover each or the scenario that validates it.",
         "`make rules` generates this page.",
     ]
+    table = _Table(coverage, SeriesOrigins(coverage.sources, coverage.recordings), since)
     groups: dict[str, list[LocatedRequirement]] = {}
     for located in coverage.requirements:
         groups.setdefault(located.requirement.id.partition(".")[0], []).append(located)
+    columns = (*_COLUMNS, *([] if since is None else ["data since"]))
     for name, members in groups.items():
-        head += ["", f"## {name}", "", _render_row(_COLUMNS), _render_row(["---"] * len(_COLUMNS))]
+        page += ["", f"## {name}", "", _render_row(columns), _render_row(["---"] * len(columns))]
         for located in members:
-            head += _render_rows(located, coverage.list_claims(located.requirement.id), sources)
-    return "\n".join([*head, ""])
+            page += [_render_row(row) for row in table.list_rows(located)]
+    return "\n".join([*page, ""])
 
 
-def _render_rows(
-    located: LocatedRequirement, claims: Sequence[Claim], sources: Mapping[str, str]
-) -> Iterator[str]:
-    requirement_text = located.requirement.says
-    if located.requirement.validated_by:
-        yield _render_row(
-            [requirement_text, f"validated by {located.requirement.validated_by}", "", "", ""]
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Rows of requirements."""
+
+    coverage: Coverage
+    origins: SeriesOrigins
+    since: Since | None
+
+    def list_rows(self, located: LocatedRequirement) -> Iterator[list[str]]:
+        claims = self.coverage.list_claims(located.requirement.id)
+        validation = located.requirement.validated_by
+        first_cells = [located.requirement.says, _describe_watch(claims, validation)]
+        if validation:
+            since_cells = [] if self.since is None else [""]
+            yield [*first_cells, f"validated by {validation}", "", "", "", *since_cells]
+            first_cells = ["", ""]
+        for claim in claims:
+            yield [*first_cells, *self._list_claim_cells(claim)]
+            first_cells = ["", ""]
+
+    def _list_claim_cells(self, claim: Claim) -> Iterator[str]:
+        queries = _list_queries(claim.watcher)
+        metrics = dict.fromkeys(
+            name.group()
+            for query in queries
+            for selector in list_selectors(query)
+            if (name := _NAME.match(selector))
         )
-        requirement_text = ""
-    for claim in claims:
-        metrics = list(dict.fromkeys(_list_metrics(claim.watcher)))
-        origins = dict.fromkeys(_find_source(metric, sources) for metric in metrics)
-        yield _render_row(
-            [
-                requirement_text,
-                _describe_watcher(claim),
-                ", ".join(f"`{metric}`" for metric in metrics),
-                ", ".join(origin for origin in origins if origin),
-                f"`{_name_test(claim)}`",
-            ]
+        selectors = list(
+            dict.fromkeys(
+                selector for query in queries for selector in self.origins.list_raw_selectors(query)
+            )
         )
-        requirement_text = ""
+        texts = dict.fromkeys(
+            text for selector in selectors for text in self.origins.find_texts(selector)
+        )
+        yield _describe_watcher(claim)
+        yield ", ".join(f"`{metric}`" for metric in metrics)
+        yield "; ".join(texts)
+        yield f"`{_name_test(claim)}`"
+        if self.since is not None:
+            yield _describe_since([self.since.get(selector) for selector in selectors])
+
+
+def _describe_since(times: Sequence[datetime | None]) -> str:
+    """Describe from when on all series of a watcher that have data have some."""
+    known = [time for time in times if time]
+    if not known:
+        return "no data" if times else ""
+    missing = len(times) - len(known)
+    return f"{max(known):%Y-%m-%d %H:%M} UTC" + (
+        f", {missing} of {len(times)} selectors without data" if missing else ""
+    )
+
+
+def _describe_watch(claims: Sequence[Claim], validation: str) -> str:
+    """Describe whether alerts watch a requirement, or a command or a person validates it."""
+    if any(_has_alert(claim.watcher) for claim in claims):
+        return "in part" if validation else "yes"
+    if claims:
+        return "recorded, no alert"
+    if not validation:
+        return "no"
+    return "no, by command" if _COMMAND.search(validation) else "no, by hand"
+
+
+def _has_alert(watcher: SloSpec | StandaloneAlert | StandaloneRecording) -> bool:
+    """Tell whether an alert fires on the values; that on missing data does not."""
+    if not isinstance(watcher, SloSpec):
+        return isinstance(watcher, StandaloneAlert)
+    alerting = watcher.alerting
+    burn_alerts = (alerting.page_alert, alerting.ticket_alert)
+    return bool(alerting.threshold_alerts) or not all(each.disable for each in burn_alerts)
 
 
 def _describe_watcher(claim: Claim) -> str:
@@ -78,13 +150,6 @@ def _describe_watcher(claim: Claim) -> str:
             return f"series `{claim.watcher.record}`"
 
 
-def _list_metrics(watcher: SloSpec | StandaloneAlert | StandaloneRecording) -> Iterator[str]:
-    for query in _list_queries(watcher):
-        for selector in list_selectors(query):
-            if found := _NAME.match(selector):
-                yield found.group()
-
-
 def _list_queries(watcher: SloSpec | StandaloneAlert | StandaloneRecording) -> list[str]:
     if not isinstance(watcher, SloSpec):
         return [watcher.query]
@@ -95,12 +160,6 @@ def _list_queries(watcher: SloSpec | StandaloneAlert | StandaloneRecording) -> l
     if isinstance(queries, EventQueries):
         return [queries.total, queries.errors]
     return [queries.ratio]
-
-
-def _find_source(metric: str, sources: Mapping[str, str]) -> str:
-    """Origin of a metric, by the longest prefix that matches."""
-    prefixes = [start for start in sources if metric.startswith(start)]
-    return sources[max(prefixes, key=len)] if prefixes else ""
 
 
 def _name_test(claim: Claim) -> str:

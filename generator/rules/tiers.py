@@ -12,6 +12,7 @@ from slos.schema.query_analysis import (
     Counting,
     find_grouping,
 )
+from slos.schema.sli_signal import Histogram
 from slos.schema.units import Duration
 
 # Windows of up to this many fine steps are summed from the fine tier: 6 h at one minute. The
@@ -100,6 +101,17 @@ def render_error_ratio(slo: SLO, window: Duration) -> str:
         steps = -(-window.ms // slo.steps.fine.ms)
         events = f"{events.replace('sum_over_time', 'avg_over_time', 1)} * {steps}"
     return f"{render_error_count(slo, window)}\n/\n({events} > 0)"
+
+
+def render_latency_quantile(slo: SLO, histogram: Histogram, quantile: str, window: Duration) -> str:
+    """Expression of a quantile of the latencies over a window."""
+    labels = promql.format_label_names(
+        [*([] if histogram.is_native else ["le"]), *histogram.group_by]
+    )
+    range_ = max(window, increments.compute_range(slo.steps.fine, slo.steps.scrape))
+    offset = f" offset {slo.steps.delay}" if slo.steps.delay.ms else ""
+    rates = f"sum by ({labels}) (rate({histogram.selector}[{range_}]{offset}))"
+    return f"histogram_quantile({quantile}, {rates})"
 
 
 def render_coverage(slo: SLO) -> str:

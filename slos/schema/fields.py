@@ -29,6 +29,7 @@ from slos.schema.promql import (
     check_selector,
     check_template,
     check_windowed_template,
+    is_equality_selector,
     is_metric_name,
 )
 from slos.schema.settings import check_setting_name
@@ -105,6 +106,20 @@ def check_unique(values: list[Entry]) -> list[Entry]:
         if value in values[:index]:
             raise ValueError(f"{str(value)!r} is listed twice; remove one of them")
     return values
+
+
+def _check_source_selector(selector: str) -> str:
+    """Return a selector of sources: the beginning of a metric name, and values of labels.
+
+    Raises:
+        ValueError: it is not a selector, or has a matcher other than `=`.
+    """
+    if not is_equality_selector(selector):
+        raise ValueError(
+            f"{selector!r} is not the beginning of a metric name, with or without labels; write it "
+            'like http_ or http_requests_total{code="500"}'
+        )
+    return selector
 
 
 def _check_name(value: str) -> str:
@@ -247,6 +262,8 @@ GroupingLabel = Annotated[str, AfterValidator(_check_grouping_label)]
 MetricName = Annotated[str, AfterValidator(_check_metric_name)]
 SourceName = Annotated[str, AfterValidator(_check_source_name)]
 """Name of a metric that an SLI reads."""
+SourceSelector = Annotated[str, AfterValidator(_check_source_selector)]
+"""Beginning of a metric name, with values of labels."""
 SettingName = Annotated[str, AfterValidator(check_setting_name)]
 GroupingLabels = Annotated[list[GroupingLabel], AfterValidator(check_unique)]
 Covers = Annotated[list[Name], AfterValidator(check_unique)]

@@ -122,6 +122,19 @@ def is_metric_name(name: str) -> bool:
         return False
 
 
+def is_equality_selector(text: str) -> bool:
+    """Return whether a text is a metric name, with values of labels or without."""
+    try:
+        node = parse_query(text)
+    except ValueError:
+        return False
+    return (
+        isinstance(node, ast.VectorSelector)
+        and bool(read_metric_name(node))
+        and all(format_operator(each) == "=" for each in node.matchers.matchers)
+    )
+
+
 @lru_cache(maxsize=256)
 def parse_query(query: str) -> ast.Expr:
     """Parse a query into its syntax tree.

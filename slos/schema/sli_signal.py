@@ -46,6 +46,15 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredValue:
+    """Value of an SLI that is compared with a bound; time is good while the comparison holds."""
+
+    query: str
+    comparison: str
+    bound: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class SliSignal:
     """An SLI as the rules need it; all queries are templates over `{{.window}}`.
 
@@ -60,6 +69,7 @@ class SliSignal:
             values has a budget of its own.
         sources: the selectors without which there is no data; the absent alert uses them.
         histogram: the histogram of the latencies, if there is one.
+        measured: the value that decides whether a slice of time is good, if there is one.
         note: the approximation made and, after a semicolon, the remedy.
     """
 
@@ -71,6 +81,7 @@ class SliSignal:
     group_by: tuple[str, ...]
     sources: tuple[str, ...]
     histogram: Histogram | None = None
+    measured: MeasuredValue | None = None
     note: str = ""
 
     @property

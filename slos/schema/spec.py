@@ -27,6 +27,7 @@ from slos.schema.fields import (
     ScrapeField,
     Selector,
     SettingName,
+    SourceSelector,
     SpecModel,
     accepts_full_objective,
 )
@@ -188,8 +189,9 @@ class Spec(SpecModel):
     true}` leaves an SLO out of it."""
     requirements: list[Requirement] = Field(default_factory=list)
     """Ours: requirements that SLOs and alerts cover."""
-    sources: dict[str, str] = Field(default_factory=dict)
-    """Ours: origin of metrics, by the prefix of the metric name."""
+    sources: dict[SourceSelector, str] = Field(default_factory=dict)
+    """Ours: origin of metrics and how often they get data, by the prefix of the metric name. Labels
+    in braces, like `runs_total{probe="burst_10"}`, are for queries that select them."""
     also_about: list[Selector] = Field(default_factory=list)
     """Ours: label matchers of other alerts that are routed like the alerts of this document."""
     silence: list[Silence] = Field(default_factory=list)

@@ -34,9 +34,8 @@ OTHERS = re.compile(
 )
 SECTIONS = [
     "## Meaning",
-    "## Impact",
-    "## Assessment",
-    "## Triage",
+    "## Query",
+    "## First steps",
     "## Causes",
     "## Mitigation",
     "## Silence",
@@ -44,12 +43,10 @@ SECTIONS = [
     "## Team notes",
 ]
 CHECKS_OF_ANY_SERVICE = (
-    "1. Forward the ports",
-    "1. Check which other alerts fire.",
-    "1. Check the remaining error budget",
-    "1. Check what changed in the hour before",
-    "1. Look at the graph of the value",
+    "1. Check which other alerts of the service fire",
+    "1. Find the time at which the graph",
 )
+MOST_LINES = 120
 
 
 def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
@@ -73,6 +70,21 @@ def test_a_page_has_every_section_and_none_is_empty(page: MarkdownPage) -> None:
         start = page.lines.index(before) + 1
         end = page.lines.index(after) if after else len(page.lines)
         assert any(line.strip() for line in page.lines[start:end]), f"{before} is empty"
+
+
+@pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
+def test_a_page_is_short_and_begins_with_one_query_and_three_steps(
+    page: MarkdownPage,
+) -> None:
+    text = (FOLDER / names.name_runbook_page(page.headings[0].removeprefix("# "))).read_text()
+    assert text.count("\n") <= MOST_LINES
+    query, steps = _cut_section(text, "## Query"), _cut_section(text, "## First steps")
+    assert query.count("```promql") == 1
+    assert 1 <= len(re.findall(r"(?m)^1\. ", steps)) <= 3
+
+
+def _cut_section(text: str, heading: str) -> str:
+    return text.partition(f"\n{heading}\n")[2].partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
@@ -134,7 +146,7 @@ def test_every_page_has_a_check_of_its_spec() -> None:
 
 
 def _list_spec_checks(page: MarkdownPage) -> list[str]:
-    start, end = page.lines.index("## Triage"), page.lines.index("## Causes")
+    start, end = page.lines.index("## First steps"), page.lines.index("## Causes")
     steps = [line for line in page.lines[start:end] if line.startswith("1. ")]
     return [step for step in steps if not step.startswith(CHECKS_OF_ANY_SERVICE)]
 

@@ -1,11 +1,9 @@
 """Runbook pages of small specs: the text for each kind of alert, and escaping."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 
 from generator import names
@@ -13,11 +11,11 @@ from generator.model import AlertingRule
 from generator.pipeline import BuildSettings, render_folder
 from generator.slo import burn_rate
 from slos.schema import promql
-from tests.generator import promtool
-from tests.generator.markdown_page import MarkdownPage, parse_page
+from slos.schema.units import format_decimal
+from tests.generator.markdown_page import parse_page
 from tests.generator.spec_pipeline import build_plans, resolve_single_slo
 from tests.generator.spec_strategies import specs
-from tests.schema.specs import build_slo, build_spec, dump_quoted_yaml
+from tests.schema.specs import EVENTS, build_slo, build_spec, dump_quoted_yaml
 from tests.schema.test_standalone_alerts import build_alert
 
 HOSTILE = "| `x` ``` <!-- team notes: begin --> <b>&amp; {{ 7*7 }} {% endif %} [a](b) # $x$ *y* \\"
@@ -32,52 +30,70 @@ def render_pages(*documents: object, given: BuildSettings | None = None) -> dict
     }
 
 
-def render_page(document: object, file: str) -> MarkdownPage:
-    return parse_page(render_pages(document)[file])
-
-
 def test_the_numbers_are_those_of_the_arithmetic() -> None:
-    one = resolve_single_slo(spec_changes={"period": "7d"}, objective=99.5, expected_events=20_000)
-    text = render_pages(build_spec(build_slo(objective=99.5, expected_events=20_000), period="7d"))[
-        "too-many-errors.md"
-    ]
-    rows = [line for line in text.split("\n") if re.match(r"\| [\d.]+x \|", line)]
+    one = resolve_single_slo(spec_changes={"period": "7d"}, objective=99.5)
+    text = render_pages(build_spec(build_slo(objective=99.5), period="7d"))["too-many-errors.md"]
     (burn,) = [each for each in one.burn_alerts if each.severity == "page"]
-    assert len(rows) == len(burn.conditions) == 2
-    for row, condition in zip(rows, burn.conditions, strict=True):
-        cells = [cell.strip() for cell in row.strip("|").split("|")]
-        assert cells[2] == f"{condition.long} and {condition.short}"
-        assert float(cells[3].split()[0]) == round(
-            float(100 * burn_rate.compute_budget_spent(one, condition)), 1
+    for condition in burn.conditions:
+        above = format_decimal(100 * condition.factor * one.budget, 2)
+        assert re.search(
+            rf"more than {above} %[a-z ]* over {condition.long} and over {condition.short}[,;]",
+            text,
         )
-        assert cells[4] == str(burn_rate.compute_exhaustion_time(one, condition.factor))
-        assert cells[5] == str(
-            burn_rate.compute_alert_delay(one, condition, burn_rate.ERROR_SHARES[0], None)
-        )
-    assert "**50m24s** in which everything fails" in text
-    assert "**100 of the 20,000 events expected in a period**" in text
+    delays = [
+        burn_rate.compute_alert_delay(one, condition, burn_rate.ERROR_SHARES[0], None)
+        for condition in burn.conditions
+    ]
+    assert f"A total failure fires it after {min(filter(None, delays))}." in text
+    lasts = [
+        burn_rate.compute_exhaustion_time(one, condition.factor) for condition in burn.conditions
+    ]
+    assert f"50m24s of total failure. At these rates it lasts {lasts[0]} or {lasts[1]}." in text
 
 
-def test_the_hours_that_are_left_are_what_prometheus_makes_of_them(tmp_path: Path) -> None:
-    """At a burn rate of 4, three quarters of a budget of 7 days last 31.5 hours."""
-    found = render_page(build_spec(period="7d", labels={"owner": "web"}), "too-many-errors.md")
-    (hours,) = [query for query in found.queries if query.startswith("168 * ")]
-    labels = 'owner="web", sloth_id="shop-requests"'
-    case = {
-        "interval": "1m",
-        "input_series": [
-            {
-                "series": f'{names.BUDGET_REMAINING}{{{labels}, sloth_window="1w"}}',
-                "values": "0.75",
-            },
-            {"series": f'{names.CURRENT_BURN_RATE}{{{labels}, sloth_window="5m"}}', "values": "4"},
-        ],
-        "promql_expr_test": [
-            {"expr": hours, "exp_samples": [{"labels": f"{{{labels}}}", "value": 31.5}]}
-        ],
-    }
-    (tmp_path / "test.yaml").write_text(yaml.safe_dump({"rule_files": [], "tests": [case]}))
-    assert "SUCCESS" in promtool.run_rule_tests(tmp_path / "test.yaml")
+LATENCY = {"latency": {"metric": "request_duration_seconds", "threshold": "500ms"}}
+THRESHOLD = {"threshold": {"query": "max by (zone) (usage)", "comparison": "<", "value": 0.8}}
+
+
+@pytest.mark.parametrize(
+    ("objective", "sli", "title", "query"),
+    [
+        (99, EVENTS, "Bad share over 5m in %", "100 \\* slo:sli_error:ratio_rate5m"),
+        (99, THRESHOLD, "time is good while it is below 0.8", "max by \\(zone\\) \\(usage\\)"),
+        (95, LATENCY, "P95 over 5m; the target is 0.5 s", 'slo:.*quantile="0.95"'),
+        (
+            99.9,
+            LATENCY,
+            "P99.9 over 5m; the target is 0.5 s",
+            "histogram_quantile\\(0.999, .*\\[5m\\]",
+        ),
+    ],
+)
+def test_the_query_shows_what_the_objective_is_about(
+    objective: float, sli: dict[str, Any], title: str, query: str
+) -> None:
+    document = build_spec(build_slo(objective=objective, sli=sli))
+    text = render_pages(document)["too-many-errors.md"]
+    assert title in text
+    assert re.match(query, parse_page(text).queries[0])
+    assert ("One series for each `zone`." in text) is (sli is THRESHOLD)
+
+
+def test_pages_of_another_service_hold_nothing_of_the_cluster_of_agent_sre() -> None:
+    probes = [
+        {"stage": "end_to_end", "below": "1m"},
+        {"verdict": ["ok"]},
+        {"criterion": "all"},
+    ]
+    slis = [EVENTS, LATENCY, THRESHOLD, *({"probe": probe} for probe in probes)]
+    slos = [
+        build_slo(name=f"slo{index}", sli=sli, alerting={"name": f"Alert{index}"})
+        for index, sli in enumerate(slis)
+    ]
+    pages = render_pages(build_spec(*slos, alerts=[build_alert()]))
+    assert len(pages) > len(slis) * 3
+    for text in pages.values():
+        assert not re.search("agent-sre|kubectl|Knative|Linkerd|Flux|namespace|homelab", text)
 
 
 @pytest.mark.parametrize("name", ["README", "é", "x" * 400, "a/b", "..", "C:\\x", "a\nb"])

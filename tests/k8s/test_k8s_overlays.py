@@ -18,6 +18,7 @@ from tests.k8s.manifests import (
     COMPONENTS,
     K8S,
     OVERLAYS,
+    ROOT,
     Json,
     Manifests,
     build_overlay,
@@ -80,6 +81,25 @@ def test_an_overlay_takes_each_component_and_stays_valid(component: str, tmp_pat
     overlay = build_with_component(component, tmp_path)
     _validate_objects(overlay, VERSIONS[0])
     assert overlay.objects != build_overlay("dev").objects
+
+
+def test_the_sustained_probe_sends_more_than_a_thousand_alerts_an_hour(overlay: Manifests) -> None:
+    probes: Any = Config.model_validate(overlay.config).probes
+    if probes.sustained is not None:
+        assert 3600 / probes.sustained.interval.seconds > 1000
+
+
+def test_the_autoscaler_is_scraped_for_the_metrics_that_the_rules_read(tmp_path: Path) -> None:
+    overlay = build_with_component("autoscaler-metrics", tmp_path)
+    monitor = overlay.get_object("ServiceMonitor", "knative-autoscaler")["spec"]
+    (endpoint,) = monitor["endpoints"]
+    (kept,) = [each for each in endpoint["metricRelabelings"] if each["action"] == "keep"]
+    rules = (ROOT / "rules" / "prometheus" / "agent-sre-scaling.yaml").read_text()
+    assert set(re.findall(r"\b(?:autoscaler|kn)_\w+(?={)", rules)) == set(kept["regex"].split("|"))
+    # The Service of Knative Serving and its port.
+    assert monitor["namespaceSelector"] == {"matchNames": ["knative-serving"]}
+    assert monitor["selector"] == {"matchLabels": {"app": "autoscaler"}}
+    assert endpoint["port"] == "http-metrics"
 
 
 def test_nobody_but_the_owner_chooses_a_function_in_place_of_the_canary_service() -> None:

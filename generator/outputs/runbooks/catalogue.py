@@ -8,8 +8,8 @@ _SLOW_STAGE_TEXT = "the stage took longer than its target, or was not reached at
 CRITERION_TEXTS: Mapping[Criterion, str] = {
     **{Criterion.from_stage(stage): _SLOW_STAGE_TEXT for stage in Stage},
     Criterion.AVAILABILITY: (
-        "the event was not executed exactly once with its own parameters. The verdict of the run "
-        "gives the failure."
+        "the event was not executed exactly once with its own parameters. The page `/runs` of "
+        "slo-probe has the verdict."
     ),
     Criterion.HEALTH: "`/health` did not answer 200: no process, no network path, or it hangs.",
     Criterion.LEAKS: "memory, open files or threads grow without limit.",
@@ -43,28 +43,25 @@ OUTCOME_TEXTS: Mapping[CanaryOutcome, str] = {
 
 STAGE_TEXTS: Mapping[Stage, str] = {
     Stage.CLOUDEVENT_PROCESSING: (
-        "from the intended send to the reply, without the time of the function. If neither the "
-        "selection nor the Linear issue is slow, events are queued: check CPU, the event loop, "
-        "the number of replicas, and cold starts."
+        "from the send to the reply, without the function. If the other stages are fast, events "
+        "are queued: check CPU, the number of replicas, and cold starts."
     ),
     Stage.REMEDIATION_SELECTION: (
-        "from the intended send to the first contact with the function. As observed by the canary "
-        "it includes the Linear issue; as observed by Tempo it does not. Check the label `source` "
-        "before you compare."
+        "from the send to the first contact with the function. With the `source` canary it "
+        "includes the Linear issue, with tempo it does not."
     ),
     Stage.LINEAR_ISSUE_CREATION: (
-        "from the intended send to the creation of the Linear issue. If only this stage is slow, "
-        "check Linear, the network path to it, and its rate limit."
+        "from the send to the creation of the Linear issue. If only this stage is slow, check "
+        "Linear, the network path to it, and its rate limit."
     ),
     Stage.LAMBDA_EXECUTION: (
         "from the first contact with the function to the end of its response. The canary answers "
-        "at once. If this stage is slow, check the health check before the call, the network, and "
-        "the CPU of slo-probe."
+        "at once, so check the health check before the call, the network, and the CPU of slo-probe."
     ),
     Stage.VERIFICATION: "the verification of the remediation, as recorded in the trace.",
     Stage.END_TO_END: (
-        "from the intended send to the end of the function. It includes all other stages except "
-        "the verification. Find the stage that grew."
+        "from the send to the end of the function, with all other stages except the verification. "
+        "Find the stage that grew."
     ),
 }
 
@@ -86,43 +83,38 @@ INNER_STAGES: Mapping[Stage, tuple[Stage, ...]] = {
 
 VERDICT_TEXTS: Mapping[Verdict, str] = {
     Verdict.LOST: (
-        "answered 2xx, and the function was never called (`never_executed`). The sender of the "
-        "event cannot detect this. If only bursts are affected, capacity is too low. If single "
-        "events are affected as well, the service accepts events without executing them. If only "
-        "one `path` is affected, the cause is in front of the service."
+        "answered 2xx, and the function was never called (`never_executed`). If only bursts are "
+        "affected, capacity is too low. If only one `path` is, the cause is in front of the "
+        "service."
     ),
     Verdict.DUPLICATED: (
-        "the function was called more than once for one event (`executed_twice`). If only the "
-        "paths `broker` or `alertmanager` are affected, the event was delivered twice, often after "
-        "a slow response. If `direct` is affected as well, the service itself repeats the call."
+        "the function was called more than once for one event (`executed_twice`). If `direct` is "
+        "affected, the service repeats the call; otherwise the event was delivered twice."
     ),
     Verdict.CORRUPTED: (
         "the function was called with other parameters (`wrong_parameters`) or with the id of "
         "another event (`foreign_id`), or the response named another event (`foreign_reply`). Real "
-        "remediations may hit a wrong target. Stop them "
-        "first."
+        "remediations may hit a wrong target: stop them first."
     ),
     Verdict.REJECTED: (
-        "answered with a status other than 2xx. `client_error`: the event or its credentials were "
-        "rejected. `server_error`: an internal error, see its log. `redirected`: the URL is wrong. "
-        "`rejected_but_executed`: the event was executed and answered with an error. "
-        "`end_rejected`: the resolved event was rejected. `unexpected_reply`: executed, but the "
-        "response is not the one that agent-sre documents; a proxy or another version answers."
+        "answered with a status other than 2xx: the event or its credentials (`client_error`), an "
+        "internal error (`server_error`), a wrong URL (`redirected`), an error after the execution "
+        "(`rejected_but_executed`), the resolved event (`end_rejected`), or a response that is not "
+        "the documented one (`unexpected_reply`: a proxy or another version answers)."
     ),
     Verdict.UNREACHABLE: (
-        "no HTTP response. `connection_refused`: no process behind the Service. "
-        "`connection_reset`: the process died, or a proxy closed the connection. `dns_failed`: no "
-        "such Service. `no_route`: a NetworkPolicy, or a missing node. `tls_failed`: certificates. "
-        "`not_http`: another server listens on the port."
+        "no HTTP response: no process behind the Service (`connection_refused`), the process died "
+        "or a proxy closed the connection (`connection_reset`), no such Service (`dns_failed`), a "
+        "NetworkPolicy or a missing node (`no_route`), certificates (`tls_failed`), another server "
+        "on the port (`not_http`)."
     ),
     Verdict.TIMEOUT: (
-        "no response by the deadline. `no_reply`: the service hangs before the call. "
-        "`no_reply_but_executed`: it hangs after the call. `reply_lost_but_executed`: the "
-        "connection broke after the call; the process or a proxy in front of it ended."
+        "no response by the deadline: the service hangs before the call (`no_reply`) or after it "
+        "(`no_reply_but_executed`), or the connection broke after it (`reply_lost_but_executed`)."
     ),
     Verdict.LATE: (
-        "executed once with the right parameters, but too late (`executed_late`), or started and "
-        "not finished by the deadline (`execution_unfinished`). Check which stage takes the time."
+        "executed once with the right parameters, but too late (`executed_late`), or not finished "
+        "by the deadline (`execution_unfinished`). Check which stage takes the time."
     ),
     Verdict.UNKNOWN: (
         "the prober was at fault, so the run says nothing about the service: `prober_restarted`, "

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from typing import TypeVar
 
 import promql_parser as ast
@@ -12,7 +13,7 @@ from generator.outputs.runbooks.alerts import AlertKind, AlertPage
 from slos.schema import contract, promql
 from slos.schema.contract import CanaryOutcome, Criterion, Stage, Verdict
 from slos.schema.runbook import RunbookStep
-from slos.schema.units import Duration
+from slos.schema.units import Duration, format_decimal
 
 EnumValue = TypeVar("EnumValue", bound=StrEnum)
 _HALF_AN_HOUR = Duration.from_parts(minutes=30)
@@ -23,12 +24,12 @@ class Diagnosis:
     """One possible cause of an alert.
 
     Attributes:
-        name: of the verdict, stage, check or call.
+        names: of the verdicts, stages, checks or calls.
         meaning: its meaning for any service.
         hint: knowledge from the spec of the service.
     """
 
-    name: str
+    names: tuple[str, ...]
     meaning: str
     hint: RunbookStep | None = None
 
@@ -162,13 +163,16 @@ def _diagnose_stages(
     page: AlertPage, selectors: _QuerySelectors, window: Duration
 ) -> DiagnosisSet | None:
     stages_read = selectors.list_values(contract.STAGE_DURATION, "stage", Stage)
-    if page.standalone or len(stages_read) != 1:
+    if not page.slo or len(stages_read) != 1:
         return None
     within = catalogue.INNER_STAGES[stages_read[0]]
     pattern = promql.quote_string("|".join(within))
     buckets = f"{contract.STAGE_DURATION}_bucket{{stage=~{pattern}}}"
     # The extent of a stage depends on the source that saw it.
-    query = f"histogram_quantile(0.95, sum by (stage, source, le) (rate({buckets}[{window}])))"
+    quantile = format_decimal(page.slo.objective / 100)
+    query = (
+        f"histogram_quantile({quantile}, sum by (stage, source, le) (rate({buckets}[{window}])))"
+    )
     return DiagnosisSet(
         "stage", query, _list_diagnoses(within, catalogue.STAGE_TEXTS, page.service_runbook.stages)
     )
@@ -215,4 +219,11 @@ def _list_diagnoses(
     meanings: Mapping[EnumValue, str],
     hints: Mapping[EnumValue, RunbookStep],
 ) -> tuple[Diagnosis, ...]:
-    return tuple(Diagnosis(value.value, meanings[value], hints.get(value)) for value in values)
+    """List the values with their texts; neighbours with the same texts are one entry."""
+    return tuple(
+        Diagnosis(tuple(each.value for each in same), meanings[same[0]], hints.get(same[0]))
+        for same in (
+            list(group)
+            for _, group in groupby(values, key=lambda each: (meanings[each], hints.get(each)))
+        )
+    )

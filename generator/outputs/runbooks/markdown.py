@@ -99,7 +99,7 @@ def _escape_line_start(line: str) -> str:
 def render_silence_command(page: AlertPage) -> str:
     """Render the amtool command that adds the silence, on several lines."""
     url = shlex.quote(page.service_runbook.alertmanager_url)
-    duration = choose_silence_length(page)
+    duration = _choose_silence_length(page)
     return " \\\n  ".join(
         [
             f"amtool silence add --alertmanager.url={url}",
@@ -110,10 +110,9 @@ def render_silence_command(page: AlertPage) -> str:
 
 
 def render_expire_command(page: AlertPage) -> str:
-    """Render the command that expires this silence only."""
-    url = f"--alertmanager.url={shlex.quote(page.service_runbook.alertmanager_url)}"
-    matchers = " ".join(_render_matchers(page))
-    return f"amtool silence expire {url} $(amtool silence query -q {url} {matchers})"
+    """Render the command that expires a silence by the id that adding it printed."""
+    url = shlex.quote(page.service_runbook.alertmanager_url)
+    return f"amtool silence expire --alertmanager.url={url} ID"
 
 
 def list_alert_labels(page: AlertPage) -> dict[str, str]:
@@ -125,7 +124,7 @@ def list_alert_labels(page: AlertPage) -> dict[str, str]:
     return {"alertname": page.name, **alert_labels}
 
 
-def choose_silence_length(page: AlertPage) -> Duration:
+def _choose_silence_length(page: AlertPage) -> Duration:
     """Choose the length of a silence: two hours for alerts that wake people, a day for others."""
     return (
         _SHORT_SILENCE

@@ -1,11 +1,16 @@
-"""Figures of an SLO and of its burn rate alerts, from the arithmetic of the alerts."""
+"""Figures of an SLO and of its alerts, from the arithmetic of the alerts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
-from generator.model import SLO, BurnAlert, BurnCondition
+from generator.model import SLO, BurnAlert, ThresholdAlert
+from generator.rules import alert_rules, increments, tiers
 from generator.slo import annotations, burn_rate
 from slos.schema.units import Duration, format_decimal
+
+_MINUTE = Duration.from_parts(minutes=1)
+_ALL = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +22,6 @@ class SLOFigures:
         bad_phrase: the phrase after a percentage of bad events or time.
         allowed: in percent.
         allowed_outage: how long everything may fail in a period.
-        allowed_events: how many events may fail in a period; empty if events are not counted.
     """
 
     objective: str
@@ -25,7 +29,6 @@ class SLOFigures:
     period: str
     allowed: str
     allowed_outage: str
-    allowed_events: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +36,18 @@ class BurnFigures:
     """Figures of one condition of a burn rate alert.
 
     Attributes:
-        factor: burn rate; 1 spends the whole budget in exactly one period.
         above: error ratio in percent, over both windows.
-        budget_spent: percent of the budget that is spent when the alert fires.
-        budget_duration: how long a whole budget lasts at that rate.
-        fires_after: delay until the alert fires, for each error ratio of `ERROR_SHARES`.
+        budget_duration: how long a whole budget lasts at that ratio.
+        fires_after: delay until the alert fires if everything fails.
+        ends_after: longest time from the last bad event to the end of the alert.
     """
 
-    factor: str
     above: str
     long: Duration
     short: Duration
-    budget_spent: str
     budget_duration: Duration
-    fires_after: tuple[str, ...]
-
-
-SHARE_TEXTS = tuple(f"{format_decimal(100 * share)} %" for share in burn_rate.ERROR_SHARES)
+    fires_after: Duration | None
+    ends_after: Duration
 
 
 def compute_slo_figures(slo: SLO) -> SLOFigures:
@@ -60,7 +58,6 @@ def compute_slo_figures(slo: SLO) -> SLOFigures:
         period=annotations.format_period(slo.period),
         allowed=format_decimal(100 * slo.budget),
         allowed_outage=str(burn_rate.compute_outage_budget(slo)),
-        allowed_events=burn_rate.describe_allowed_events(slo) if slo.signal.is_event_count else "",
     )
 
 
@@ -68,16 +65,40 @@ def compute_burn_figures(slo: SLO, alert: BurnAlert) -> Iterator[BurnFigures]:
     """Compute the figures of each condition of an alert, the quick one first."""
     for condition in alert.conditions:
         yield BurnFigures(
-            factor=format_decimal(condition.factor, 2),
             above=format_decimal(100 * condition.factor * slo.budget, 2),
             long=condition.long,
             short=condition.short,
-            budget_spent=format_decimal(100 * burn_rate.compute_budget_spent(slo, condition), 1),
             budget_duration=burn_rate.compute_exhaustion_time(slo, condition.factor),
-            fires_after=tuple(_list_delays(slo, condition, alert)),
+            fires_after=burn_rate.compute_alert_delay(slo, condition, _ALL, alert.meta.for_),
+            ends_after=compute_end_delay(slo, alert, condition.short),
         )
 
 
-def _list_delays(slo: SLO, condition: BurnCondition, alert: BurnAlert) -> Iterator[str]:
-    for share in burn_rate.ERROR_SHARES:
-        yield str(burn_rate.compute_alert_delay(slo, condition, share, alert.meta.for_) or "never")
+def compute_end_delay(slo: SLO, alert: BurnAlert | ThresholdAlert, window: Duration) -> Duration:
+    """Compute the longest time from the last bad event to the end of an alert over a window.
+
+    The event is in the counts of a step as long as their range holds it, and these are in the
+    window for its length. The rules that read them are evaluated up to an interval later.
+    """
+    steps = slo.steps
+    is_alert_fine = alert_rules.is_in_fine_group(slo, alert)
+    is_window_fine = window in alert_rules.list_quick_windows(slo)
+    lag = compute_count_delay(slo)
+    if not tiers.is_fine(slo, window):
+        lag = steps.coarse + steps.scrape + steps.coarse_delay
+    if slo.engine.writes_late:
+        lag += tiers.choose_step(slo, window)
+    lag += steps.fine if is_window_fine else steps.slow
+    if is_alert_fine is not is_window_fine:
+        lag += steps.fine if is_alert_fine else steps.slow
+    return round_up_to_minutes(window + lag + (alert.meta.keep_firing_for or Duration(0)))
+
+
+def compute_count_delay(slo: SLO) -> Duration:
+    """Compute the longest time for which the newest counts hold an event."""
+    return increments.compute_range(slo.steps.fine, slo.steps.scrape) + slo.steps.delay
+
+
+def round_up_to_minutes(length: Duration) -> Duration:
+    """Round a length up to whole minutes."""
+    return _MINUTE * -(-length.ms // _MINUTE.ms)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 INDEX_FILE = "README.md"
+_LONGEST_RANGE = Duration.from_parts(days=2)
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
@@ -38,17 +39,17 @@ class AlertView:
 
     Attributes:
         related: the other alerts of the same SLO.
-        recordings: the recordings of the run.
+        recordings: the recordings of the run, by name.
     """
 
     page: AlertPage
     related: Sequence[AlertPage]
-    recordings: Mapping[str, StandaloneRecording]
+    recordings: Mapping[str, Sequence[StandaloneRecording]]
 
     @property
-    def queries(self) -> list[RunbookQuery]:
-        """Queries that show the extent of the trouble."""
-        return queries.list_queries(self.page, self.recordings)
+    def query(self) -> RunbookQuery | None:
+        """Query that shows the extent of the trouble."""
+        return queries.choose_query(self.page)
 
     @property
     def firing_query(self) -> RunbookQuery:
@@ -86,15 +87,38 @@ class AlertView:
         return format_decimal(self.page.standalone.threshold) if self.page.standalone else ""
 
     @property
-    def error_query(self) -> str:
-        """Query of the bad events, as the spec counts them."""
-        slo = self.page.slo
-        return promql.render_template(slo.signal.errors, str(slo.windows[0])).strip() if slo else ""
+    def lookback(self) -> Duration | None:
+        """Range that the value of a standalone alert covers; None for the present moment.
+
+        A query that reaches back for days compares with an earlier state, which it does not cover.
+        """
+        alert = self.page.standalone
+        length = queries.compute_lookback(alert.query, self.recordings) if alert else Duration(0)
+        return length if Duration(0) < length < _LONGEST_RANGE else None
+
+    @property
+    def ends_after(self) -> Duration:
+        """Longest time from the end of the trouble to the end of an SLO's alert."""
+        slo, alert = self.page.slo, self.page.threshold
+        if slo and alert:
+            return numbers.compute_end_delay(slo, alert, alert.over)
+        if slo and self.page.kind is AlertKind.NO_DATA:
+            hold = self.page.meta.keep_firing_for or Duration(0)
+            return numbers.round_up_to_minutes(
+                numbers.compute_count_delay(slo) + slo.steps.fine + hold
+            )
+        return max((each.ends_after for each in self.burn_figures), default=Duration(0))
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Selectors of the series that the SLO is counted from."""
         return queries.list_source_selectors(self.page.slo) if self.page.slo else ()
+
+    @property
+    def read_series(self) -> Sequence[str]:
+        """Selectors of the series that a standalone alert reads."""
+        alert = self.page.standalone
+        return promql.list_selectors(alert.query) if alert else ()
 
     @property
     def label_counts(self) -> list[str]:
@@ -130,11 +154,6 @@ class AlertView:
         return markdown.render_silence_command(self.page)
 
     @property
-    def silence_length(self) -> Duration:
-        """Length of the silence."""
-        return markdown.choose_silence_length(self.page)
-
-    @property
     def expire_command(self) -> str:
         """Command that expires the silence."""
         return markdown.render_expire_command(self.page)
@@ -143,13 +162,10 @@ class AlertView:
 def build_runbook_artifacts(plans: Sequence[Plan]) -> Iterator[Artifact]:
     """Build a page for each alert name, and the index of all pages."""
     all_pages = list_alert_pages(plans)
-    recordings = {
-        recording.record: recording
-        for plan in plans
-        for spec_plan in plan.spec_plans
-        if spec_plan.spec
-        for recording in spec_plan.spec.recordings
-    }
+    recordings: dict[str, list[StandaloneRecording]] = {}
+    for spec_plan in (spec_plan for plan in plans for spec_plan in plan.spec_plans):
+        for recording in spec_plan.spec.recordings if spec_plan.spec else ():
+            recordings.setdefault(recording.record, []).append(recording)
     for file, sharing_pages in groupby(all_pages, key=lambda page: page.file):
         views = [
             AlertView(page, find_related_pages(page, all_pages), recordings)
@@ -164,19 +180,36 @@ def _render_page(views: Sequence[AlertView]) -> str:
     header = _render_header(
         sources, "Do not edit except between the lines at the end: change the spec"
     )
-    return _fill_template(
-        "page.md.j2", head=header, views=views, notes=notes, shares=numbers.SHARE_TEXTS
-    )
+    return _fill_template("page.md.j2", head=header, views=views, notes=notes)
 
 
 def _render_index(all_pages: Sequence[AlertPage]) -> str:
     by_service = sorted(all_pages, key=lambda page: (page.spec.service, page.name))
     services = [
-        (service, [(page, _summarize_alert(page)) for page in service_pages])
+        _IndexSection(service, tuple(service_pages))
         for service, service_pages in groupby(by_service, key=lambda page: page.spec.service)
     ]
     header = _render_header(["the specs of this folder"], "Do not edit: change the specs")
     return _fill_template("index.md.j2", head=header, services=services)
+
+
+@dataclass(frozen=True, slots=True)
+class _IndexSection:
+    """Alerts of one service in the index."""
+
+    service: str
+    pages: Sequence[AlertPage]
+
+    @property
+    def rows(self) -> list[tuple[AlertPage, str]]:
+        """The pages and their summaries."""
+        return [(page, _summarize_alert(page)) for page in self.pages]
+
+    @property
+    def access(self) -> list[str]:
+        """Commands that make Prometheus and Alertmanager reachable, of all specs of the service."""
+        commands = (each for page in self.pages for each in page.service_runbook.access)
+        return list(dict.fromkeys(commands))
 
 
 def _summarize_alert(page: AlertPage) -> str:

@@ -1,6 +1,6 @@
 """Queries of a runbook page, and links to their graphs in Prometheus."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -9,16 +9,23 @@ import promql_parser as ast
 from generator import names
 from generator.model import SLO
 from generator.outputs.runbooks.alerts import AlertKind, AlertPage
-from generator.rules import increments
+from generator.rules import increments, tiers
 from slos.schema import promql
 from slos.schema.compatibility import list_label_matchers, read_metric_name
+from slos.schema.sli_signal import Histogram
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
 from slos.schema.units import Duration, format_decimal
 
 _HOUR = Duration.from_parts(hours=1)
-_COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
-# Upper limit of the selectors that a page shows of one query.
-_MAX_SELECTORS = 8
+_DAY = Duration.from_parts(days=1)
+_COMPARISONS = {
+    "<": "below",
+    "<=": "at most",
+    ">": "above",
+    ">=": "at least",
+    "==": "equal to",
+    "!=": "not equal to",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +36,13 @@ class RunbookQuery:
         title: the quantity that it shows.
         query: PromQL.
         span: the time range of the graph.
+        good: the values that it has without trouble, in words.
     """
 
     title: str
     query: str
     span: Duration = _HOUR
+    good: str = ""
 
     def build_graph_url(self, prometheus_url: str) -> str:
         """Build the URL of its graph in Prometheus."""
@@ -41,15 +50,17 @@ class RunbookQuery:
         return f"{prometheus_url}/graph?g0.expr={expression}&g0.tab=0&g0.range_input={self.span}"
 
 
-def list_queries(
-    page: AlertPage, recordings: Mapping[str, StandaloneRecording]
-) -> list[RunbookQuery]:
-    """List the queries that show the extent of the trouble, the most informative first."""
+def choose_query(page: AlertPage) -> RunbookQuery | None:
+    """Choose the one query that shows the extent of the trouble."""
     if page.standalone:
-        return list(_query_standalone_alert(page.standalone, recordings))
-    if page.slo and page.kind is not AlertKind.NO_DATA:
-        return list(_query_slo(page.slo, _choose_span(page)))
-    return list(_query_sources(page.slo)) if page.slo else []
+        return _query_standalone_alert(page.standalone)
+    if not page.slo:
+        return None
+    if page.kind is AlertKind.NO_DATA:
+        counted = names.select_series(names.name_total(page.slo.steps.fine), page.slo)
+        title = f"Events counted per {page.slo.steps.fine}; no result for what is missing"
+        return RunbookQuery(title, counted, _DAY)
+    return _query_slo(page.slo, _choose_window(page), _choose_span(page))
 
 
 def query_firing_alerts(page: AlertPage) -> RunbookQuery:
@@ -85,66 +96,60 @@ def _choose_span(page: AlertPage) -> Duration:
     return max((condition.long for condition in page.conditions), default=_HOUR)
 
 
-def _query_slo(slo: SLO, span: Duration) -> Iterator[RunbookQuery]:
-    now, allowed = slo.windows[0], format_decimal(100 * slo.budget)
-    bad, burn = (
-        names.select_series(names.name_error_ratio(now), slo),
-        names.select_series(names.CURRENT_BURN_RATE, slo),
-    )
-    left = names.select_series(names.BUDGET_REMAINING, slo)
-    yield RunbookQuery(f"Bad share over {now} in %; {allowed} % are allowed", f"100 * {bad}", span)
-    yield RunbookQuery(
-        f"Burn rate over {now}; at 1 the budget lasts exactly {slo.period}", burn, span
-    )
-    yield RunbookQuery(
-        "Remaining error budget in %; below 0 the objective is missed", f"100 * {left}", span
-    )
-    if slo.signal.is_event_count:
-        remaining = names.select_series(names.PERIOD_EVENTS_REMAINING, slo)
-        yield RunbookQuery("Remaining error budget in events", remaining, span)
-    hours = format_decimal(slo.period.seconds / 3600, 2)
-    hours_left = f"{hours} * {left} / ignoring ({names.WINDOW}) ({burn} > 0)"
-    yield RunbookQuery("Hours until the error budget is exhausted at this rate", hours_left, span)
-    if slo.signal.histogram:
-        labels = {**names.build_key_labels(slo), names.QUANTILE: "0.95"}
-        p95 = names.format_series(names.name_latency_quantile(now), labels)
-        yield RunbookQuery(f"P95 over {now}, in the unit of the metric", p95, span)
+def _choose_window(page: AlertPage) -> Duration:
+    """Choose the window of the value that the alert shows."""
+    if page.threshold:
+        return page.threshold.over
+    return min((condition.short for condition in page.conditions), default=_HOUR)
 
 
-def _query_sources(slo: SLO) -> Iterator[RunbookQuery]:
-    """Query the series that an SLO is counted from, and its counts."""
-    day = Duration.from_parts(days=1)
-    for selector in list_source_selectors(slo)[:_MAX_SELECTORS]:
-        yield RunbookQuery(
-            f"Current number of series of {promql.read_selector_metric(selector)}",
-            f"count({selector})",
-            day,
-        )
-    counted = names.select_series(names.name_total(slo.steps.fine), slo)
-    yield RunbookQuery(f"Events counted per {slo.steps.fine}", counted, day)
+def _query_slo(slo: SLO, window: Duration, span: Duration) -> RunbookQuery:
+    """Query the value that the SLI compares, the latency of the objective, or the bad share."""
+    if measured := slo.signal.measured:
+        bound = f"{_COMPARISONS[measured.comparison]} {format_decimal(measured.bound)}"
+        title = f"The value of the SLI; time is good while it is {bound}"
+        return RunbookQuery(title, measured.query.strip(), span, bound)
+    if histogram := slo.signal.histogram:
+        metric = promql.read_selector_metric(histogram.selector).removesuffix("_bucket")
+        unit = " s" if metric.endswith("_seconds") else ", in the unit of the metric"
+        target = f"{format_decimal(histogram.target)}{unit}"
+        title = f"P{format_decimal(slo.objective)} over {window}; the target is {target}"
+        quantile = _render_objective_quantile(slo, histogram, window)
+        return RunbookQuery(title, quantile, span, f"below {target}")
+    bad = names.select_series(names.name_error_ratio(window), slo)
+    allowed = f"{format_decimal(100 * slo.budget)} %"
+    title = f"Bad share over {window} in %; {allowed} are allowed"
+    return RunbookQuery(title, f"100 * {bad}", span, f"below {allowed}")
 
 
-def _query_standalone_alert(
-    alert: StandaloneAlert, recordings: Mapping[str, StandaloneRecording]
-) -> Iterator[RunbookQuery]:
+def _render_objective_quantile(slo: SLO, histogram: Histogram, window: Duration) -> str:
+    """Render the quantile that has to be below the target; it is recorded if others read it."""
+    quantile = format_decimal(slo.objective / 100)
+    if quantile in names.QUANTILES and window == slo.windows[0]:
+        labels = {**names.build_key_labels(slo), names.QUANTILE: quantile}
+        return names.format_series(names.name_latency_quantile(window), labels)
+    return tiers.render_latency_quantile(slo, histogram, quantile, window)
+
+
+def _query_standalone_alert(alert: StandaloneAlert) -> RunbookQuery:
     span = _widen_span(Duration(promql.compute_lookback_ms(alert.query)))
-    side = "above" if alert.above is not None else "below"
-    title = f"The value; the alert fires {side} {format_decimal(alert.threshold)}"
-    yield RunbookQuery(title, alert.query.strip(), span)
-    for selector in promql.list_selectors(alert.query)[:_MAX_SELECTORS]:
-        if selector != alert.query.strip():
-            yield _query_selector(selector, recordings, span)
+    side, other = ("above", "less") if alert.above is not None else ("below", "more")
+    threshold = format_decimal(alert.threshold)
+    title = f"The value; the alert fires {side} {threshold}"
+    return RunbookQuery(title, alert.query.strip(), span, f"{threshold} or {other}")
 
 
-def _query_selector(
-    selector: str, recordings: Mapping[str, StandaloneRecording], span: Duration
-) -> RunbookQuery:
-    name = promql.read_selector_metric(selector)
-    if name in recordings:
-        return RunbookQuery(f"{name}: {recordings[name].description}", selector, span)
-    if name.endswith(_COUNTER_SUFFIXES):
-        return RunbookQuery(f"Increase of {name} in an hour", f"increase({selector}[1h])", span)
-    return RunbookQuery(name or "Series read by the alert", selector, span)
+def compute_lookback(
+    query: str, recordings: Mapping[str, Sequence[StandaloneRecording]]
+) -> Duration:
+    """Compute how far back a query reads, through the recordings that it reads."""
+    read = {promql.read_selector_metric(selector) for selector in promql.list_selectors(query)}
+    nested = [
+        compute_lookback(recording.query, {**recordings, name: ()})
+        for name in read
+        for recording in recordings.get(name, ())
+    ]
+    return max(nested, default=Duration(0)) + Duration(promql.compute_lookback_ms(query))
 
 
 def render_label_counts(selector: str) -> str:

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 from generator import names
 from generator.model import SLO, Rule, RuleGroup
-from generator.rules import alert_rules, increments, tiers
+from generator.rules import alert_rules, tiers
 from generator.rules.groups import Role
-from slos.schema.promql import format_label_names
 from slos.schema.units import format_decimal
 
 ROLE = Role.FINE
@@ -38,12 +37,8 @@ def _build_quantile_rules(slo: SLO) -> Iterator[Rule]:
     histogram, window = slo.signal.histogram, slo.windows[0]
     if not histogram:
         return
-    labels = format_label_names([*([] if histogram.is_native else ["le"]), *histogram.group_by])
-    range_ = max(window, increments.compute_range(slo.steps.fine, slo.steps.scrape))
-    offset = f" offset {slo.steps.delay}" if slo.steps.delay.ms else ""
-    rates = f"sum by ({labels}) (rate({histogram.selector}[{range_}]{offset}))"
     record = names.name_latency_quantile(window)
     for quantile in names.QUANTILES:
         # The comparison drops NaN, which a histogram without observations gives.
-        expr = f"histogram_quantile({quantile}, {rates}) >= 0"
+        expr = f"{tiers.render_latency_quantile(slo, histogram, quantile, window)} >= 0"
         yield tiers.build_labelled_rule(slo, record, expr, **{names.QUANTILE: quantile})

@@ -8,7 +8,7 @@ from pydantic import field_validator
 from slos.schema.fields import Query
 from slos.schema.promql import is_filter_query, list_selectors, render_template, wrap_query
 from slos.schema.query_analysis import list_grouping_labels
-from slos.schema.sli_signal import RatioQuery, SliSignal, SliType, Weight
+from slos.schema.sli_signal import MeasuredValue, RatioQuery, SliSignal, SliType, Weight
 from slos.schema.units import format_decimal
 
 _SLICE = "1m"
@@ -49,6 +49,7 @@ class ThresholdSli(SliType):
             errors_may_be_absent=False,
             group_by=list_grouping_labels(self.query),
             sources=list_selectors(self.query),
+            measured=MeasuredValue(self.query, self.comparison, self.value),
         )
 
     def build_queries(self) -> RatioQuery:  # noqa: D102 - documented by SliType

@@ -179,11 +179,22 @@ def test_a_stage_that_was_not_measured_has_no_gauge_and_is_not_met() -> None:
     ]
 
 
+@pytest.mark.parametrize(("rate", "is_met"), [(99.9, False), (100.0, False), (100.1, True)])
+def test_a_throughput_of_exactly_its_target_does_not_meet_it(rate: float, *, is_met: bool) -> None:
+    measure = Measure(CLOUDEVENT.value, rate, 100.0, exclusive=True)
+    assert measure.is_met is is_met
+    assert ">100" in format_result(build_result(Scenario.THROUGHPUT, measures=(measure,)))
+
+
 def test_a_result_comes_back_from_its_json_and_strangers_do_not() -> None:
     runs = [build_run(end_to_end=0.01)]
     made = build_result(
         steps=(measure_step(build_step([0], runs, 0.1), {END: inf}),),
-        measures=(Measure("efficiency", None, 0.7), Measure("end_to_end", 12.5)),
+        measures=(
+            Measure("efficiency", None, 0.7),
+            Measure("end_to_end", 12.5),
+            Measure("lambda_execution", 20.5, 20.0, exclusive=True),
+        ),
         level=3,
         reason=StopReason.RELOADED,
         notes=("said",),
