@@ -1,0 +1,1 @@
+"""First files of a project: specs, project settings, and the checks of a repository."""
