@@ -191,7 +191,9 @@ def test_a_page_begins_with_its_numbers_and_ends_with_where_to_look(tmp_path: Pa
             f"error budget spent: {NUMBERS['budget_gone']}",
             f"error budget lasts: {NUMBERS['time_to_exhaustion']}",
         ]
-        assert lines[4].startswith("AgentSREUnavailable owner=sre path=example severity=critical sloth_id=")
+        assert lines[4].startswith(
+            "AgentSREUnavailable owner=sre path=example severity=critical sloth_id="
+        )
         assert lines[5:7] == [NUMBERS["summary"], NUMBERS["description"]]
         assert f"runbook: {NUMBERS['runbook_url']}" in lines
         assert f"dashboard: {NUMBERS['dashboard_url']}" in lines
