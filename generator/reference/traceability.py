@@ -51,6 +51,8 @@ def render_traceability_page(
         "# Traceability",
         "",
         "Requirements, with the SLOs and alerts that cover each or the scenario that validates it.",
+        "A requirement is watched if an alert fires when it is not met. The sources are those of",
+        "the series that a rule reads, also through recorded series.",
         "`make rules` generates this page.",
     ]
     table = _Table(coverage, SeriesOrigins(coverage.sources, coverage.recordings), since)
