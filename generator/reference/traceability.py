@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from generator import names
-from generator.reference.origins import SeriesOrigins
+from generator.reference.origins import find_origins
 from generator.requirements import Claim, Coverage, LocatedRequirement
+from generator.rules.recorded_series import list_raw_selectors
 from generator.text import yaml_writer
 from slos.schema.promql import list_selectors
 from slos.schema.sli.plugin import PluginSli
@@ -24,15 +25,20 @@ Since = Mapping[str, datetime | None]
 
 def list_data_selectors(coverage: Coverage) -> list[str]:
     """List the selectors of all series that cover a requirement, directly or through recordings."""
-    origins = SeriesOrigins(coverage.sources, coverage.recordings)
     return list(
         dict.fromkeys(
-            selector
-            for claim in coverage.claims
-            for query in _list_queries(claim.watcher)
-            for selector in origins.list_raw_selectors(query)
+            selector for claim in coverage.claims for selector in _list_claim_data(coverage, claim)
         )
     )
+
+
+def _list_claim_data(coverage: Coverage, claim: Claim) -> list[str]:
+    selectors = (
+        selector
+        for query in _list_queries(claim.watcher)
+        for selector in list_raw_selectors(query, coverage.recordings)
+    )
+    return list(dict.fromkeys(selectors))
 
 
 def render_traceability_page(
@@ -51,9 +57,11 @@ def render_traceability_page(
         "# Traceability",
         "",
         "Requirements, with the SLOs and alerts that cover each or the scenario that validates it.",
+        "A requirement is watched if an alert fires when it is not met. The sources are those of",
+        "the series that a rule reads, also through recorded series.",
         "`make rules` generates this page.",
     ]
-    table = _Table(coverage, SeriesOrigins(coverage.sources, coverage.recordings), since)
+    table = _Table(coverage, since)
     groups: dict[str, list[LocatedRequirement]] = {}
     for located in coverage.requirements:
         groups.setdefault(located.requirement.id.partition(".")[0], []).append(located)
@@ -70,7 +78,6 @@ class _Table:
     """Rows of requirements."""
 
     coverage: Coverage
-    origins: SeriesOrigins
     since: Since | None
 
     def list_rows(self, located: LocatedRequirement) -> Iterator[list[str]]:
@@ -86,20 +93,15 @@ class _Table:
             first_cells = ["", ""]
 
     def _list_claim_cells(self, claim: Claim) -> Iterator[str]:
-        queries = _list_queries(claim.watcher)
         metrics = dict.fromkeys(
             name.group()
-            for query in queries
+            for query in _list_queries(claim.watcher)
             for selector in list_selectors(query)
             if (name := _NAME.match(selector))
         )
-        selectors = list(
-            dict.fromkeys(
-                selector for query in queries for selector in self.origins.list_raw_selectors(query)
-            )
-        )
+        selectors = _list_claim_data(self.coverage, claim)
         texts = dict.fromkeys(
-            text for selector in selectors for text in self.origins.find_texts(selector)
+            text for selector in selectors for text in find_origins(selector, self.coverage.sources)
         )
         yield _describe_watcher(claim)
         yield ", ".join(f"`{metric}`" for metric in metrics)

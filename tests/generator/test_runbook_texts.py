@@ -79,6 +79,26 @@ def test_the_query_shows_what_the_objective_is_about(
     assert ("One series for each `zone`." in text) is (sli is THRESHOLD)
 
 
+def test_missing_recorded_data_is_looked_for_in_what_it_is_recorded_from() -> None:
+    sli = {"threshold": {"query": 'max(used{of="cpu"})', "comparison": "<", "value": 0.8}}
+    example = {"description": "d", "example": [{"series": "a", "is": 1}]}
+    recordings = [
+        {
+            "record": "used",
+            "labels": {"of": "cpu"},
+            "query": "max(rate(busy[5m]))",
+            **example,
+        },
+        {"record": "used", "labels": {"of": "memory"}, "query": "max(resident_bytes)", **example},
+    ]
+    document = build_spec(build_slo(sli=sli), recordings=recordings)
+    page = parse_page(render_pages(document)["too-many-errors-no-data.md"])
+    assert "count by (job, instance) (last_over_time(busy[1d]))" in page.queries
+    assert not any("resident_bytes" in query for query in page.queries)
+    # A value at a moment needs no second sample.
+    assert not any("count_over_time" in query for query in page.queries)
+
+
 def test_pages_of_another_service_hold_nothing_of_the_cluster_of_agent_sre() -> None:
     probes = [
         {"stage": "end_to_end", "below": "1m"},

@@ -1,7 +1,7 @@
 """Diagnosis of an alert: its likely causes by verdict, stage, check or canary call."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby
 from typing import TypeVar
@@ -54,10 +54,20 @@ class DiagnosisSet:
 def diagnose_alert(page: AlertPage) -> DiagnosisSet | None:
     """Diagnose an alert by the label values its query counts.
 
-    Returns None if the data does not tell causes apart, or if the spec lists causes itself.
+    Where the spec lists causes itself, only what it knows of these values is added.
+
+    Returns None if the data does not tell causes apart.
     """
     if page.kind is AlertKind.NO_DATA or (page.standalone and page.meta.runbook.causes):
         return None
+    found = _diagnose_values(page)
+    if not found or not page.meta.runbook.causes:
+        return found
+    known = tuple(each for each in found.diagnoses if each.hint)
+    return replace(found, diagnoses=known) if known else None
+
+
+def _diagnose_values(page: AlertPage) -> DiagnosisSet | None:
     selectors = _QuerySelectors.from_page(page)
     window = _choose_window(page)
     return (

@@ -1,7 +1,7 @@
 """Runbook pages of a run and their index, rendered from templates."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -19,6 +19,8 @@ from generator.outputs.runbooks.alerts import (
 )
 from generator.outputs.runbooks.diagnosis import DiagnosisSet, diagnose_alert
 from generator.outputs.runbooks.queries import RunbookQuery
+from generator.rules import tiers
+from generator.rules.recorded_series import list_raw_selectors
 from generator.text import notes
 from generator.text.yaml_writer import GENERATED_MARK
 from slos.schema import promql
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 INDEX_FILE = "README.md"
+# Upper limit of the series that a page asks about.
+_MAX_SOURCES = 3
 _LONGEST_RANGE = Duration.from_parts(days=2)
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
@@ -39,12 +43,12 @@ class AlertView:
 
     Attributes:
         related: the other alerts of the same SLO.
-        recordings: the recordings of the run, by name.
+        recordings: the recordings of the run.
     """
 
     page: AlertPage
     related: Sequence[AlertPage]
-    recordings: Mapping[str, Sequence[StandaloneRecording]]
+    recordings: Sequence[StandaloneRecording]
 
     @property
     def query(self) -> RunbookQuery | None:
@@ -121,9 +125,19 @@ class AlertView:
         return promql.list_selectors(alert.query) if alert else ()
 
     @property
+    def raw_sources(self) -> list[str]:
+        """Selectors of the series that the sources are or are recorded from."""
+        selectors = (
+            raw
+            for selector in self.sources
+            for raw in list_raw_selectors(selector, self.recordings)
+        )
+        return list(dict.fromkeys(selectors))[:_MAX_SOURCES]
+
+    @property
     def label_counts(self) -> list[str]:
-        """Counts by label values, for each of the sources."""
-        return [queries.render_label_counts(selector) for selector in self.sources]
+        """Counts by label values, for each of the raw sources."""
+        return [queries.render_label_counts(selector) for selector in self.raw_sources]
 
     @property
     def inhibits_others(self) -> bool:
@@ -131,6 +145,11 @@ class AlertView:
         return self.page.severity not in SEVERITIES_BELOW_PAGE and any(
             each.kind in (AlertKind.TICKET, AlertKind.THRESHOLD) for each in self.related
         )
+
+    @property
+    def counts_increments(self) -> bool:
+        """True if the SLO counts increments of counters, which need several samples."""
+        return self.page.slo is not None and tiers.has_counter_queries(self.page.slo)
 
     @property
     def reach(self) -> Duration | None:
@@ -162,10 +181,13 @@ class AlertView:
 def build_runbook_artifacts(plans: Sequence[Plan]) -> Iterator[Artifact]:
     """Build a page for each alert name, and the index of all pages."""
     all_pages = list_alert_pages(plans)
-    recordings: dict[str, list[StandaloneRecording]] = {}
-    for spec_plan in (spec_plan for plan in plans for spec_plan in plan.spec_plans):
-        for recording in spec_plan.spec.recordings if spec_plan.spec else ():
-            recordings.setdefault(recording.record, []).append(recording)
+    recordings = [
+        recording
+        for plan in plans
+        for spec_plan in plan.spec_plans
+        if spec_plan.spec
+        for recording in spec_plan.spec.recordings
+    ]
     for file, sharing_pages in groupby(all_pages, key=lambda page: page.file):
         views = [
             AlertView(page, find_related_pages(page, all_pages), recordings)

@@ -1,6 +1,6 @@
 """Queries of a runbook page, and links to their graphs in Prometheus."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -139,16 +139,11 @@ def _query_standalone_alert(alert: StandaloneAlert) -> RunbookQuery:
     return RunbookQuery(title, alert.query.strip(), span, f"{threshold} or {other}")
 
 
-def compute_lookback(
-    query: str, recordings: Mapping[str, Sequence[StandaloneRecording]]
-) -> Duration:
+def compute_lookback(query: str, recordings: Sequence[StandaloneRecording]) -> Duration:
     """Compute how far back a query reads, through the recordings that it reads."""
     read = {promql.read_selector_metric(selector) for selector in promql.list_selectors(query)}
-    nested = [
-        compute_lookback(recording.query, {**recordings, name: ()})
-        for name in read
-        for recording in recordings.get(name, ())
-    ]
+    others = [each for each in recordings if each.record not in read]
+    nested = [compute_lookback(each.query, others) for each in recordings if each.record in read]
     return max(nested, default=Duration(0)) + Duration(promql.compute_lookback_ms(query))
 
 
