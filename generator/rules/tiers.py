@@ -19,6 +19,9 @@ from slos.schema.units import Duration
 # windows of pages are no longer than that, so pages never wait for a coarse step.
 _MAX_FINE_STEPS = 360
 
+# A record is this much earlier than a step after the last one, at most.
+_MAX_SLACK = Duration.from_parts(seconds=10)
+
 
 def is_fine(slo: SLO, window: Duration) -> bool:
     """Tell whether a window is short enough to be summed from the fine tier."""
@@ -153,13 +156,41 @@ def build_count_rules(
         step: step of the tier.
         render_count: makes the expression of one step from a query of the SLO.
     """
-    identity = names.build_identity_labels(slo)
-    yield RecordingRule(names.name_total(step), render_count(slo, slo.signal.total), identity)
+    yield build_step_rule(slo, names.name_total, step, render_count(slo, slo.signal.total))
     errors = render_count(slo, slo.signal.errors)
     if slo.signal.errors_may_be_absent:
         zero = f"{_render_newest_total(slo, step)} * 0"
         errors = f"{errors}\nor {_render_matching(slo)}\n{zero}"
-    yield RecordingRule(names.name_errors(step), errors, identity)
+    yield build_step_rule(slo, names.name_errors, step, errors)
+
+
+def build_step_rule(slo: SLO, name: MetricNamer, step: Duration, expr: str) -> RecordingRule:
+    """Rule of the total or the errors of one step, which records them once in each step.
+
+    Windows are sums of these records. If the group is evaluated more often than its interval says,
+    as by promtool or on a platform with an interval of its own, each event would be in several of
+    them. So nothing is recorded while the series has a sample within the step. All groups of an
+    SLO are recorded together, and steps follow one another without a gap.
+    """
+    series, within = names.select_series(name(step), slo), Duration(step.ms - _find_slack(slo))
+    # Two rulers that write to one store do not keep each other from recording the same evaluation.
+    offset = " offset 1ms" if slo.engine.writes_late else ""
+    recorded = f"last_over_time({series}[{within}]{offset})"
+    return RecordingRule(
+        name(step),
+        f"(\n{expr}\n)\nunless on ()\n{recorded}",
+        names.build_identity_labels(slo),
+    )
+
+
+def _find_slack(slo: SLO) -> int:
+    """Find by how many milliseconds an evaluation may be early, or a step loses its events.
+
+    Prometheus evaluates at exact times. VictoriaMetrics evaluates an instant query for the last
+    half a minute earlier than it says (`-search.latencyOffset`).
+    """
+    fine = slo.steps.fine.ms
+    return fine // 2 if slo.engine is Engine.VICTORIA_METRICS else min(_MAX_SLACK.ms, fine // 6)
 
 
 def _render_newest_total(slo: SLO, step: Duration) -> str:

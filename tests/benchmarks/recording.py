@@ -164,8 +164,13 @@ def _compute_read_starts(rules: Sequence[tuple[Rule, RuleGroup]], end: int) -> d
 
 
 def _list_reads(rule: Rule) -> list[tuple[str, int]]:
-    """The series of a rule by name, and how far back it reads them."""
-    return list(_list_node_reads(promql.parse_query(rule.expr), 0))
+    """The series of a rule by name, and how far back it reads them.
+
+    A rule that is not run twice at a time reads nothing that matters of its own series.
+    """
+    own = rule.record if isinstance(rule, RecordingRule) else ""
+    reads = _list_node_reads(promql.parse_query(rule.expr), 0)
+    return [(name, lookback) for name, lookback in reads if name != own]
 
 
 def _list_node_reads(node: ast.Expr, lookback: int) -> Iterator[tuple[str, int]]:

@@ -105,7 +105,7 @@ def test_whatever_scrapes_fail_ten_minute_counts_lose_no_event_unless_a_counter_
     # A step in which a series has no sample at all cannot count it.
     assume(_measure_longest_gap(history) < SCRAPES_IN_STEP)
     samples = format_counter(history)
-    evaluation = PromtoolEvaluation(SPEC, {'hits{code="200"}': samples})
+    evaluation = PromtoolEvaluation(SPEC, {'hits{code="200"}': samples}, step="10m")
     for minute in (20, 30, 40):
         # The coarse tier reads samples that are three and a half minutes old.
         counted = _read_value(samples, minute * 2 - 7) - _read_value(samples, minute * 2 - 27)

@@ -98,7 +98,7 @@ def test_rules_of_a_tenant_are_evaluated_and_give_what_they_should(
     recorded = ["slo:sli_errors:sum1m", "slo:sli_error:ratio_rate5m", "slo:sli_errors:sum10m"]
     checks = [
         {
-            "expr": f'count({name}{{namespace="x"}})',
+            "expr": f'count(last_over_time({name}{{namespace="x"}}[10m]))',
             "eval_time": "61m",
             "exp_samples": [{"labels": "{}", "value": groups}],
         }

@@ -101,6 +101,33 @@ def test_an_engine_is_chosen_for_files_with_rules_only(specs: Path) -> None:
     assert " offset 1m" in (specs.parent / "one.yaml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("engine", "fine", "coarse"),
+    [
+        ("prometheus", "[50s])", "[9m50s])"),
+        # Another ruler may have recorded the same evaluation.
+        ("thanos", "[50s] offset 1ms)", "[9m50s] offset 1ms)"),
+        # A query may be evaluated half a minute before the time of its result.
+        ("victoriametrics", "[30s] offset 1ms)", "[9m30s] offset 1ms)"),
+    ],
+)
+def test_every_count_of_an_engine_is_left_out_if_it_was_recorded_within_the_step(
+    specs: Path, engine: str, fine: str, coarse: str
+) -> None:
+    counts = [
+        rule
+        for groups in build_groups(specs, engine).values()
+        for group in groups
+        for rule in group["rules"]
+        if rule.get("record", "").endswith((":sum1m", ":sum10m"))
+    ]
+    assert len(counts) % 4 == 0 < len(counts)
+    for rule in counts:
+        start = f'last_over_time({rule["record"]}{{sloth_id="{rule["labels"]["sloth_id"]}"}}'
+        within = fine if rule["record"].endswith(":sum1m") else coarse
+        assert rule["expr"].endswith(f")\nunless on ()\n{start}{within}")
+
+
 def test_mimir_needs_no_higher_limit_than_its_page_says() -> None:
     root = Path(__file__).parents[2]
     assert (

@@ -60,6 +60,7 @@ def test_errors_of_a_scrape_gap_are_counted_in_the_step_in_which_it_ends(tmp_pat
     evaluation.expect_value("1h44m", "sum(slo:sli_errors:sum10m)", 1200)
     evaluation.expect_value("1h54m", "sum(slo:sli_errors:sum10m)", 0)
     evaluation.expect_value("1h44m", "sum(slo:sli_total:sum10m)", 6030 - 3600)
+    evaluation.expect_value("3h", "sum(sum_over_time(slo:sli_errors:sum10m[3h]))", 1200)
     evaluation.run_promtool(tmp_path)
 
 
@@ -80,7 +81,7 @@ def test_samples_that_arrive_three_minutes_late_are_counted_once(
         'hits{cluster="a",code="200"}': f"0+30x{scrapes}",
         'hits{cluster="a",code="500"}': failures,
     }
-    evaluation = PromtoolEvaluation(build_events_spec(**GROUPED), series)
+    evaluation = PromtoolEvaluation(build_events_spec(**GROUPED), series, step="10m")
     evaluation.expect_value(until, "sum(slo:sli_total:sum10m)", total + errors)
     evaluation.expect_value(until, "sum(slo:sli_errors:sum10m)", errors)
     evaluation.run_promtool(tmp_path)

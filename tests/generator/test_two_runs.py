@@ -83,7 +83,7 @@ def test_the_rules_of_two_runs_live_in_one_prometheus(tmp_path: Path) -> None:
     ]
     checks = [
         {
-            "expr": f'count({metric}{{sloth_slo="requests"}})',
+            "expr": f'count(last_over_time({metric}{{sloth_slo="requests"}}[10m]))',
             "eval_time": "65m",
             "exp_samples": [{"labels": "{}", "value": 2}],
         }

@@ -219,7 +219,33 @@ def _list_windows(slo: SLO) -> set[Duration]:
 def check_tiers(
     slo: SLO, counted: CountedEvents, tier: Duration, factor: Decimal, eval_time: Duration
 ) -> Iterator[ValueCheck]:
-    """Check that total and errors of a tier are those of the queries, times a factor."""
+    """Check that total and errors of a tier are those of the queries, times a factor.
+
+    A coarse step is recorded at some evaluation in it.
+    """
+    is_coarse = tier == slo.steps.coarse
+    return _check_counts(
+        slo, counted, tier, factor, eval_time, f"last_over_time(%s[{tier}])" if is_coarse else "%s"
+    )
+
+
+def check_coarse_sums(
+    slo: SLO, counted: CountedEvents, factor: Decimal, eval_time: Duration
+) -> Iterator[ValueCheck]:
+    """Check the sums of two coarse steps: each is recorded once, however often it is evaluated."""
+    tier = slo.steps.coarse
+    expr = f"sum_over_time(%s[{Duration(tier.ms * 2 - 1)}])"
+    return _check_counts(slo, counted, tier, factor, eval_time, expr)
+
+
+def _check_counts(
+    slo: SLO,
+    counted: CountedEvents,
+    tier: Duration,
+    factor: Decimal,
+    eval_time: Duration,
+    expr: str,
+) -> Iterator[ValueCheck]:
     for name, vector in zip((names.name_total, names.name_errors), counted, strict=True):
         expected_samples = (
             (
@@ -228,7 +254,8 @@ def check_tiers(
             )
             for labels, number in sorted(vector.items(), key=str)
         )
-        yield expect_values(eval_time, names.select_series(name(tier), slo), expected_samples)
+        series = names.select_series(name(tier), slo)
+        yield expect_values(eval_time, expr % series, expected_samples)
 
 
 def compute_step_factor(slo: SLO, tier: Duration) -> Decimal:

@@ -46,9 +46,11 @@ def build_history_cases(
 ) -> Iterator[UnitTestCase]:
     """Build the cases, for an SLO that counts increments."""
     yield _build_burst_case(slo, series, counted)
+    yield _build_early_burst_case(slo, series, counted)
     if slo.steps.fine.ms % slo.steps.scrape.ms == 0:
         for parts in [each for each in _SCRAPE_PARTS if slo.steps.scrape.ms % each == 0][:1]:
-            yield _build_off_beat_case(slo, series, counted, parts)
+            yield _build_off_beat_case(slo, series, counted, parts, is_late=False)
+            yield _build_off_beat_case(slo, series, counted, parts, is_late=True)
         yield _build_restart_case(slo, series, counted)
 
 
@@ -64,7 +66,6 @@ def _build_burst_case(
     step_total = recorded.compute_step_factor(slo, coarse)
     expected = [
         (coarse, step + fine, step_total),
-        (coarse, Duration(step.ms + coarse.ms - fine.ms), step_total),
         (coarse, step + coarse + fine, Decimal(0)),
     ]
     if fine.ms % scrape.ms == 0:
@@ -72,6 +73,9 @@ def _build_burst_case(
         seen = increments.compute_range(fine, scrape).ms - 2 * scrape.ms
         expected.append((fine, step + fine * (seen // fine.ms + 1), Decimal(0)))
     checks = _build_history_checks(slo, counted, expected)
+    checks += recorded.check_coarse_sums(
+        slo, counted, step_total, step + coarse + fine + _compute_lateness(slo, coarse)
+    )
     if slo.signal.histogram:
         window = slo.windows[0]
         # The window contains both samples around the burst; two thirds of it do not.
@@ -84,13 +88,37 @@ def _build_burst_case(
     return UnitTestCase("a burst is counted once", scrape, fine, input_series, tuple(checks))
 
 
+def _build_early_burst_case(
+    slo: SLO, series: Sequence[SteadySeries], counted: CountedEvents
+) -> UnitTestCase:
+    """Build a case with all events at a scrape just after a coarse step has begun."""
+    fine, coarse, scrape = slo.steps.fine, slo.steps.coarse, slo.steps.scrape
+    before = (coarse + fine * 2).ms // scrape.ms - 1
+    course = [Decimal(0)] * before + [coarse.seconds] * (3 * coarse.ms // scrape.ms)
+    step_total = recorded.compute_step_factor(slo, coarse)
+    expected = [
+        (coarse, coarse + fine, Decimal(0)),
+        (coarse, coarse * 2 + fine, step_total),
+        (coarse, coarse * 3 + fine, Decimal(0)),
+    ]
+    input_series = tuple(_follow_course(each, course) for each in series)
+    checks = tuple(_build_history_checks(slo, counted, expected))
+    return UnitTestCase("a burst early in a step", scrape, fine, input_series, checks)
+
+
 def _build_off_beat_case(
-    slo: SLO, series: Sequence[SteadySeries], counted: CountedEvents, parts: int
+    slo: SLO,
+    series: Sequence[SteadySeries],
+    counted: CountedEvents,
+    parts: int,
+    *,
+    is_late: bool,
 ) -> UnitTestCase:
     """Build a case with scrapes between evaluations: a burst just inside the range, and a new one.
 
     The coarse tier leaves the newest sample to its next step. The fine tier reads it. The counter
-    was zero before, so a rate alone would be too low.
+    was zero before, so a rate alone would be too low. Coarse steps begin when the first sample is
+    read, one fine step later if `is_late`, so that the coarse tier reads the newest sample too.
     """
     fine, coarse, scrape = slo.steps.fine, slo.steps.coarse, slo.steps.scrape
     check_time = coarse + fine * 2
@@ -99,10 +127,13 @@ def _build_off_beat_case(
     steps_seen = (increments.compute_range(fine, scrape).ms - age) // scrape.ms
     newest = (check_time.ms - age - part.ms) // scrape.ms
     oldest = newest - steps_seen + 1
+    in_fine = fine.ms // scrape.ms
+    unscraped = in_fine * (2 if is_late else 1) - 1
     course = [
-        *[Decimal(0)] * oldest,
+        *[None] * unscraped,
+        *[Decimal(0)] * (oldest - unscraped),
         *[_SETTLED_BURST * coarse.seconds] * (newest - oldest),
-        *[_BOTH_BURSTS * coarse.seconds] * (1 + fine.ms // scrape.ms),
+        *[_BOTH_BURSTS * coarse.seconds] * (1 + in_fine),
     ]
     spread_course: list[Decimal | None] = [None] * (len(course) * parts)
     spread_course[1::parts] = course
@@ -110,11 +141,13 @@ def _build_off_beat_case(
     expected = [
         (fine, check_time, step_total * _BOTH_BURSTS * fine.ms / (steps_seen * scrape.ms)),
         (coarse, check_time, step_total * (_SETTLED_BURST if steps_seen > 1 else 0)),
-        (coarse, check_time + fine, step_total * _BOTH_BURSTS),
     ]
+    if is_late:
+        expected = [(coarse, check_time + fine, step_total * _BOTH_BURSTS)]
     input_series = tuple(_follow_course(each, spread_course) for each in series)
     checks = tuple(_build_history_checks(slo, counted, expected))
-    return UnitTestCase("scrapes between evaluations", part, fine, input_series, checks)
+    name = f"scrapes between evaluations{', one step later' if is_late else ''}"
+    return UnitTestCase(name, part, fine, input_series, checks)
 
 
 def _build_restart_case(
@@ -127,9 +160,9 @@ def _build_restart_case(
     fine, scrape = slo.steps.fine, slo.steps.scrape
     in_coarse, in_fine = slo.steps.coarse.ms // scrape.ms, fine.ms // scrape.ms
     before_restart = max(2, in_coarse // 4)
-    first_check = _round_up(before_restart + 3 + in_coarse, in_fine)
+    first_check = 2 * in_coarse + in_fine
     second_restart = first_check + in_fine
-    second_check = _round_up(second_restart + in_coarse // 2, in_fine)
+    second_check = first_check + in_coarse
     missed = first_check - 1 - in_coarse - before_restart
     counters: list[Decimal | None] = [
         *map(Decimal, range(before_restart + 1)),
@@ -147,10 +180,6 @@ def _build_restart_case(
     input_series = tuple(_follow_course(each, course) for each in series)
     checks = tuple(_build_history_checks(slo, counted, expected))
     return UnitTestCase("restarts lose nothing", scrape, fine, input_series, checks)
-
-
-def _round_up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple
 
 
 def _follow_course(series: SteadySeries, course: Sequence[Decimal | None]) -> InputSeries:
@@ -252,9 +281,10 @@ def _build_tier_checks(slo: SLO, counted: CountedEvents) -> Iterator[ValueCheck]
     if tiers.has_counter_queries(slo) and slo.steps.coarse.ms % slo.steps.scrape.ms:
         steps.pop()  # coarse steps differ by a scrape, so their counts are not constant
     for tier in steps:
-        yield from recorded.check_tiers(
-            slo, counted, tier, recorded.compute_step_factor(slo, tier), _find_check_time(slo)
-        )
+        factor = recorded.compute_step_factor(slo, tier)
+        yield from recorded.check_tiers(slo, counted, tier, factor, _find_check_time(slo))
+        if tier == slo.steps.coarse:
+            yield from recorded.check_coarse_sums(slo, counted, factor * 2, _find_check_time(slo))
 
 
 def _build_counting_case(

@@ -34,7 +34,7 @@ def _build_period_rules(slo: SLO) -> Iterator[RecordingRule]:
 
 
 def _build_summed_rules(slo: SLO) -> Iterator[RecordingRule]:
-    fine, coarse, identity = slo.steps.fine, slo.steps.coarse, names.build_identity_labels(slo)
+    fine, coarse = slo.steps.fine, slo.steps.coarse
     for name in (names.name_total, names.name_errors):
         expr = tiers.render_tier_sum(slo, name, fine, coarse)
-        yield RecordingRule(name(coarse), expr, identity)
+        yield tiers.build_step_rule(slo, name, coarse, expr)
