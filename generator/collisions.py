@@ -68,6 +68,8 @@ def _list_unique_names(located: LocatedSpec) -> Iterator[tuple[str, Location]]:
         yield f"SLO id {f'{spec.service}-{slo.name}'!r}", ("slos", index, "name")
     for index, alert in enumerate(spec.alerts):
         yield f"alert name {alert.name!r}", ("alerts", index, "name")
+    if spec.no_data_alert:
+        yield f"alert name {spec.no_data_alert.name!r}", ("no_data_alert", "name")
     for index, recording in enumerate(spec.recordings):
         series = recording.record + format_label_set(recording.labels)
         yield f"series {series}", ("recordings", index, "record")

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from slos.schema.alerting import Response
 from slos.schema.runbook import Runbook, get_empty_runbook
 from slos.schema.sli_signal import SliSignal
 from slos.schema.spec import Spec
@@ -41,7 +42,11 @@ class Engine(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertMeta:
-    """Name, labels, annotations and timing of an alert, and the runbook facts of its spec."""
+    """Name, labels, annotations and timing of an alert, and the runbook facts of its spec.
+
+    Attributes:
+        office_hours: whether a ticket is notified in office hours only.
+    """
 
     name: str
     labels: Mapping[str, str]
@@ -49,6 +54,9 @@ class AlertMeta:
     for_: Duration | None = None
     keep_firing_for: Duration | None = None
     min_events: int | None = None
+    min_errors: int | None = None
+    office_hours: bool = True
+    respond: Response | None = None
     runbook: Runbook = field(default_factory=get_empty_runbook)
 
 
@@ -136,7 +144,8 @@ class SLO:
         run_labels: labels of the run; the same specs built with other run labels are other SLOs.
         burn_alerts: page first.
         absent_alert: None when switched off.
-        missing_groups: None without an absent alert, and where the SLO has no groups.
+        missing_groups: None without an alert on missing data, and where the SLO has no groups.
+        in_no_data_alert: whether the alert on missing data of the spec lists the SLO.
         expected_events: events expected in a period; None where the spec does not say.
         engine: engine that evaluates the rules.
     """
@@ -155,6 +164,7 @@ class SLO:
     threshold_alerts: tuple[ThresholdAlert, ...]
     absent_alert: AlertMeta | None
     missing_groups: MissingGroups | None = None
+    in_no_data_alert: bool = False
     expected_events: int | None = None
     engine: Engine = Engine.PROMETHEUS
 

@@ -38,6 +38,7 @@ class AlertNode:
         severity: value of its severity label; empty if it has none.
         queries: its own query, or the queries behind its SLO's recorded series.
         slo: the id of its SLO; empty for a standalone alert.
+        office_hours: False if it is notified at any hour.
         is_error_alert: True if it is about burn rates or error ratios, not about missing data.
         position: of a standalone alert: the number of its spec and of the alert in it.
     """
@@ -48,6 +49,7 @@ class AlertNode:
     slo: str = ""
     is_error_alert: bool = False
     heartbeat: bool = False
+    office_hours: bool = True
     inhibits: InhibitionSpec | None = None
     position: tuple[int, int] | None = None
 
@@ -78,6 +80,7 @@ def _list_spec_alerts(number: int, spec: Spec | None, slos: Sequence[SLO]) -> It
             severity=alert.labels.get(names.SEVERITY, alert.severity),
             queries=(alert.query,),
             heartbeat=alert.heartbeat,
+            office_hours=alert.office_hours,
             inhibits=alert.inhibits,
             position=(number, index),
         )
@@ -89,6 +92,7 @@ def _build_slo_alert(slo: SLO, meta: AlertMeta) -> AlertNode:
         severity=meta.labels.get(names.SEVERITY, ""),
         queries=(slo.signal.total, slo.signal.errors),
         slo=slo.id,
+        office_hours=meta.office_hours,
         is_error_alert=meta is not slo.absent_alert,
     )
 

@@ -75,9 +75,24 @@ def build_intervals(hours: OfficeHours | None) -> tuple[TimeInterval, ...]:
     return (office, weekends) if hours.other_days else (office,)
 
 
+@dataclass(frozen=True, slots=True)
+class SpecialAlerts:
+    """Names of the alerts that the routing tree does not treat by severity alone.
+
+    Attributes:
+        heartbeats: alerts that always fire.
+        at_any_hour: tickets that are not held until office hours.
+        of_several_slos: alerts with a series for each SLO, grouped by their name.
+    """
+
+    heartbeats: Sequence[str] = ()
+    at_any_hour: Sequence[str] = ()
+    of_several_slos: Sequence[str] = ()
+
+
 def build_own_route(
     matcher: Matcher,
-    heartbeats: Sequence[str],
+    special: SpecialAlerts,
     common_labels: Sequence[str],
     intervals: Sequence[TimeInterval],
 ) -> Route:
@@ -85,27 +100,50 @@ def build_own_route(
 
     Args:
         matcher: matches all alerts of this run.
-        heartbeats: names of the alerts that always fire.
+        special: alerts with routes of their own.
         common_labels: labels that all alerts of a run have.
         intervals: the time intervals that exist.
     """
     by_service = (*common_labels, names.SERVICE)
     by_alert = (*by_service, ALERTNAME)
-    urgency_routes = tuple(
-        replace(route, routes=(_group_by_slo(route, (*by_service, names.ID)),))
-        for route in (
-            _build_route(each, by_alert, urgency) for each, urgency in _list_urgencies(intervals)
+    routes = [_build_route(each, by_alert, urgency) for each, urgency in _list_urgencies(intervals)]
+    if special.at_any_hour and intervals:
+        matchers = (
+            match_any(names.SEVERITY, ["warning"]),
+            match_any(ALERTNAME, special.at_any_hour),
         )
+        routes.insert(0, Route(matchers, TICKET_RECEIVER, by_alert, _TICKET_TIMING))
+    urgency_routes = tuple(
+        replace(
+            route,
+            routes=(
+                *_group_by_name(route, special.of_several_slos),
+                _group_by_slo(route, (*by_service, names.ID)),
+            ),
+        )
+        for route in routes
     )
     heartbeat_route = Route(
-        (match_any(ALERTNAME, heartbeats),),
+        (match_any(ALERTNAME, special.heartbeats),),
         WATCHDOG_RECEIVER,
         (*common_labels, ALERTNAME),
         _HEARTBEAT_TIMING,
     )
     inhibitor_route = Route((match_any(ALERTNAME, [_INFO_INHIBITOR]),), NULL_RECEIVER, by_alert)
-    routes = (inhibitor_route, *([heartbeat_route] if heartbeats else ()), *urgency_routes)
-    return Route((matcher,), TICKET_RECEIVER, by_alert, _TICKET_TIMING, routes=routes)
+    first_routes = (inhibitor_route, *([heartbeat_route] if special.heartbeats else ()))
+    return Route(
+        (matcher,),
+        TICKET_RECEIVER,
+        by_alert,
+        _TICKET_TIMING,
+        routes=(*first_routes, *urgency_routes),
+    )
+
+
+def _group_by_name(route: Route, alerts: Sequence[str]) -> Iterator[Route]:
+    """Keep alerts grouped by name although their series have the label of an SLO."""
+    if alerts:
+        yield replace(route, matchers=(match_any(ALERTNAME, alerts),), timing=None)
 
 
 def _group_by_slo(route: Route, group_by: tuple[str, ...]) -> Route:
@@ -247,13 +285,14 @@ def build_routing(plans: Sequence[Plan], hours: OfficeHours | None) -> Routing |
     common_labels = tuple(dict.fromkeys((_CLUSTER_LABEL, *sorted(run_labels))))
     services = set(_list_services(plans, specs))
     own_matcher = match_any(names.SERVICE, services) if services else match_present(names.SERVICE)
-    heartbeats = [alert.name for alert in list_alerts(specs) if alert.heartbeat]
     intervals = build_intervals(hours)
     page_inhibitions = build_page_inhibitions(
         slos, own_matcher, collect_groupings(plans), common_labels
     )
     return Routing(
-        own_route=build_own_route(own_matcher, heartbeats, common_labels, intervals),
+        own_route=build_own_route(
+            own_matcher, _find_special_alerts(specs), common_labels, intervals
+        ),
         other_routes=tuple(
             build_other_route(each, common_labels, intervals)
             for each in _list_other_selectors(specs)
@@ -261,6 +300,16 @@ def build_routing(plans: Sequence[Plan], hours: OfficeHours | None) -> Routing |
         inhibitions=(*page_inhibitions, *build_cause_inhibitions(specs, common_labels)),
         intervals=intervals,
         others_matcher=_match_others(services),
+    )
+
+
+def _find_special_alerts(specs: Sequence[SpecWithSLOs]) -> SpecialAlerts:
+    alerts = list_alerts(specs)
+    no_data_alerts = (spec.no_data_alert for spec, _ in specs if spec)
+    return SpecialAlerts(
+        heartbeats=[alert.name for alert in alerts if alert.heartbeat],
+        at_any_hour=sorted({alert.name for alert in alerts if not alert.office_hours}),
+        of_several_slos=[each.name for each in no_data_alerts if each],
     )
 
 

@@ -1,13 +1,14 @@
 """Profile `exact`: every event is counted once, in tiers, and budgets are sums of counts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from generator.model import RuleObjectMeta, SpecPlan
+from generator.model import SLO, RuleObjectMeta, SpecPlan
 from generator.profiles import ProfileResult
 from generator.rules import standalone
 from generator.rules.groups import load_groups
 from generator.settings import RunSettings
+from generator.slo.no_data import build_no_data_alert
 from generator.slo.resolve import resolve_slos
 from slos.schema.problem import Position, Problem, ProblemSeverity
 from slos.schema.spec import LocatedSpec, Spec
@@ -24,11 +25,17 @@ def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:
     slo_groups = (
         replace(module.build_group(slo), slo=slo.id) for slo in slos for module in load_groups()
     )
-    spec = _add_run_labels(located.spec, run_settings)
+    spec = _add_run_labels(_add_no_data_alert(located.spec, slos), run_settings)
     groups = (*slo_groups, *standalone.build_standalone_groups(spec))
     all_problems = (*problems, *_warn_of_ignored_plugins(run_settings))
     spec_plan = SpecPlan(groups, _build_object_meta(located), tuple(slos), spec)
     return ProfileResult(spec_plan.slos, spec_plan, all_problems)
+
+
+def _add_no_data_alert(spec: Spec, slos: Sequence[SLO]) -> Spec:
+    """Add the alert on missing data to the standalone alerts of a spec."""
+    alert = build_no_data_alert(spec, slos)
+    return spec.model_copy(update={"alerts": [*spec.alerts, alert]}) if alert else spec
 
 
 def _add_run_labels(spec: Spec, run_settings: RunSettings) -> Spec:

@@ -12,13 +12,12 @@ from generator.model import (
     AlertSeverity,
     BurnAlert,
     BurnCondition,
-    MissingGroups,
     RecordingRule,
     ThresholdAlert,
 )
 from generator.rules import tiers
+from generator.slo import no_data
 from slos.schema.golang import escape_template
-from slos.schema.promql import format_label_names
 from slos.schema.units import Duration, format_decimal
 
 # The value of an alert has this many digits more than the budget, at least hundredths.
@@ -26,6 +25,7 @@ _EXTRA_DIGITS = 2
 # Digits of a burn-rate factor: finer than any traffic can measure, short enough to read.
 _FACTOR_DIGITS = 6
 
+_HALF = Decimal("0.5")
 # As in the alerts: finer than any traffic can measure.
 _THRESHOLD_DIGITS = 6
 # A template has no value until the alert fires.
@@ -91,8 +91,7 @@ def _build_burn_alert_rule(slo: SLO, alert: BurnAlert) -> AlertingRule:
     window it is zero.
     """
     conditions = "\n  or\n".join(
-        _render_burn_condition(slo, condition, alert.meta.min_events)
-        for condition in alert.conditions
+        _render_burn_condition(slo, condition, alert.meta) for condition in alert.conditions
     )
     windows = sorted({condition.short for condition in alert.conditions})
     shortest, *longer = (
@@ -107,7 +106,7 @@ def _build_burn_alert_rule(slo: SLO, alert: BurnAlert) -> AlertingRule:
 def _build_threshold_alert_rule(slo: SLO, alert: ThresholdAlert) -> AlertingRule:
     """Alerting rule of an error ratio above a threshold."""
     condition = f"  {_render_comparison(slo, alert.over, format_decimal(alert.above))}"
-    condition += _render_min_events_guard(slo, alert.over, alert.meta.min_events)
+    condition += _render_count_guards(slo, alert.over, alert.meta)
     return _build_alert_rule(_render_percentage(slo, condition), alert.meta)
 
 
@@ -118,13 +117,10 @@ def _build_absent_alert_rule(slo: SLO, meta: AlertMeta) -> AlertingRule:
     zero. `absent` gives no labels, so all labels are added. A group is missing if it had events
     lately, as its ratio over a long window shows, and has no count now.
     """
-    step = slo.steps.fine
-    absences = "\nor\n".join(
-        f"absent({names.select_series(name(step), slo)})"
-        for name in (names.name_total, names.name_errors)
-    )
-    if slo.missing_groups:
-        absences += f"\nor on ()\n{_render_missing_groups(slo, slo.missing_groups)}"
+    absences = no_data.render_absences(slo)
+    if groups := slo.missing_groups:
+        missing = no_data.render_missing_groups(slo, groups, by=slo.signal.group_by)
+        absences += f"\nor on ()\n{missing}"
     # The label of a series is text, that of an alert is a template.
     display_labels = {
         key: escape_template(value) for key, value in names.build_display_labels(slo).items()
@@ -132,26 +128,14 @@ def _build_absent_alert_rule(slo: SLO, meta: AlertMeta) -> AlertingRule:
     return _build_alert_rule(absences, meta, labels={**display_labels, **meta.labels})
 
 
-def _render_missing_groups(slo: SLO, groups: MissingGroups) -> str:
-    metric = names.name_error_ratio(groups.seen_within)
-    seen = names.select_series(metric, slo)
-    if groups.transient:
-        transient = f"{seen.removesuffix('}')},{groups.transient}}}"
-        seen = f"({seen} unless {transient})"
-    counted = names.select_series(names.name_total(slo.steps.fine), slo)
-    by = format_label_names(slo.signal.group_by)
-    # A ratio of zero is a group as well.
-    return f"max by ({by}) ({seen} ^ 0) unless on ({by}) {counted}"
-
-
-def _render_burn_condition(slo: SLO, condition: BurnCondition, min_events: int | None) -> str:
+def _render_burn_condition(slo: SLO, condition: BurnCondition, meta: AlertMeta) -> str:
     factor = format_decimal(condition.factor, _FACTOR_DIGITS)
     limit = f"({factor} * {format_decimal(slo.budget)})"
     short, long = (
         _render_comparison(slo, condition.short, limit),
         _render_comparison(slo, condition.long, limit),
     )
-    guard = _render_min_events_guard(slo, condition.long, min_events)
+    guard = _render_count_guards(slo, condition.long, meta)
     return f"  (\n    {short}\n  and\n    {long}{guard}\n  )"
 
 
@@ -160,16 +144,20 @@ def _render_comparison(slo: SLO, window: Duration, limit: str) -> str:
     return f"max without ({names.WINDOW}) ({error_ratio} > {limit})"
 
 
-def _render_min_events_guard(slo: SLO, window: Duration, min_events: int | None) -> str:
-    """Guard against alerts over few events; tiers have no user labels to match on."""
-    if min_events is None:
-        return ""
+def _render_count_guards(slo: SLO, window: Duration, meta: AlertMeta) -> str:
+    """Guards against alerts over few events; tiers have no user labels to match on."""
     user_labels = sorted(set(slo.labels) - set(names.build_identity_labels(slo)))
     ignoring = f" ignoring ({', '.join(user_labels)})" if user_labels else ""
-    # Counts are extrapolated, so ten events may read 9.97.
-    min_count = Decimal(min_events) - Decimal("0.5")
-    event_count = tiers.render_event_count(slo, window)
-    return f"\n  and{ignoring}\n    ({event_count} >= {format_decimal(min_count)})"
+    counts = (
+        (meta.min_events, tiers.render_event_count),
+        (meta.min_errors, tiers.render_error_count),
+    )
+    return "".join(
+        # Counts are extrapolated, so ten events may read 9.97.
+        f"\n  and{ignoring}\n    ({render(slo, window)} >= {format_decimal(minimum - _HALF)})"
+        for minimum, render in counts
+        if minimum is not None
+    )
 
 
 def _render_percentage(slo: SLO, ratio: str) -> str:

@@ -102,6 +102,9 @@ class AlertMetaBuilder:
             for_=_omit_zero(spec.for_ or default_for),
             keep_firing_for=_omit_zero(spec.keep_firing_for),
             min_events=spec.min_events if isinstance(spec, EventAlertOptions) else None,
+            min_errors=spec.min_errors if isinstance(spec, EventAlertOptions) else None,
+            office_hours=spec.office_hours,
+            respond=spec.respond,
             runbook=spec.runbook.merge_defaults(self.alerting.runbook),
         )
 
@@ -130,6 +133,8 @@ def build_standalone_alert_meta(spec: Spec, alert: StandaloneAlert) -> AlertMeta
         annotations={**texts, **links, **alert.annotations},
         for_=_omit_zero(alert.for_),
         keep_firing_for=_omit_zero(alert.keep_firing_for),
+        office_hours=alert.office_hours,
+        respond=alert.respond,
         runbook=alert.runbook,
     )
 
@@ -315,6 +320,20 @@ def describe_absent_alert(context: AnnotationContext, sources: Sequence[str]) ->
         "description": f"{context} No events are counted, so neither a page nor a ticket can fire. "
         f"First check {listed_sources}: it is not exported, was never observed, or is scraped "
         "less often than the scrape_interval of the spec.",
+    }
+
+
+def describe_no_data_alert(group_by: Sequence[str]) -> dict[str, str]:
+    """Texts of the alert of a spec on missing data, whose series name the SLO and its group."""
+    groups = "".join(
+        f"{{{{ if {_read_label(label)} }}}}, {label} {{{{ {_read_label(label)} }}}}{{{{ end }}}}"
+        for label in group_by
+    )
+    return {
+        "value": "no events are counted",
+        "summary": f"{{{{ $labels.{names.ID} }}}}{groups}: no events are counted",
+        "description": "No events of this SLO have been counted for 10 minutes, so none of its "
+        "alerts can fire. First check that the series that it is counted from exist.",
     }
 
 

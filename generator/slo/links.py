@@ -62,6 +62,8 @@ RECORDED_METRIC_PANELS: Mapping[str, PanelRef] = {
             "load_fairness_ratio",
             "replicas_awaited",
             "degradation_ratio",
+            "scenario_target_ratio",
+            "stage_target_ratio",
         )
     )
 }

@@ -99,6 +99,7 @@ class _SloResolver:
             threshold_alerts=tuple(self._build_threshold_alerts()),
             absent_alert=self._build_absent_alert(),
             missing_groups=self.missing_groups,
+            in_no_data_alert=self.is_listed,
             expected_events=self.spec.expected_events,
             engine=self.run_settings.engine,
         )
@@ -152,9 +153,20 @@ class _SloResolver:
         )
 
     @property
+    def is_listed(self) -> bool:
+        is_enabled = not self.spec.alerting.absent_alert.disable
+        return self.located.spec.no_data_alert is not None and is_enabled
+
+    @property
+    def has_absent_alert(self) -> bool:
+        alerting = self.spec.alerting
+        is_enabled = bool(alerting.name) and not alerting.absent_alert.disable
+        return self.located.spec.no_data_alert is None and is_enabled
+
+    @property
     def missing_groups(self) -> MissingGroups | None:
         absent = self.spec.alerting.absent_alert
-        if absent.disable or not self.spec.alerting.name or not self.signal.group_by:
+        if not (self.is_listed or self.has_absent_alert) or not self.signal.group_by:
             return None
         return MissingGroups(min(absent.seen_within or _DAY, self.period), absent.transient_groups)
 
@@ -202,8 +214,7 @@ class _SloResolver:
             yield ThresholdAlert(above=alert.above, over=alert.over, meta=meta)
 
     def _build_absent_alert(self) -> AlertMeta | None:
-        alerting = self.spec.alerting
-        if alerting.absent_alert.disable or not alerting.name:
+        if not self.has_absent_alert:
             return None
         texts = annotations.describe_absent_alert(self.annotation_context, self.signal.sources)
         return self.meta_builder.build_absent_alert_meta(texts, default_for=_ABSENT_FOR)

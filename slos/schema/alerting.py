@@ -1,7 +1,7 @@
 """Models of the alerts of an SLO, and the fields that all alerts have."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, model_validator
 
@@ -15,7 +15,7 @@ from slos.schema.fields import (
     Selector,
     SpecModel,
 )
-from slos.schema.runbook import Runbook, get_empty_runbook
+from slos.schema.runbook import Paragraph, Runbook, get_empty_runbook
 
 
 def _check_reason(reason: str) -> str:
@@ -38,8 +38,17 @@ class Silence(SpecModel):
     """Reason why the finding does not apply here."""
 
 
+class Response(SpecModel):
+    """Expected response to an alert, for the table of all alerts."""
+
+    who: Paragraph
+    """Person or role that responds."""
+    within: DurationField
+    """Time from the notification within which the response begins."""
+
+
 class AlertOptions(SpecModel):
-    """Labels and annotations as in Sloth, and timing."""
+    """Labels and annotations as in Sloth, timing and urgency."""
 
     labels: AlertLabels = Field(default_factory=dict)
     """Labels of the alert. They override those of the SLO and of the document."""
@@ -50,6 +59,10 @@ class AlertOptions(SpecModel):
     `7d`."""
     keep_firing_for: AlertHoldField | None = None
     """Ours: duration for which the alert keeps firing after the condition ends; at most `7d`."""
+    office_hours: StrictBool = True
+    """Ours: `false` to notify of this alert at any hour although its severity is warning."""
+    respond: Response | None = None
+    """Ours: who responds to the alert within which time."""
     runbook: Runbook = Field(default_factory=get_empty_runbook)
     """Ours: runbook texts for the page of this alert."""
 
@@ -102,10 +115,13 @@ class AlertWindows(SpecModel):
 
 
 class EventAlertOptions(AlertOptions):
-    """Options of an alert over counted events, with a minimum number of events."""
+    """Options of an alert over counted events, with minimum numbers of events."""
 
     min_events: Annotated[int | None, Field(gt=0, strict=True)] = None
     """Ours: minimum number of events in the window; with fewer the alert does not fire."""
+    min_errors: Annotated[int | None, Field(gt=0, strict=True)] = None
+    """Ours: minimum number of bad events in the window; with fewer the alert does not fire. For
+    SLOs with few events, where one bad event is a large share."""
 
 
 class BurnAlertSpec(EventAlertOptions):
@@ -136,6 +152,15 @@ class AbsentAlertSpec(AlertOptions):
     default, at most the period."""
     transient_groups: Selector = ""
     """Label matchers, without braces, of groups that are meant to come and go."""
+
+
+class NoDataAlertSpec(AlertOptions):
+    """Ours: one alert on missing data for all SLOs of a document, with a series for each SLO."""
+
+    name: Name
+    """Name of the alert, unique among all alerts."""
+    severity: Literal["critical", "warning", "info"] = "warning"
+    """Severity of the alert; it selects the receiver."""
 
 
 class Alerting(SpecModel):

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from slos.schema.alerting import Alerting, Silence
+from slos.schema.alerting import Alerting, NoDataAlertSpec, Silence
 from slos.schema.fields import (
     AlertText,
     Covers,
@@ -183,6 +183,9 @@ class Spec(SpecModel):
     """Ours: recording rules for SLOs, alerts and dashboards."""
     alerts: list[StandaloneAlert] = Field(default_factory=list)
     """Ours: alerts that do not belong to an SLO."""
+    no_data_alert: NoDataAlertSpec | None = None
+    """Ours: one alert on missing data in place of those of the SLOs. `absent_alert: {disable:
+    true}` leaves an SLO out of it."""
     requirements: list[Requirement] = Field(default_factory=list)
     """Ours: requirements that SLOs and alerts cover."""
     sources: dict[str, str] = Field(default_factory=dict)

@@ -66,12 +66,23 @@ def _list_groups_read(unit_test: Path) -> list[dict[str, Any]]:
     groups = [group for file in sorted(RULES.glob("*.yaml")) for group in _read_groups(file)]
     patterns = "|".join([r"\b", *re.findall(r'alertname=~"([^"]*)"', text)])
     alerts = [rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule]
-    named = {*re.findall(r"\w+", text), *(each for each in alerts if re.fullmatch(patterns, each))}
+    named = {
+        *re.findall(r"[\w-]+", text),
+        *(each for each in alerts if re.fullmatch(patterns, each)),
+    }
     wanted = {
         _get_subject(group)
         for group in groups
         for rule in group["rules"]
         if rule.get("alert", _get_subject(group)) in named
+    }
+    # The SLOs that their alerts name.
+    wanted |= {
+        slo
+        for group in groups
+        for rule in group["rules"]
+        if rule.get("alert") in named
+        for slo in re.findall(r'sloth_id="([^"]+)"', rule["expr"])
     }
     assert wanted, f"{unit_test.name} names no alert or recording of ours"
     return select_rules(

@@ -73,6 +73,22 @@ class AlertPage:
         return self.rule.labels.get(names.SEVERITY, "")
 
     @property
+    def who(self) -> str:
+        """Person or role that responds; empty if the spec does not say."""
+        return self.meta.respond.who if self.meta.respond else ""
+
+    @property
+    def within(self) -> str:
+        """Time within which the response begins."""
+        return str(self.meta.respond.within) if self.meta.respond else ""
+
+    @property
+    def first_action(self) -> str:
+        """First step of the runbook of the alert."""
+        runbook = self.meta.runbook
+        return next((step.say for step in (*runbook.checks, *runbook.mitigation)), "")
+
+    @property
     def service_runbook(self) -> ServiceRunbook:
         """Runbook of the service."""
         return self.spec.runbook or ServiceRunbook()

@@ -36,7 +36,8 @@ def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
 def _build_files(spec_plan: SpecPlan) -> Iterator[UnitTestFile]:
     """Build the test files of a spec: the checks of what is built, and the rules they read."""
     slo_files = chain(*map(build_slo_files, spec_plan.slos))
-    for file in chain(slo_files, build_standalone_files(spec_plan.spec) if spec_plan.spec else ()):
+    spec_files = build_standalone_files(spec_plan.spec, spec_plan.slos) if spec_plan.spec else ()
+    for file in chain(slo_files, spec_files):
         cases = rule_selection.select_checks(file.cases, spec_plan.groups)
         if cases:
             groups = rule_selection.select_rules(file.groups, cases)

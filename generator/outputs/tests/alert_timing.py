@@ -33,12 +33,14 @@ class Condition:
 
     Attributes:
         guard: minimum number of events in the long window; None for no minimum.
+        min_errors: minimum number of errors in the long window; None for no minimum.
     """
 
     limit: Decimal
     short: Duration
     long: Duration
     guard: int | None
+    min_errors: int | None = None
 
     def holds(self, course: ErrorCourse, step: int) -> bool | None:
         """Check whether the condition is true at a step; None if rounding could decide it."""
@@ -47,6 +49,11 @@ class Condition:
             if events < self.guard - Decimal("0.5"):
                 return False
         is_sure, margin = True, _TOO_NEAR * self.limit
+        if self.min_errors is not None:
+            excess = course.count_errors(self.long, step) - self.min_errors + Decimal("0.5")
+            if excess < -_TOO_NEAR:
+                return False
+            is_sure = excess > _TOO_NEAR
         for window in (self.short, self.long):
             excess = course.compute_ratio(window, step) - self.limit
             if excess < -margin:
@@ -57,11 +64,11 @@ class Condition:
 
 def list_conditions(slo: SLO, alert: BurnAlert | ThresholdAlert) -> list[Condition]:
     """List the conditions of an alert; any of them fires it."""
-    guard = alert.meta.min_events
+    guards = (alert.meta.min_events, alert.meta.min_errors)
     if isinstance(alert, ThresholdAlert):
-        return [Condition(alert.above, alert.over, alert.over, guard)]
+        return [Condition(alert.above, alert.over, alert.over, *guards)]
     return [
-        Condition(each.factor * slo.budget, each.short, each.long, guard)
+        Condition(each.factor * slo.budget, each.short, each.long, *guards)
         for each in alert.conditions
     ]
 

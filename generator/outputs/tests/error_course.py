@@ -65,11 +65,20 @@ class ErrorCourse:
         """
         length = self._measure_window(window)
         recorded = min(length, Decimal(step + 1))
-        first = step + 1 - int(recorded)
-        errors = self._sums[step + 1] - self._sums[first]
-        if recorded % 1:
-            errors += self.shares[first - 1] * (recorded % 1)
-        return errors / (length if window.ms <= self.filled.ms else recorded)
+        return self._sum_shares(recorded, step) / (
+            length if window.ms <= self.filled.ms else recorded
+        )
+
+    def count_errors(self, window: Duration, step: int) -> Decimal:
+        """Count the errors in a window that ends at a step."""
+        recorded = min(self._measure_window(window), Decimal(step + 1))
+        return self.events * self._sum_shares(recorded, step)
+
+    def _sum_shares(self, steps: Decimal, last: int) -> Decimal:
+        """Sum the shares of some steps, the last of them and those before it."""
+        first = last + 1 - int(steps)
+        total = self._sums[last + 1] - self._sums[first]
+        return total + self.shares[first - 1] * (steps % 1) if steps % 1 else total
 
     def _measure_window(self, window: Duration) -> Decimal:
         """Measure the samples in a window in steps; a part of the oldest step may be in it."""

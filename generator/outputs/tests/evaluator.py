@@ -112,6 +112,8 @@ class Evaluator:
 
     def _evaluate_call(self, node: ast.Call) -> Vector:
         match node.func.name:
+            case "vector":
+                return self.evaluate(node.args[0])
             case "clamp_min" | "clamp_max" | "clamp":
                 return self._evaluate_clamp(node)
             case "label_replace":
@@ -123,6 +125,9 @@ class Evaluator:
     def _evaluate_range_function(self, name: str, argument: ast.Expr) -> Vector:
         if not isinstance(argument, ast.MatrixSelector):
             raise UnsupportedQueryError(f"{name}() of a subquery")
+        selected = self._select_series(argument.vector_selector)
+        if not selected:
+            return {}
         length = Decimal(str(argument.range.total_seconds()))
         samples = Number(length / self.scrape.seconds)
         # A test has little more than two coarse steps of samples.
@@ -138,7 +143,6 @@ class Evaluator:
             "count_over_time": lambda _: samples,
             "sum_over_time": lambda each: numbers.compute(each.read_gauge(), "*", samples),
         }
-        selected = self._select_series(argument.vector_selector)
         return {_freeze_labels(each): functions[name](each) for each in selected}
 
     def _evaluate_clamp(self, node: ast.Call) -> Vector:
@@ -161,9 +165,9 @@ class Evaluator:
     def _evaluate_label_replace(self, node: ast.Call) -> Vector:
         """Set a label to a constant, as the terms of a sum have it."""
         label, value, source, regex = (getattr(each, "val", "") for each in node.args[1:])
-        if source or regex or "$" in value:
-            raise UnsupportedQueryError("label_replace() of a source label")
         found = self.evaluate(node.args[0]).items()
+        if found and (source or regex or "$" in value):
+            raise UnsupportedQueryError("label_replace() of a source label")
         return {
             frozenset(
                 ({*labels} - {(label, dict(labels).get(label, ""))}) | {(label, value)}

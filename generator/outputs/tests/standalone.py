@@ -7,9 +7,11 @@ from math import gcd
 import promql_parser as ast
 
 from generator import names
-from generator.model import AlertMeta
+from generator.model import SLO, AlertMeta
 from generator.outputs.tests import decoys, guards
-from generator.outputs.tests.numbers import Number
+from generator.outputs.tests.evaluator import Evaluator
+from generator.outputs.tests.no_data import build_no_data_cases, expect_all_firing
+from generator.outputs.tests.numbers import Number, UnsupportedQueryError
 from generator.outputs.tests.promtool_file import (
     AlertCheck,
     InputSeries,
@@ -97,14 +99,14 @@ def _build_example_case(
     return UnitTestCase(name, example.scrape_interval, step, tuple(input_series), checks)
 
 
-def build_standalone_files(spec: Spec) -> Iterator[UnitTestFile]:
+def build_standalone_files(spec: Spec, slos: Sequence[SLO]) -> Iterator[UnitTestFile]:
     """Build a file for each recorded name and each standalone alert, named after its rule group."""
     groups = {group.name: group for group in build_standalone_groups(spec)}
     cases: dict[str, list[UnitTestCase]] = {name: [] for name in groups}
     for recording in spec.recordings:
         cases[names.name_recording_group(recording.record)] += _build_recording_cases(recording)
     for alert in spec.alerts:
-        cases[names.name_alert_group(alert.name)] += _build_alert_cases(spec, alert)
+        cases[names.name_alert_group(alert.name)] += _build_alert_cases(spec, alert, slos)
     for name, group in groups.items():
         step = min(case.step for case in cases[name])
         yield UnitTestFile(name.replace(":", "-"), step, [group], cases[name])
@@ -147,8 +149,14 @@ def _build_settling_cases(
         )
 
 
-def _build_alert_cases(spec: Spec, alert: StandaloneAlert) -> Iterator[UnitTestCase]:
+def _build_alert_cases(
+    spec: Spec, alert: StandaloneAlert, slos: Sequence[SLO]
+) -> Iterator[UnitTestCase]:
     meta = build_standalone_alert_meta(spec, alert)
+    if spec.no_data_alert and alert.name == spec.no_data_alert.name:
+        yield from build_no_data_cases(meta, slos)
+        yield _build_info_case(meta)
+        return
     if alert.example:
         yield _build_firing_case(alert, meta, "")
         yield from _build_guard_cases(alert, meta)
@@ -173,11 +181,32 @@ def _build_no_data_case(alert: StandaloneAlert, meta: AlertMeta) -> UnitTestCase
         checks.append(AlertCheck(wait + interval * 2, meta.name))
     else:
         checks += [AlertCheck(Duration(wait.ms - interval.ms), meta.name)] if wait.ms else []
-        checks.append(_expect_firing(alert, meta, wait, alert.firing_value))
-    labels = promql.format_label_set(alert_rules.build_standalone_alert_info(meta).labels)
-    alert_info = f"round(1000 * {names.ALERT_INFO})"
-    checks.append(ValueCheck(wait + interval * 2, alert_info, ((labels, Decimal(1000)),)))
+        checks += expect_all_firing(meta, wait, _evaluate_without_data(alert))
+    checks.append(_check_info(meta, wait + interval * 2))
     return UnitTestCase(f"{alert.name}: no data", _SCRAPE_INTERVAL, interval, (), tuple(checks))
+
+
+def _build_info_case(meta: AlertMeta) -> UnitTestCase:
+    checks = (_check_info(meta, INTERVAL),)
+    return UnitTestCase(f"{meta.name}: the info series", _SCRAPE_INTERVAL, INTERVAL, (), checks)
+
+
+def _check_info(meta: AlertMeta, eval_time: Duration) -> ValueCheck:
+    labels = promql.format_label_set(alert_rules.build_standalone_alert_info(meta).labels)
+    return ValueCheck(eval_time, f"round(1000 * {names.ALERT_INFO})", ((labels, Decimal(1000)),))
+
+
+def _evaluate_without_data(alert: StandaloneAlert) -> list[tuple[dict[str, str], Decimal]]:
+    """Evaluate the query of an alert without any series: the labels and values that fire."""
+    try:
+        found = Evaluator([], INTERVAL, _SCRAPE_INTERVAL).evaluate_template(alert.query)
+    except UnsupportedQueryError:
+        found = {}
+    return [
+        (dict(labels), number.value)
+        for labels, number in found.items()
+        if alert.is_firing_at(number.value)
+    ] or [(dict(alert.example_labels), alert.firing_value)]
 
 
 def _build_firing_case(alert: StandaloneAlert, meta: AlertMeta, title: str) -> UnitTestCase:

@@ -78,6 +78,8 @@ def build_alert_cases(
             yield builder.build_case()
             if condition.guard:
                 yield from builder.build_too_few_cases(condition.guard)
+            if condition.min_errors:
+                yield from builder.build_few_errors_cases(condition.min_errors)
         yield from _build_blip_cases(slo, alert, step)
         yield from _build_young_history_cases(slo, alert, step)
 
@@ -153,6 +155,33 @@ class _CaseBuilder:
             name = f"{self.alert.meta.name}: too few events in {self.condition.long}"
             yield self._finish_case(name, error_course)
 
+    def build_few_errors_cases(self, min_errors: int) -> Iterator[UnitTestCase]:
+        """Build cases whose long window has one error too few at the end, or just enough."""
+        long = self._count_steps(self.condition.long)
+        share = self.incident.share
+        for errors, title in ((min_errors - 1, "too few errors"), (min_errors, "enough errors")):
+            parts = [
+                (Decimal(0), self._count_past_steps()),
+                (share, long + self._count_pending_steps()),
+            ]
+            course = self._build_course(Decimal(errors) / (share * long), parts)
+            firing = self._compute_timeline(course)
+            self.checks = []
+            if errors < min_errors:
+                if any(each is not False for each in firing):
+                    continue
+                self._expect_silence(course, course.last_step)
+            else:
+                steps = [n for n, fires in enumerate(firing) if fires]
+                shown_step = self._find_showable_step(course, steps)
+                if shown_step is None:
+                    continue
+                if firing[steps[0] - 1] is False:
+                    self._expect_silence(course, steps[0] - 1)
+                self._expect_firing(course, shown_step)
+            name = f"{self.alert.meta.name}: {title} in {self.condition.long}"
+            yield self._finish_case(name, course)
+
     def build_blip_case(self) -> UnitTestCase | None:
         """Build a case of an incident that ends before the shortest window is full of it."""
         short = self._count_steps(self.condition.short)
@@ -215,7 +244,7 @@ class _CaseBuilder:
         """Choose the events of a step: the long window has as many as the guard asks for."""
         return (
             Decimal(self.condition.guard) / self._count_steps(self.condition.long)
-            if self.condition.guard
+            if self.condition.guard and not self.condition.min_errors
             else _EVENTS
         )
 

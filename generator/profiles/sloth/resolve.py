@@ -40,7 +40,9 @@ _BASES = {"b": 2, "o": 8, "x": 16, "d": 10}
 _MIN_INT64, _MAX_INT64, _MAX_UINT64 = -(2**63), 2**63 - 1, 2**64 - 1
 _FRACTION = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
-_UNSUPPORTED_ALERT_KEYS = ("for", "keep_firing_for", "min_events", "runbook")
+_UNSUPPORTED_ALERT_KEYS = (
+    "for", "keep_firing_for", "min_events", "min_errors", "office_hours", "respond", "runbook",
+)  # fmt: skip
 _SUBJECT_TEMPLATE = "{{$labels.sloth_service}} {{$labels.sloth_slo}}"
 
 

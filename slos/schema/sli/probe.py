@@ -2,16 +2,23 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from slos.schema import contract
 from slos.schema.contract import CheckResult, Criterion, Stage, Verdict
 from slos.schema.fields import DurationField, check_unique
 from slos.schema.promql import quote_string
 from slos.schema.query_analysis import Counting
-from slos.schema.sli_signal import SliSignal, SliType, Weight, build_threshold_signal
+from slos.schema.sli_signal import (
+    SliSignal,
+    SliType,
+    Weight,
+    build_threshold_signal,
+    format_sum,
+)
 
 
 def _to_list(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
@@ -49,6 +56,11 @@ class ProbeSli(SliType):
         BeforeValidator(_to_list, json_schema_input_type=Verdict | list[Verdict] | None),
     ] = None
     """Verdict or list of verdicts that count as good."""
+    by: Annotated[
+        list[Literal["path", "probe"]],
+        AfterValidator(check_unique),
+    ] = Field(default_factory=list)
+    """Labels of runs that split the SLO, with `verdict`; each of their values has a budget."""
     criterion: Annotated[
         Annotated[
             list[Annotated[_Criteria, BeforeValidator(_check_criterion)]],
@@ -69,6 +81,8 @@ class ProbeSli(SliType):
             )
         if (self.stage is None) != (self.below is None):
             raise ValueError("stage and below must be set together; write {stage: ..., below: 5s}")
+        if self.by and self.verdict is None:
+            raise ValueError("by splits runs by their labels; use it with verdict")
         return self
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
@@ -84,6 +98,7 @@ class ProbeSli(SliType):
                 error_matchers=[
                     f"verdict!~{quote_string('|'.join([*self.verdict, Verdict.UNKNOWN]))}"
                 ],
+                group_by=self.by,
             )
         return self._build_criterion_signal()
 
@@ -99,11 +114,15 @@ class ProbeSli(SliType):
 
 
 def _build_share_signal(
-    metric: str, *, total_matchers: list[str], error_matchers: list[str]
+    metric: str,
+    *,
+    total_matchers: list[str],
+    error_matchers: list[str],
+    group_by: Sequence[str] = (),
 ) -> SliSignal:
     def build_rate(matchers: list[str]) -> str:
         selector = f"{{{', '.join(matchers)}}}" if matchers else ""
-        return f"sum (rate({metric}{selector}[{{{{.window}}}}]))"
+        return f"{format_sum(group_by)} (rate({metric}{selector}[{{{{.window}}}}]))"
 
     return SliSignal(
         errors=build_rate(error_matchers),
@@ -111,6 +130,6 @@ def _build_share_signal(
         counting=Counting.PER_SECOND,
         weight=Weight.EVENTS,
         errors_may_be_absent=True,
-        group_by=(),
+        group_by=tuple(group_by),
         sources=(f"{metric}{{{', '.join(total_matchers)}}}" if total_matchers else metric,),
     )

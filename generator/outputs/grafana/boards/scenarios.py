@@ -1,7 +1,6 @@
 """Dashboard of load scenarios: throughput, efficiency of scaling and breaking point."""
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 
 from grafana_foundation_sdk.builders import bargauge, dashboard, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders.prometheus import Dataquery
@@ -27,7 +26,6 @@ from generator.outputs.grafana.queries import RunInventory, select_firing_alerts
 from generator.slo import links
 from generator.slo.links import Board
 from slos.schema import contract
-from slos.schema.contract import Stage
 
 BOARD = BoardInfo(
     uid=Board.SCENARIOS,
@@ -53,6 +51,10 @@ _MEANWHILE_GRAPHS = (
     ("", units.Short, "Replicas awaited", "Replicas wanted by the autoscaler and not ready."),
     ("", panels.BURN_UNIT,
      "Degradation with 100 alerts", "Ratio of the P95 of 100 concurrent alerts to that of 10."),
+    ("result, stage, level", units.PercentUnit,
+     "Results compared with targets", "A result above 100 % meets its target."),
+    ("stage, quantile", units.PercentUnit,
+     "Stages compared with targets", "P50, P95 and P99 of each stage, as a share of its target."),
 )  # fmt: skip
 
 
@@ -75,16 +77,16 @@ def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> das
         board,
         101,
         "Throughput",
-        [_build_throughput_gauge(inventory), _build_throughput_graph(inventory)],
+        [_build_throughput_gauge(), _build_throughput_graph()],
     )
-    frame.add_row(board, 102, "Scaling efficiency", list(_build_efficiency_panels(inventory)))
+    frame.add_row(board, 102, "Scaling efficiency", list(_build_efficiency_panels()))
     frame.add_row(
         board,
         103,
         "Breaking point",
         [
             _build_breaking_point_table(),
-            *_build_completed_panels(inventory),
+            *_build_completed_panels(),
             *_build_breaking_point_graphs(),
         ],
     )
@@ -127,54 +129,30 @@ def _build_running_timeline() -> statetimeline.Panel:
     ).thresholds(panels.build_thresholds(color_base("transparent"), color_from(1, BLUE)))
 
 
-def _build_throughput_gauge(inventory: RunInventory) -> bargauge.Panel:
-    description = "Highest event rate of each stage in the last run. Red is below the target."
+def _build_throughput_gauge() -> bargauge.Panel:
+    description = "Highest event rate of each stage in the last run."
     last = f"max by (stage) ({contract.THROUGHPUT}{{{_THROUGHPUT_MATCHER}}})"
-    panel = panels.build_bar_gauge(
+    return panels.build_bar_gauge(
         PanelOptions(
             links.THROUGHPUT_PANEL.panel_id, "Throughput of the last run",
             description, 10,
         ),
         query_instant(last, "{{stage}}"), unit=units.EventsPerSecond, steps=(color_base(BLUE),),
     )  # fmt: skip
-    for stage, target in _list_targets(inventory):
-        steps = panels.build_thresholds(color_base(RED), color_from(target, GREEN)).build()
-        limit = panels.override_property("thresholds", steps)
-        panel.override_by_name(stage, [limit])
-    return panel
 
 
-def _build_throughput_graph(inventory: RunInventory) -> timeseries.Panel:
-    """Build the graph of throughput by run: a step for each run, and the targets of the alerts."""
-    queries = [
-        query_range(f"max by (stage) ({contract.THROUGHPUT}{{{_THROUGHPUT_MATCHER}}})", "{{stage}}")
-    ]
-    targets = [
-        f'label_replace(vector({target:g}), "stage", "{stage}", "", "")'
-        for stage, target in _list_targets(inventory)
-    ]
-    if targets:
-        queries.append(query_range(" or ".join(targets), "target {{stage}}"))
+def _build_throughput_graph() -> timeseries.Panel:
+    """Build the graph of throughput by run: a step for each run."""
+    description = "Highest event rate of each stage in each run."
+    query = f"max by (stage) ({contract.THROUGHPUT}{{{_THROUGHPUT_MATCHER}}})"
     panel = panels.build_timeseries(
-        PanelOptions(11, "Throughput by run", "Dashed lines: targets of the alerts.", 14),
-        *queries, unit=units.EventsPerSecond,
+        PanelOptions(11, "Throughput by run", description, 14),
+        query_range(query, "{{stage}}"), unit=units.EventsPerSecond,
     )  # fmt: skip
-    panel.override_by_regexp("/^target/", panels.style_dashed("gray"))
     return _draw_as_steps(panel)
 
 
-def _list_targets(inventory: RunInventory) -> Iterator[tuple[str, float]]:
-    for stage in Stage:
-        limit = inventory.find_threshold(
-            contract.THROUGHPUT, _THROUGHPUT_MATCHER, f'stage="{stage}"'
-        )
-        if limit is not None:
-            yield stage, float(limit)
-
-
-def _build_efficiency_panels(
-    inventory: RunInventory,
-) -> Iterator[bargauge.Panel | timeseries.Panel]:
+def _build_efficiency_panels() -> Iterator[bargauge.Panel | timeseries.Panel]:
     description = "Throughput with n replicas, as a ratio of n times that of one."
     last = f"min by (level) ({contract.SCALING_EFFICIENCY}{{{_SCALABILITY_MATCHER}}})"
     yield from _build_level_panels(
@@ -184,7 +162,6 @@ def _build_efficiency_panels(
         PanelOptions(21, "Efficiency by run", "By number of replicas.", 14),
         query_instant(last, "{{level}} replicas"),
         query_range(last, "{{level}} replicas"),
-        inventory.find_threshold(contract.SCALING_EFFICIENCY),
     )
 
 
@@ -232,7 +209,7 @@ def _render_best(series: str) -> str:
     return f"max by (scenario) (max_over_time({series}[$__range]))"
 
 
-def _build_completed_panels(inventory: RunInventory) -> Iterator[bargauge.Panel | timeseries.Panel]:
+def _build_completed_panels() -> Iterator[bargauge.Panel | timeseries.Panel]:
     description = "Share of concurrent alerts that were executed exactly once."
     last = f"min by (level) ({contract.CONCURRENCY_COMPLETED}{{{_STRESS_MATCHER}}})"
     yield from _build_level_panels(
@@ -240,7 +217,6 @@ def _build_completed_panels(inventory: RunInventory) -> Iterator[bargauge.Panel 
         PanelOptions(32, "Completed by run", "By number of concurrent alerts.", 14),
         query_instant(f"sort({last})", "{{level}} concurrent"),
         query_range(last, "{{level}} concurrent"),
-        inventory.find_threshold(contract.CONCURRENCY_COMPLETED),
     )
 
 
@@ -249,16 +225,11 @@ def _build_level_panels(
     run_options: PanelOptions,
     instant_query: Dataquery,
     range_query: Dataquery,
-    minimum: Decimal | None,
 ) -> Iterator[bargauge.Panel | timeseries.Panel]:
-    """Build the panels of a share by level: the last run, and all runs.
-
-    The threshold is the limit of the alert on the share.
-    """
-    steps = (color_base(RED), color_from(float(minimum or 0), GREEN))
+    """Build the panels of a share by level: the last run, and all runs."""
+    steps = (color_base(BLUE),)
     yield panels.build_bar_gauge(last_options, instant_query, unit=units.PercentUnit, steps=steps)
-    panel = panels.build_timeseries(run_options, range_query, unit=units.PercentUnit)
-    yield _draw_as_steps(panels.draw_thresholds(panel, *steps))
+    yield _draw_as_steps(panels.build_timeseries(run_options, range_query, unit=units.PercentUnit))
 
 
 def _build_breaking_point_graphs() -> Iterator[timeseries.Panel]:
@@ -292,7 +263,7 @@ def _build_resource_graphs(inventory: RunInventory) -> Iterator[timeseries.Panel
     for (metric, panel_ref), (label, unit, title, description) in graphs:
         if metric in inventory.recorded_metrics:
             expr = f"max by ({label}) ({metric})"
-            legend = f"{{{{{label}}}}}" if label else title
+            legend = " ".join(f"{{{{{each}}}}}" for each in label.split(", ") if each) or title
             yield panels.build_timeseries(
                 PanelOptions(panel_ref.panel_id, title, description, 12),
                 query_range(expr, legend),
