@@ -20,6 +20,9 @@ from tests.generator.amtool import BUILT, read_fragment
 SPEED = 120.0
 """Times by which the replay is faster: a minute takes half a second."""
 
+_DELAY_OF_ENDS = 0.5
+"""Minutes. Groups are looked at in whole minutes, so the order is not left to chance."""
+
 _DURATION = re.compile(r"(\d+)(ms|[smhdw])")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _TIMINGS = ("group_wait", "group_interval", "repeat_interval")
@@ -102,7 +105,7 @@ def _list_events(episodes: Mapping[str, Iterable[Episode]]) -> list[_Event]:
             labels = {**dict(episode.labels), "cluster": house}
             events.append((episode.start, True, labels))
             if episode.end is not None:
-                events.append((episode.end, False, labels))
+                events.append((episode.end + _DELAY_OF_ENDS, False, labels))
     return sorted(events, key=lambda event: event[0])
 
 

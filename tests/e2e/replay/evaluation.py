@@ -1,32 +1,42 @@
-"""Rules over a history by Prometheus's own engine: which alerts fire, and when."""
+"""Rules over a history by a real Prometheus: which alerts fire, and when.
 
-import json
+Recording rules are evaluated over the whole history, level by level, and what they give is written
+back. Alerts are evaluated at the beats of their groups, and `for` and `keep_firing_for` applied.
+"""
+
 import re
-import subprocess
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
-from exporter.devstack.stack import find_binary
-from tests.e2e.replay.history import History
+import requests
+
+from exporter.devstack.stack import find_binary, find_free_port, start_process
+from generator.model import AlertingRule, RecordingRule, Rule, RuleGroup
+from slos.schema.units import Duration
+from tests.benchmarks.prometheus import BenchmarkPrometheus
+from tests.benchmarks.recording import RecordingTask, build_full_tasks, get_interval
+from tests.benchmarks.traffic import MINUTE, START
+from tests.e2e.remote_write import FloatSample, Series, write_series
+from tests.e2e.replay.history import STALE, History, Labels
 from tests.generator.promtool import read_groups, select_rules
 
 RULES = Path(__file__).resolve().parents[3] / "rules" / "prometheus"
 
-_FIRING = 'ALERTS{alertstate="firing"}'
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_MOMENT = re.compile(r'expr: ".*", time: (\S+),')
-_SAMPLE = re.compile(r'\{__name__="ALERTS", (.*?)\} [0-9E+.]+')
-_LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
-_UNITS = {"d": 1440.0, "h": 60.0, "m": 1.0, "s": 1 / 60}
+_PART = re.compile(r"(\d+)(ms|[smhd])")
+_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_SAMPLES_IN_ONE_REQUEST = 50_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Episode:
     """An alert that fires from one minute up to another; no end if it still fires."""
 
-    labels: tuple[tuple[str, str], ...]
+    labels: Labels
     start: float
     end: float | None
 
@@ -36,125 +46,161 @@ class Episode:
         return dict(self.labels)["alertname"]
 
 
-def read_rules() -> list[dict[str, Any]]:
-    """Read all built groups."""
-    return [group for path in sorted(RULES.glob("*.yaml")) for group in (yaml_groups(path))]
-
-
-def yaml_groups(path: Path) -> list[dict[str, Any]]:
-    """Read the groups of a file; one that holds notes only has none."""
-    return read_groups(path) if "\ngroups:" in path.read_text() else []
-
-
-def select_alerts(
-    groups: list[dict[str, Any]], names: Iterable[str] | None = None
-) -> list[dict[str, Any]]:
-    """Select alerts, all by default, and the rules behind them."""
-    alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]
-    wanted = {rule["alert"] for rule in alerts} if names is None else set(names)
+def read_rules(names: Iterable[str] | None = None) -> list[RuleGroup]:
+    """Read the built alerts with these names, all by default, and the rules behind them."""
+    groups = [group for path in sorted(RULES.glob("*.yaml")) for group in read_groups(path)]
+    alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+    wanted = alerts if names is None else set(names)
     checks = [{"alertname": name} for name in sorted(wanted)]
     return [
-        {**group, "rules": [rule for rule in group["rules"] if rule.get("alert", "") in wanted
-                            or "record" in rule]}
+        RuleGroup(
+            group["name"],
+            _read_duration(group.get("interval")),
+            tuple(
+                _read_rule(rule)
+                for rule in group["rules"]
+                if "record" in rule or rule["alert"] in wanted
+            ),
+        )
         for group in select_rules(groups, {"alert_rule_test": checks})
-    ]  # fmt: skip
+    ]
 
 
-def list_metrics(groups: list[dict[str, Any]]) -> set[str]:
+def _read_rule(rule: dict[str, Any]) -> Rule:
+    labels = rule.get("labels", {})
+    if "record" in rule:
+        return RecordingRule(rule["record"], rule["expr"], labels)
+    durations = [_read_duration(rule.get(key)) for key in ("for", "keep_firing_for")]
+    return AlertingRule(rule["alert"], rule["expr"], labels, {}, *durations)
+
+
+def _read_duration(text: str | None) -> Duration | None:
+    return Duration(sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))) if (
+        text
+    ) else None  # fmt: skip
+
+
+def list_alert_rules(groups: Sequence[RuleGroup]) -> list[AlertingRule]:
+    """List the alerting rules of groups."""
+    return [rule for group in groups for rule in group.rules if isinstance(rule, AlertingRule)]
+
+
+def list_metrics(groups: Sequence[RuleGroup]) -> set[str]:
     """List every name in the expressions of rules, metrics among them."""
-    return {
-        name for group in groups for rule in group["rules"] for name in _NAME.findall(rule["expr"])
-    }
+    return {name for group in groups for rule in group.rules for name in _NAME.findall(rule.expr)}
 
 
 def find_episodes(
-    groups: list[dict[str, Any]],
-    history: History,
-    folder: Path,
-    *,
-    minutes: range,
+    groups: Sequence[RuleGroup], history: History, folder: Path, *, minutes: range
 ) -> list[Episode]:
-    """Evaluate rules at some minutes of a history; list the episodes of all alerts.
+    """Evaluate rules over some minutes of a history; list the episodes of all alerts.
 
-    Nothing before the first minute is known. promtool shows the alerts that fire at a time when a
-    check of it expects others.
+    Nothing before the first minute is known, and the first minute is the start.
     """
-    moments = range(0, minutes.stop - minutes.start, minutes.step)
-    nothing_fires = [{"labels": '{is="not there"}', "value": 1}]
-    checks = [
-        {"expr": _FIRING, "eval_time": f"{moment}m", "exp_samples": nothing_fires}
-        for moment in moments
-    ]
-    test = {
-        "interval": "30s",
-        "input_series": history.render(range(minutes.start * 2, minutes.stop * 2)),
-        "promql_expr_test": checks,
-    }
-    document = {
-        "rule_files": ["rules.yaml"],
-        "evaluation_interval": f"{minutes.step}m",
-        "tests": [test],
-    }
-    (folder / "rules.yaml").write_text(json.dumps({"groups": groups}))
-    (folder / "test.yaml").write_text(json.dumps(document))
-    program = find_binary("promtool")
-    assert program, "promtool is missing; run 'make tools'"
-    done = subprocess.run(
-        [program, "test", "rules", "test.yaml"],
-        cwd=folder, capture_output=True, text=True, check=False,
+    end = START + (minutes.stop - minutes.start) * MINUTE
+    with _run_prometheus(folder) as server:
+        _write(server.url, history.list_samples(range(minutes.start * 2, minutes.stop * 2)))
+        tasks = build_full_tasks(cast("Any", SimpleNamespace(groups=groups)), lambda _: 0)
+        for level in sorted({task.level for task in tasks}):
+            recorded = [
+                series
+                for task in tasks
+                if task.level == level
+                for series in _record(task, server, end)
+            ]
+            _write(server.url, recorded)
+        found = [
+            Episode(labels, first + minutes.start, last and last + minutes.start)
+            for group in groups
+            for rule in list_alert_rules([group])
+            for labels, first, last in _evaluate_alert(server, rule, get_interval(group), end)
+        ]
+    return sorted(found, key=lambda each: (each.start, each.labels))
+
+
+@contextmanager
+def _run_prometheus(folder: Path) -> Iterator[BenchmarkPrometheus]:
+    """Run a Prometheus that takes samples of the past in any order of the series."""
+    config, port = folder / "prometheus.yml", find_free_port()
+    config.write_text("global: {}\n")
+    binary = find_binary("prometheus")
+    assert binary, "prometheus is missing; run 'make tools'"
+    child = start_process(
+        "prometheus",
+        [
+            binary, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
+            "--storage.tsdb.retention.time=3650d",
+            # Nothing is written to disk, so that a series may begin hours before the last sample.
+            "--storage.tsdb.min-block-duration=1000h", "--storage.tsdb.max-block-duration=1000h",
+            f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver",
+        ],
+        folder=folder,
     )  # fmt: skip
-    output = done.stdout + done.stderr
-    assert "error evaluating rule" not in output, output[:2000]
-    firing = _read_firing(output)
-    assert set(firing) == set(moments), output[:2000]
-    return [
-        replace(
-            each,
-            start=each.start + minutes.start,
-            end=None if each.end is None else each.end + minutes.start,
-        )
-        for each in join_episodes(firing, step=minutes.step)
-    ]
+    url = f"http://127.0.0.1:{port}"
+    try:
+        with requests.Session() as session:
+            child.wait_for(lambda: session.get(f"{url}/-/ready", timeout=5).ok)
+            yield BenchmarkPrometheus(url, session)
+    finally:
+        child.stop()
 
 
-def _read_firing(output: str) -> dict[int, set[tuple[tuple[str, str], ...]]]:
-    """Read what fires at each minute from the words of promtool."""
-    firing: dict[int, set[tuple[tuple[str, str], ...]]] = {}
-    moment = None
-    for line in output.splitlines():
-        if match := _MOMENT.search(line):
-            moment = _read_minutes(match[1])
-            firing[moment] = set()
-        elif moment is not None and line.strip().startswith("got:"):
-            text = line.strip().removeprefix("got: ")
-            firing[moment] |= {_read_labels(found) for found in _SAMPLE.findall(text)}
-    return firing
+def _write(url: str, series: Iterable[tuple[Labels, list[tuple[int, float]]]]) -> None:
+    batch: list[Series] = []
+    size = 0
+    for labels, samples in series:
+        batch.append((dict(labels), [FloatSample(time, value) for time, value in samples]))
+        size += len(samples)
+        if size > _SAMPLES_IN_ONE_REQUEST:
+            write_series(url, batch)
+            batch, size = [], 0
+    if batch:
+        write_series(url, batch)
 
 
-def _read_minutes(text: str) -> int:
-    return round(sum(float(number) * _UNITS[unit] for number, unit in
-                     re.findall(r"(\d+)([dhms])", text)))  # fmt: skip
+def _record(
+    task: RecordingTask, server: BenchmarkPrometheus, end: int
+) -> Iterator[tuple[Labels, list[tuple[int, float]]]]:
+    """Evaluate a recording rule; a series that ends is marked, as by the rule manager."""
+    interval = get_interval(task.group)
+    for each in server.evaluate_range(task.rule.expr, START, end, interval):
+        samples: list[tuple[int, float]] = []
+        for time, value in each.samples:
+            if samples and time > samples[-1][0] + interval:
+                samples.append((samples[-1][0] + interval, STALE))
+            samples.append((time, float(value)))
+        if samples[-1][0] + interval <= end:
+            samples.append((samples[-1][0] + interval, STALE))
+        labels = {**each.labels, **task.rule.labels, "__name__": task.rule.record}
+        yield tuple(sorted(labels.items())), samples
 
 
-def _read_labels(text: str) -> tuple[tuple[str, str], ...]:
-    labels = {name: json.loads(f'"{value}"') for name, value in _LABEL.findall(text)}
-    del labels["alertstate"]
-    return tuple(sorted(labels.items()))
+def _evaluate_alert(
+    server: BenchmarkPrometheus, rule: AlertingRule, interval: int, end: int
+) -> Iterator[tuple[Labels, float, float | None]]:
+    """Evaluate an alert; yield its labels, and the minutes at which it begins and ends to fire."""
+    wait = rule.for_.ms if rule.for_ else 0
+    keep = rule.keep_firing_for.ms if rule.keep_firing_for else 0
+    for each in server.evaluate_range(rule.expr, START, end, interval):
+        labels = {**each.labels, **rule.labels, "alertname": rule.alert}
+        key = tuple(sorted((name, text) for name, text in labels.items() if "{{" not in text))
+        times = {time for time, _ in each.samples}
+        active_since = fires_since = last_active = None
+        for time in range(START, end + 1, interval):
+            if time in times:
+                active_since = time if active_since is None else active_since
+                last_active = time
+                if fires_since is None and time - active_since >= wait:
+                    fires_since = time
+            elif fires_since is not None and last_active is not None:
+                if time - last_active > keep:
+                    yield key, _to_minute(fires_since), _to_minute(time)
+                    active_since = fires_since = None
+            else:
+                active_since = None
+        if fires_since is not None:
+            yield key, _to_minute(fires_since), None
 
 
-def join_episodes(
-    firing: dict[int, set[tuple[tuple[str, str], ...]]], *, step: int = 1
-) -> list[Episode]:
-    """Join neighbouring minutes of one alert."""
-    episodes = []
-    last = max(firing, default=0)
-    for labels in sorted(set().union(*firing.values())):
-        minutes: Sequence[int] = sorted(each for each in firing if labels in firing[each])
-        start = previous = minutes[0]
-        for minute in (*minutes[1:], None):
-            if minute is None or minute > previous + step:
-                end = None if minute is None and previous == last else float(previous + step)
-                episodes.append(Episode(labels, float(start), end))
-                start = minute if minute is not None else start
-            previous = minute if minute is not None else previous
-    return sorted(episodes, key=lambda each: (each.start, each.labels))
+def _to_minute(time: int) -> float:
+    return (time - START) / MINUTE

@@ -1,14 +1,24 @@
-"""Series of scrapes, in the notation of promtool's unit tests."""
+"""Series of scrapes."""
 
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.registry import Collector
 
-SCRAPE_INTERVAL = 30.0
+from tests.benchmarks.traffic import START
 
-_MISSING, _STALE = "_", "stale"
+SCRAPE_INTERVAL = 30.0
+STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
+"""Value by which Prometheus marks the end of a series."""
+
+Labels = tuple[tuple[str, str], ...]
+
+
+def to_time(scrape: int) -> int:
+    """Return the time of a scrape in milliseconds."""
+    return START + round(scrape * SCRAPE_INTERVAL * 1000)
 
 
 class History:
@@ -20,66 +30,48 @@ class History:
 
     def __init__(self, metrics: Iterable[str]) -> None:
         self._metrics = frozenset(metrics)
-        self._changes: dict[str, list[tuple[int, str]]] = {}
+        self._changes: dict[Labels, list[tuple[int, float | None]]] = {}
         self._gaps: list[range] = []
 
     def keeps(self, metric: str) -> bool:
         """Return whether the series of a metric are kept."""
         return metric in self._metrics
 
-    def set_value(self, number: int, series: str, value: str) -> None:
+    def set_value(self, number: int, metric: str, labels: Mapping[str, str], value: float) -> None:
         """Set the value of a series from a scrape on."""
+        series = tuple(sorted({**labels, "__name__": metric}.items()))
         changes = self._changes.setdefault(series, [])
         if not changes or changes[-1][1] != value:
             changes.append((number, value))
 
-    def end_series(self, number: int, label: str) -> None:
+    def end_series(self, number: int, label: tuple[str, str]) -> None:
         """End the series with a label, as the scrape of a target that is gone does.
 
         Prometheus writes a marker, which rules see at once.
         """
         for series, changes in self._changes.items():
-            if label in series and changes[-1][1] != _MISSING:
-                changes += [(number, _STALE), (number + 1, _MISSING)]
+            if label in series and changes[-1][1] is not None:
+                changes += [(number, STALE), (number + 1, None)]
 
     def leave_out(self, scrapes: range) -> None:
         """Leave out some scrapes of all targets, as Prometheus does while it is down."""
         self._gaps.append(scrapes)
 
-    def render(self, scrapes: range) -> list[dict[str, str]]:
-        """Render the series as `input_series` of a test that begins with the first scrape."""
-        rendered = []
+    def list_samples(self, scrapes: range) -> Iterator[tuple[Labels, list[tuple[int, float]]]]:
+        """List every series with its samples, in milliseconds from the first of the scrapes."""
+        left_out = {number for gap in self._gaps for number in gap}
         for series, changes in self._changes.items():
-            words = list(self._list_words(changes, scrapes))
-            if not all(word.startswith(_MISSING) for word in words):
-                rendered.append({"series": series, "values": " ".join(words)})
-        return rendered
-
-    def _list_words(self, changes: list[tuple[int, str]], scrapes: range) -> Iterator[str]:
-        ends = [number for number, _ in changes[1:]] + [scrapes.stop]
-        spans = [(0, changes[0][0], _MISSING)]
-        spans += [(start, end, value) for (start, value), end in zip(changes, ends, strict=True)]
-        for start, end, value in spans:
-            for first, last, is_gap in self._split_at_gaps(max(start, scrapes.start), end):
-                if last > first:
-                    yield _format_words(_MISSING if is_gap else value, last - first)
-
-    def _split_at_gaps(self, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
-        for gap in self._gaps:
-            first, last = max(gap.start, start), min(gap.stop, end)
-            if last > first:
-                yield start, first, False
-                yield first, last, True
-                start = last
-        yield start, end, False
-
-
-def _format_words(value: str, count: int) -> str:
-    if value == _STALE:
-        return " ".join([_STALE] * count)
-    if value == _MISSING:
-        return f"_x{count}"
-    return f"{value}x{count - 1}"
+            samples: list[tuple[int, float]] = []
+            ends = [number for number, _ in changes[1:]] + [scrapes.stop]
+            for (start, value), end in zip(changes, ends, strict=True):
+                if value is not None:
+                    samples += [
+                        (to_time(number - scrapes.start), value)
+                        for number in range(max(start, scrapes.start), min(end, scrapes.stop))
+                        if number not in left_out
+                    ]
+            if samples:
+                yield series, samples
 
 
 class Scraper:
@@ -91,7 +83,9 @@ class Scraper:
         target: labels that Prometheus gives to the target.
     """
 
-    def __init__(self, registry: CollectorRegistry, history: History, target: str) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, history: History, target: Mapping[str, str]
+    ) -> None:
         self._collectors = [
             each
             for each, names in registry._collector_to_names.items()
@@ -103,13 +97,11 @@ class Scraper:
 
     def scrape(self, number: int) -> None:
         """Add a scrape."""
-        self._history.set_value(number, f"up{{{self._target}}}", "1")
+        self._history.set_value(number, "up", self._target, 1)
         for collector in self._collectors:
             for name, labels, value in self._list_samples(collector):
                 if self._history.keeps(name):
-                    own = "".join(f'{label}="{text}",' for label, text in labels.items())
-                    series = f"{name}{{{own}{self._target}}}"
-                    self._history.set_value(number, series, f"{value:.12g}")
+                    self._history.set_value(number, name, {**labels, **self._target}, value)
 
     def _list_samples(self, collector: Collector) -> Iterator[tuple[str, dict[str, str], float]]:
         if isinstance(collector, Histogram):

@@ -13,9 +13,9 @@ from tests.e2e.replay.cluster import add_cluster
 from tests.e2e.replay.evaluation import (
     Episode,
     find_episodes,
+    list_alert_rules,
     list_metrics,
     read_rules,
-    select_alerts,
 )
 from tests.e2e.replay.history import History
 from tests.e2e.replay.outcomes import Condition, Outcomes
@@ -25,7 +25,7 @@ from tests.k8s.manifests import build_overlay
 
 LEAD = 30
 """Minutes of good health before an outage."""
-MINUTES = 140
+MINUTES = 125
 """Length of a replay in minutes."""
 EPISODES = Path(__file__).parent / "episodes.yaml"
 
@@ -38,7 +38,7 @@ class Outage:
         name: name of the replay, which is its cluster as well.
         text: what happens, for readers.
         conditions: each condition with its minutes.
-        pages: the alert that pages; empty if nothing is urgent.
+        page: the alert that pages; empty if nothing is urgent.
     """
 
     name: str
@@ -98,14 +98,8 @@ def load_overlay(name: str) -> LoadedConfig:
 
 def list_pages() -> list[str]:
     """List the alerts that page."""
-    return sorted(
-        {
-            rule["alert"]
-            for group in read_rules()
-            for rule in group["rules"]
-            if "alert" in rule and rule["labels"].get("severity") == "critical"
-        }
-    )
+    rules = list_alert_rules(read_rules())
+    return sorted({each.alert for each in rules if each.labels["severity"] == "critical"})
 
 
 def replay_outage(
@@ -127,7 +121,7 @@ def replay_outage(
         names: the alerts to evaluate; all by default.
         minutes: length of the replay.
     """
-    groups = select_alerts(read_rules(), names)
+    groups = read_rules(names)
     history = History(list_metrics(groups))
     periods = outage.periods
     ProberReplay(load_overlay("studio"), outcomes, periods, history).run(minutes)
