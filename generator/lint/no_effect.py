@@ -10,6 +10,7 @@ ID = "no-effect"
 ALWAYS = True
 
 _GROUP_KEYS = ("seen_within", "transient_groups")
+_KEYS = {"for_": "for"}
 _SLO_KEYS = ("period", "delay", "max_gap")
 
 
@@ -17,6 +18,10 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Settings of an absent alert that is not built or has no groups, and labels of no group."""
     alerting, path = subject.slo_spec.alerting, ("alerting", "absent_alert")
     absent = alerting.absent_alert
+    if subject.slo.in_no_data_alert:
+        for key in sorted(absent.model_fields_set - {"disable", *_GROUP_KEYS}):
+            message = f"{key} has no effect, as the spec has a no_data_alert"
+            yield LintFinding((*path, _KEYS.get(key, key)), message, "move it to no_data_alert")
     if subject.slo.missing_groups:
         yield from _check_transient_groups(subject, absent.transient_groups)
         return

@@ -25,17 +25,18 @@ def build_no_data_alert(spec: Spec, slos: Sequence[SLO]) -> StandaloneAlert | No
     if not options or not listed:
         return None
     texts = describe_no_data_alert(sorted({each for slo in slos for each in slo.signal.group_by}))
-    return StandaloneAlert.model_construct(
+    fields = {
         **{key: getattr(options, key) for key in options.model_fields_set},
-        for_=options.for_ or _FOR,
-        severity=options.severity,
-        annotations={"value": texts["value"], **options.annotations},
-        summary=texts["summary"],
-        description=texts["description"],
-        query="\nor\n".join(_render_absence(slo) for slo in listed),
-        above=Decimal(0),
-        no_data="firing",
-    )
+        "for_": options.for_ or _FOR,
+        "severity": options.severity,
+        "annotations": {"value": texts["value"], **options.annotations},
+        "summary": texts["summary"],
+        "description": texts["description"],
+        "query": "\nor\n".join(_render_absence(slo) for slo in listed),
+        "above": Decimal(0),
+        "no_data": "firing",
+    }
+    return StandaloneAlert.model_construct(None, **fields)
 
 
 def render_absences(slo: SLO) -> str:

@@ -68,9 +68,9 @@ def get_silence(alertmanager: AlertmanagerServer, id_: str) -> dict[str, Any]:
     ("file", "alert", "beside"),
     [
         ("agent-sre-unavailable", "AgentSREUnavailable", "AgentSREUnavailableTicket"),
-        ("agent-sre-unavailable-no-data", "AgentSREUnavailableNoData", "AgentSREUnavailable"),
-        ("agent-sre-cloud-event-p95-high", "AgentSRECloudEventP95High", "AgentSRECloudEventSlow"),
-        ("slo-probe-down", "SLOProbeDown", "SLOProbeStuck"),
+        ("agent-sre-nodata", "AgentSRENoData", "AgentSREUnavailable"),
+        ("agent-sre-stage-p95-high", "AgentSREStageP95High", "AgentSREEndToEndSlow"),
+        ("slo-probe-down", "SLOProbeDown", "SLOProbeUnhealthy"),
     ],
 )
 def test_page_silences(
@@ -107,16 +107,16 @@ def test_hostile_names_are_silenced(alertmanager: AlertmanagerServer, name: str)
 def test_a_silenced_page_still_holds_back_its_ticket_as_it_says(
     alertmanager: AlertmanagerServer,
 ) -> None:
-    text = (RUNBOOKS / "agent-sre-end-to-end-slow.md").read_text()
+    text = (RUNBOOKS / "agent-sre-unavailable.md").read_text()
     assert "**Still inhibits** the ticket" in text
-    page, ticket = ALERTS["AgentSREEndToEndSlow"], ALERTS["AgentSREEndToEndSlowTicket"]
+    page, ticket = ALERTS["AgentSREUnavailable"], ALERTS["AgentSREUnavailableTicket"]
     alertmanager.post_alerts(page, ticket)
     id_ = run_command(find_silence_command(parse_page(text)), alertmanager).strip()
     identity = {"sloth_id": ticket["sloth_id"]}
     alertmanager.child.wait_for(
-        lambda: alertmanager.list_inhibited(**identity).get("AgentSREEndToEndSlowTicket")
+        lambda: alertmanager.list_inhibited(**identity).get("AgentSREUnavailableTicket")
     )
-    assert list_silenced(alertmanager, {id_}) == {"AgentSREEndToEndSlow"}
+    assert list_silenced(alertmanager, {id_}) == {"AgentSREUnavailable"}
 
 
 def render_pages(document: dict[str, Any]) -> list[MarkdownPage]:

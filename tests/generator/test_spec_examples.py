@@ -31,7 +31,7 @@ GAP = {
 def build_cases(**document: Any) -> list[UnitTestCase]:  # noqa: ANN401 - YAML
     return [
         case
-        for file in standalone.build_standalone_files(parse_single_spec(build_spec(**document)))
+        for file in standalone.build_standalone_files(parse_single_spec(build_spec(**document)), ())
         for case in file.cases
     ]
 
