@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # An option counts only on make's own command line: an exported SECONDS may be a shell's clock.
 option = $(if $(and $(filter command,$(origin $1)),$($1)),--$2 '$($1)')
 
-.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks pictures format lock dist clean set-up set-up-dev tools
+.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks outages pictures format lock dist clean set-up set-up-dev tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -59,6 +59,9 @@ soak: set-up-dev ## steady load with reloads; memory must stay flat [MINUTES=30]
 
 bench-checks: set-up-dev tools ## measure the checks of specs [CHECK=1]
 	$(BIN)/python -m tests.benchmarks.checks $(if $(CHECK),--check)
+
+outages: set-up-dev tools ## replay outages with all alerts, and write what on-call gets
+	OUTAGES=all UPDATE_GOLDENS=1 $(BIN)/python -m pytest -q tests/e2e/test_outages.py tests/e2e/test_warm_up.py
 
 pictures: set-up tools ## draw the pictures of the README anew; needs chromium
 	$(BIN)/python -m exporter.devstack.pictures

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from slos.schema.alerting import Response
+from slos.schema.alerting import InhibitionSpec, Response
 from slos.schema.runbook import Runbook, get_empty_runbook
 from slos.schema.sli_signal import SliSignal
 from slos.schema.spec import Spec
@@ -56,6 +56,7 @@ class AlertMeta:
     min_events: int | None = None
     min_errors: int | None = None
     office_hours: bool = True
+    inhibits: InhibitionSpec | None = None
     respond: Response | None = None
     runbook: Runbook = field(default_factory=get_empty_runbook)
 

@@ -9,9 +9,9 @@ import promql_parser as ast
 from generator import names
 from generator.model import SLO, AlertMeta
 from slos.schema import promql
+from slos.schema.alerting import InhibitionSpec
 from slos.schema.compatibility import read_metric_name
 from slos.schema.spec import Spec
-from slos.schema.standalone import InhibitionSpec
 from slos.schema.units import format_names
 
 SpecWithSLOs = tuple[Spec | None, Sequence[SLO]]
@@ -40,7 +40,8 @@ class AlertNode:
         slo: the id of its SLO; empty for a standalone alert.
         office_hours: False if it is notified at any hour.
         is_error_alert: True if it is about burn rates or error ratios, not about missing data.
-        position: of a standalone alert: the number of its spec and of the alert in it.
+        inhibits: the alerts that it inhibits.
+        position: the number of its spec, and the place of `inhibits` in it.
     """
 
     name: str
@@ -51,7 +52,7 @@ class AlertNode:
     heartbeat: bool = False
     office_hours: bool = True
     inhibits: InhibitionSpec | None = None
-    position: tuple[int, int] | None = None
+    position: tuple[int, tuple[str | int, ...]] | None = None
 
     @property
     def rank(self) -> int:
@@ -71,9 +72,11 @@ def list_alerts(specs: Sequence[SpecWithSLOs]) -> tuple[AlertNode, ...]:
 
 
 def _list_spec_alerts(number: int, spec: Spec | None, slos: Sequence[SLO]) -> Iterator[AlertNode]:
-    for slo in slos:
+    for index, slo in enumerate(slos):
+        keys = {alert.meta.name: f"{alert.severity}_alert" for alert in slo.burn_alerts}
         for meta in slo.alert_metas:
-            yield _build_slo_alert(slo, meta)
+            place = ("slos", index, "alerting", keys.get(meta.name, ""), "inhibits")
+            yield _build_slo_alert(slo, meta, (number, place))
     for index, alert in enumerate(spec.alerts if spec else ()):
         yield AlertNode(
             name=alert.name,
@@ -82,18 +85,22 @@ def _list_spec_alerts(number: int, spec: Spec | None, slos: Sequence[SLO]) -> It
             heartbeat=alert.heartbeat,
             office_hours=alert.office_hours,
             inhibits=alert.inhibits,
-            position=(number, index),
+            position=(number, ("alerts", index, "inhibits")),
         )
 
 
-def _build_slo_alert(slo: SLO, meta: AlertMeta) -> AlertNode:
+def _build_slo_alert(
+    slo: SLO, meta: AlertMeta, position: tuple[int, tuple[str | int, ...]]
+) -> AlertNode:
     return AlertNode(
         name=meta.name,
         severity=meta.labels.get(names.SEVERITY, ""),
         queries=(slo.signal.total, slo.signal.errors),
         slo=slo.id,
         office_hours=meta.office_hours,
+        inhibits=meta.inhibits,
         is_error_alert=meta is not slo.absent_alert,
+        position=position,
     )
 
 

@@ -38,7 +38,7 @@ _INFO_INHIBITOR = "InfoInhibitor"
 
 # Alertmanager remembers notifications for five days; every repeat interval is shorter.
 _PAGE_TIMING = GroupTiming(group_wait="10s", group_interval="5m", repeat_interval="4h")
-_TICKET_TIMING = GroupTiming(group_wait="1m", group_interval="15m", repeat_interval="1d")
+_TICKET_TIMING = GroupTiming(group_wait="5m", group_interval="15m", repeat_interval="1d")
 _INFO_TIMING = GroupTiming(group_wait="5m", group_interval="1h", repeat_interval="3d")
 # The repeat interval is below the group interval, or every other heartbeat would be skipped.
 _HEARTBEAT_TIMING = GroupTiming(group_wait="0s", group_interval="1m", repeat_interval="50s")
@@ -266,11 +266,10 @@ def build_cause_inhibitions(
     """
     for each in find_causes(specs):
         if each.symptoms:
-            source, target = (
-                match_any(ALERTNAME, [each.cause.name]),
-                match_any(ALERTNAME, each.names),
-            )
-            yield Inhibition((source,), (target,), tuple(common_labels))
+            where = each.cause.inhibits.where if each.cause.inhibits else ""
+            source = (match_any(ALERTNAME, [each.cause.name]), *list_selector_matchers(f"up{{{where}}}"))
+            target = (match_any(ALERTNAME, each.names),)
+            yield Inhibition(source, target, tuple(common_labels))
 
 
 def build_routing(plans: Sequence[Plan], hours: OfficeHours | None) -> Routing | None:

@@ -14,7 +14,6 @@ def check_run(subject: RunSubject) -> Iterator[tuple[int, LintFinding]]:
     """Inhibitions of alerts, also of alerts in other files."""
     for problem in find_inhibition_problems(subject.specs):
         if problem.cause.position:
-            spec, alert = problem.cause.position
+            spec, path = problem.cause.position
             severity = ProblemSeverity.ERROR if problem.fatal else ProblemSeverity.WARNING
-            path = ("alerts", alert, "inhibits")
             yield spec, LintFinding(path, problem.message, problem.hint, severity)

@@ -104,6 +104,7 @@ class AlertMetaBuilder:
             min_events=spec.min_events if isinstance(spec, EventAlertOptions) else None,
             min_errors=spec.min_errors if isinstance(spec, EventAlertOptions) else None,
             office_hours=spec.office_hours,
+            inhibits=spec.inhibits if isinstance(spec, BurnAlertSpec) else None,
             respond=spec.respond,
             runbook=spec.runbook.merge_defaults(self.alerting.runbook),
         )

@@ -10,10 +10,12 @@ from slos.schema.fields import (
     AlertLabels,
     Annotations,
     DurationField,
+    MetricName,
     Name,
     Ratio,
     Selector,
     SpecModel,
+    check_unique,
 )
 from slos.schema.runbook import Paragraph, Runbook, get_empty_runbook
 
@@ -114,6 +116,26 @@ class AlertWindows(SpecModel):
     """Windows of the ticket alert."""
 
 
+class InhibitionSpec(SpecModel):
+    """Symptoms of an alert. Their notifications are inhibited while the alert fires."""
+
+    metrics: Annotated[list[MetricName], AfterValidator(check_unique)] = Field(default_factory=list)
+    """Prefixes of metric names; alerts that read such a metric are inhibited, directly or through
+    recorded series."""
+    slos: Annotated[list[Name], AfterValidator(check_unique)] = Field(default_factory=list)
+    """Ids of SLOs; their burn-rate and threshold alerts are inhibited."""
+    alerts: Annotated[list[Name], AfterValidator(check_unique)] = Field(default_factory=list)
+    """Names of alerts."""
+    where: Selector = ""
+    """Label matchers, without braces, of the series of this alert that inhibit; all by default."""
+
+    @model_validator(mode="after")
+    def _check_not_empty(self) -> Self:
+        if not (self.metrics or self.slos or self.alerts):
+            raise ValueError("empty inhibits; add metrics, slos or alerts, or remove the key")
+        return self
+
+
 class EventAlertOptions(AlertOptions):
     """Options of an alert over counted events, with minimum numbers of events."""
 
@@ -129,6 +151,8 @@ class BurnAlertSpec(EventAlertOptions):
 
     disable: StrictBool = False
     """Disable this alert."""
+    inhibits: InhibitionSpec | None = None
+    """Ours: alerts that are inhibited while this alert fires."""
 
 
 class ThresholdAlertSpec(EventAlertOptions):

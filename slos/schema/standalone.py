@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictBool, model_validator
 
-from slos.schema.alerting import AlertOptions, Silence
+from slos.schema.alerting import AlertOptions, InhibitionSpec, Silence
 from slos.schema.examples import AlertCase, ExampleSeries, RecordingCase, check_no_samples
 from slos.schema.fields import (
     AlertText,
@@ -16,34 +16,12 @@ from slos.schema.fields import (
     PlainQuery,
     ResultLabels,
     SpecModel,
-    check_unique,
 )
 from slos.schema.promql import is_filter_query
 from slos.schema.units import format_decimal
 
 _THRESHOLD_MARGIN = Decimal("0.98")
 _Example = Annotated[list[ExampleSeries], AfterValidator(check_no_samples)]
-
-
-class InhibitionSpec(SpecModel):
-    """Symptoms of an alert. Their notifications are inhibited while the alert fires.
-
-    Attributes:
-        metrics: prefixes of metric names; alerts that read such a metric are inhibited, directly
-            or through recorded series.
-        slos: ids of SLOs; their burn-rate and threshold alerts are inhibited.
-        alerts: names of alerts.
-    """
-
-    metrics: Annotated[list[MetricName], AfterValidator(check_unique)] = Field(default_factory=list)
-    slos: Annotated[list[Name], AfterValidator(check_unique)] = Field(default_factory=list)
-    alerts: Annotated[list[Name], AfterValidator(check_unique)] = Field(default_factory=list)
-
-    @model_validator(mode="after")
-    def _check_not_empty(self) -> Self:
-        if not (self.metrics or self.slos or self.alerts):
-            raise ValueError("empty inhibits; add metrics, slos or alerts, or remove the key")
-        return self
 
 
 class StandaloneRecording(SpecModel):

@@ -71,7 +71,7 @@ def wait_for_inhibited(
 
 def test_a_page_silences_the_ticket_of_its_own_slo(alertmanager: AlertmanagerServer) -> None:
     names = ["AgentSREUnavailable", "AgentSREUnavailableTicket"]
-    others = ["AgentSRECalledAfterVerdictTicket", "AgentSREStageP95High", "AgentSRENoData"]
+    others = ["AgentSRECalledAfterVerdictTicket", "AgentSREOrphans", "AgentSRENoData"]
     fire_alerts(alertmanager, "pages", [*names, *others])
     wait_for_inhibited(alertmanager, "pages", {"AgentSREUnavailableTicket"}, of=5)
 
@@ -90,6 +90,16 @@ def test_a_page_of_one_path_does_not_silence_the_ticket_of_another(
         {**page, **cluster, "path": "broker"}, {**ticket, **cluster, "path": "direct"}
     )
     assert list_inhibited_alerts(alertmanager, "paths", of=2) == set()
+
+
+def test_only_the_direct_path_explains_other_tickets(alertmanager: AlertmanagerServer) -> None:
+    for path, expected in (("direct", {"AgentSREStageP95High"}), ("broker", set())):
+        cluster = {"cluster": f"explained-{path}"}
+        alertmanager.post_alerts(
+            {**ALERTS["AgentSREUnavailable"], **cluster, "path": path},
+            {**ALERTS["AgentSREStageP95High"], **cluster},
+        )
+        wait_for_inhibited(alertmanager, cluster["cluster"], expected, of=2)
 
 
 def test_a_prober_down_silences_its_alerts(alertmanager: AlertmanagerServer) -> None:

@@ -97,7 +97,7 @@ def test_what_the_operator_makes_of_it_is_valid(tmp_path: Path) -> None:
     path.write_text(
         yaml.safe_dump(merge_as_operator(EMPTY, read_committed_object(), strategy="OnNamespace"))
     )
-    assert "3 inhibit rules" in check_config(path)
+    assert "4 inhibit rules" in check_config(path)
 
 
 def test_it_knows_no_time_zones_and_sends_tickets_at_any_hour_rather_than_at_wrong_ones() -> None:

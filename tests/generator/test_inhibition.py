@@ -168,3 +168,33 @@ def test_and_what_splits_them_is_read_from_the_rules() -> None:
         build_spec(build_probe_slo(sli=build_counter_sli("runs_total", group_by="path")))
     )["alertmanager.yml"]
     assert "path" in config["inhibit_rules"][0]["equal"]
+
+
+def test_a_page_inhibits_the_symptoms_that_its_spec_names_where_its_labels_match() -> None:
+    symptoms = {"slos": ["shop-other"], "where": 'path="direct"'}
+    cause = build_slo(
+        name="runs",
+        sli=build_counter_sli("runs_total", group_by="path"),
+        alerting={"name": "Runs", "page_alert": {"inhibits": symptoms}},
+    )
+    other = build_slo(name="other", alerting={"name": "Other"})
+    rules = [
+        each
+        for each in route_documents(build_spec(cause, other)).inhibitions
+        if each.source[0].label == "alertname"
+    ]
+    ticket = {"alertname": "OtherTicket", "cluster": "a"}
+    for path in ("direct", "broker"):
+        page = {**PAGE, "alertname": "Runs", "cluster": "a", "path": path}
+        assert [inhibits(rule, page, ticket) for rule in rules] == [path == "direct"]
+        assert not inhibits(rules[0], page, {**ticket, "alertname": "OtherNoData"})
+
+
+def test_an_unknown_symptom_of_a_page_is_reported_where_it_is_named() -> None:
+    alerting = {"name": "Runs", "page_alert": {"inhibits": {"slos": ["shop-requst"]}}}
+    document = build_spec(build_slo(), build_slo(name="runs", alerting=alerting))
+    (problem,) = [
+        each for each in build_plans(document).problems if "inhibits names" in each.message
+    ]
+    assert "'Runs' inhibits names that no spec of this run defines" in problem.message
+    assert problem.position.line > 1
