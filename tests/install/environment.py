@@ -106,8 +106,8 @@ def create_environment(folder: Path, wheel: Path) -> Environment:
     subprocess.run(created, check=True, timeout=120, env=variables)
     found = Environment(root, dict(list_dependencies(wheel)))
     link_packages(found.distributions.values(), found.site)
-    install = ["install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
-    done = found.run("pip", *install, wheel, folder=folder)
+    options = ["--disable-pip-version-check", "--no-compile", "--no-deps", "--no-index", "--quiet"]
+    done = found.run("pip", "install", *options, wheel, folder=folder)
     assert done.returncode == 0, done.stderr
     return found
 
