@@ -19,7 +19,7 @@ from generator.outputs import load_formats
 from generator.pipeline import BuildPlan, BuildSettings
 from generator.profiles import load_profiles
 from generator.sli_plugins import SliPlugin
-from slos.schema.extras import is_missing
+from slos.schema.extras import EXTRA_MODULES, is_missing
 from slos.schema.problem import Problem, filter_errors
 from slos.schema.spec import LocatedSpec
 
@@ -162,14 +162,20 @@ def find_missing_folder(out: Path) -> Path | None:
 
 
 def render_folder_artifacts(
-    build_plan: BuildPlan, formats: Sequence[FormatRequest], settings: BuildSettings
+    build_plan: BuildPlan,
+    formats: Sequence[FormatRequest],
+    settings: BuildSettings,
+    *,
+    compared: Path | None = None,
 ) -> Iterator[Artifact]:
     """Artifacts for a folder: of one format, or of each format in its own subfolder.
 
     Args:
-        build_plan: the plan.
+        build_plan: plan of the build.
         formats: the formats; none for those of the profile.
         settings: settings of the formats of the profile.
+        compared: folder that is compared with the artifacts. It need not have formats with an
+            extra, as it may have been built where the extra is not installed.
     """
     if formats:
         for each in formats:
@@ -186,6 +192,8 @@ def render_folder_artifacts(
             )
     else:
         for name in itertools.filterfalse(is_missing, list_default_formats()):
+            if compared and name in EXTRA_MODULES and not is_folder(compared / name):
+                continue
             for artifact in pipeline.render_folder(build_plan.plans, name, settings):
                 yield replace(artifact, path=name / artifact.path)
 

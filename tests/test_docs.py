@@ -26,7 +26,13 @@ def get_kind(block: DocBlock) -> str:
         "alertmanager:": "alertmanager",
         # Prometheus reads it in tests/newcomer.
         "global:": "prometheus",
+        # Those of docs/ci.md are run in tests/install/test_ci.py.
+        "name: slos": "CI",
+        "slo-rules:": "CI",
+        "repos:": "CI",
         "apiVersion: pyrra.dev": "foreign",
+        "apiVersion: kustomize.toolkit.fluxcd.io": "foreign",
+        "apiVersion: argoproj.io": "foreign",
     }
     found = (kind for start, kind in starts.items() if block.text.startswith(start))
     return next(found, "unknown")

@@ -267,7 +267,10 @@ def build_cause_inhibitions(
     for each in find_causes(specs):
         if each.symptoms:
             where = each.cause.inhibits.where if each.cause.inhibits else ""
-            source = (match_any(ALERTNAME, [each.cause.name]), *list_selector_matchers(f"up{{{where}}}"))
+            source = (
+                match_any(ALERTNAME, [each.cause.name]),
+                *list_selector_matchers(f"up{{{where}}}"),
+            )
             target = (match_any(ALERTNAME, each.names),)
             yield Inhibition(source, target, tuple(common_labels))
 

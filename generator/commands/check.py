@@ -18,7 +18,7 @@ from generator.files import output
 from generator.files.output import Changes
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
-from generator.model import SLO, MetricFacts
+from generator.model import SLO, Artifact, MetricFacts
 from generator.pipeline import BuildPlan, BuildSettings
 from generator.reports import Report, load_reports
 from slos.schema.problem import Position, Problem, ProblemSeverity
@@ -184,8 +184,7 @@ def _compare_output(build_plan: BuildPlan, request: Request) -> tuple[BuildPlan,
                 build_plan, request.formats, request.settings, name=name
             )
             return build_plan, output.compare_file(artifact, Path(out))
-        artifacts = build.render_folder_artifacts(build_plan, request.formats, request.settings)
-        changes = output.compare_folder(artifacts, Path(out))
+        changes = output.compare_folder(_render_folder(build_plan, request), Path(out))
     except CannotWriteError as error:
         write_problems = error.problems or (Problem(Position(out), str(error)),)
         return replace(build_plan, problems=(*build_plan.problems, *write_problems)), None
@@ -201,8 +200,13 @@ def _list_differences(build_plan: BuildPlan, request: Request) -> Iterator[str]:
             build_plan, request.formats, request.settings, name=out.name
         )
         return output.diff_file(artifact, out)
-    artifacts = build.render_folder_artifacts(build_plan, request.formats, request.settings)
-    return output.diff_folder(artifacts, out)
+    return output.diff_folder(_render_folder(build_plan, request), out)
+
+
+def _render_folder(build_plan: BuildPlan, request: Request) -> Iterator[Artifact]:
+    return build.render_folder_artifacts(
+        build_plan, request.formats, request.settings, compared=Path(request.out)
+    )
 
 
 def _print_result(build_plan: BuildPlan, changes: Changes | None, *, folder: str, out: str) -> None:

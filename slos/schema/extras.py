@@ -5,7 +5,7 @@ An extra has the name of the output format, the probe or the program that needs 
 
 from importlib.util import find_spec
 
-MODULES = {
+EXTRA_MODULES = {
     "grafana": ("grafana_foundation_sdk",),
     "leak": ("numpy", "pymannkendall", "scipy"),
     "probe": (
@@ -23,13 +23,13 @@ MODULES = {
 
 def is_missing(name: str) -> bool:
     """Tell whether a format, probe or program needs an extra that is not installed."""
-    return any(find_spec(module) is None for module in MODULES.get(name, ()))
+    return any(find_spec(module) is None for module in EXTRA_MODULES.get(name, ()))
 
 
 def find_extra(module: str) -> str | None:
     """Find the extra that installs a module."""
     top_level = module.partition(".")[0]
-    return next((extra for extra, modules in MODULES.items() if top_level in modules), None)
+    return next((extra for extra, modules in EXTRA_MODULES.items() if top_level in modules), None)
 
 
 def describe_missing(subject: str, extra: str) -> str:

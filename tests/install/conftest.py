@@ -1,5 +1,7 @@
-"""A release that is built once, and environments with it."""
+"""A release that is built once, and an environment with it, shared by the workers of a run."""
 
+import fcntl
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,33 @@ from tests.install.environment import (
     list_dependencies,
 )
 
+Make = Callable[[Path], object]
+
 
 @pytest.fixture(scope="session")
-def release(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return build_release(tmp_path_factory.mktemp("release"))
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[str, Make], Path]:
+    """Return a function that makes a folder once, in whichever worker comes first."""
+    base = tmp_path_factory.getbasetemp()
+    root = base if worker_id == "master" else base.parent
+
+    def share(name: str, make: Make) -> Path:
+        folder = root / f"install-{name}"
+        with (root / f"install-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "made").exists():
+                folder.mkdir()
+                make(folder)
+                (folder / "made").touch()
+        return folder
+
+    return share
+
+
+@pytest.fixture(scope="session")
+def release(shared: Callable[[str, Make], Path]) -> tuple[Path, Path]:
+    folder = shared("release", build_release) / "dist"
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, wheel
 
 
 @pytest.fixture(scope="session")
@@ -24,8 +49,9 @@ def wheel(release: tuple[Path, Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Environment:
-    return create_environment(tmp_path_factory.mktemp("base"), wheel)
+def base(shared: Callable[[str, Make], Path], wheel: Path) -> Environment:
+    folder = shared("base", lambda folder: create_environment(folder, wheel))
+    return Environment(folder / "environment", dict(list_dependencies(wheel)))
 
 
 @pytest.fixture(scope="session")

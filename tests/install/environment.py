@@ -28,12 +28,7 @@ _SITE = Path(str(distribution("pytest").locate_file("")))
 def build_release(folder: Path, *, umask: int = 0o022) -> tuple[Path, Path]:
     """Build the sdist and the wheel of the working tree."""
     source = folder / "source"
-    for name in SOURCES:
-        if (ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-            shutil.copytree(ROOT / name, source / name, ignore=ignored)
-        else:
-            shutil.copy(ROOT / name, source)
+    copy_sources(source)
     commit_files(source)
     subprocess.run(
         [sys.executable, source / ".ci/dist", folder / "dist"],
@@ -42,6 +37,16 @@ def build_release(folder: Path, *, umask: int = 0o022) -> tuple[Path, Path]:
     (sdist,) = (folder / "dist").glob("*.tar.gz")
     (wheel,) = (folder / "dist").glob("*.whl")
     return sdist, wheel
+
+
+def copy_sources(folder: Path) -> None:
+    """Copy what a release is built of."""
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, folder)
 
 
 def commit_files(folder: Path, tag: str | None = None) -> None:
@@ -101,8 +106,8 @@ def create_environment(folder: Path, wheel: Path) -> Environment:
     subprocess.run(created, check=True, timeout=120, env=variables)
     found = Environment(root, dict(list_dependencies(wheel)))
     link_packages(found.distributions.values(), found.site)
-    install = ["install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
-    done = found.run("pip", *install, wheel, folder=folder)
+    options = ["--disable-pip-version-check", "--no-compile", "--no-deps", "--no-index", "--quiet"]
+    done = found.run("pip", "install", *options, wheel, folder=folder)
     assert done.returncode == 0, done.stderr
     return found
 

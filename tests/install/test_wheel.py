@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from slos.schema.extras import MODULES
+from slos.schema.extras import EXTRA_MODULES
 from tests.install.environment import (
     PACKAGES,
     ROOT,
@@ -61,8 +61,8 @@ def test_every_extra_lists_the_modules_of_its_packages() -> None:
     for module, names in packages_distributions().items():
         for name in names:
             modules.setdefault(name.replace("_", "-").lower(), set()).add(module)
-    assert set(EXTRAS) == {*MODULES, "all", "dev"}
-    for extra, listed in MODULES.items():
+    assert set(EXTRAS) == {*EXTRA_MODULES, "all", "dev"}
+    for extra, listed in EXTRA_MODULES.items():
         names = [Requirement(each).name for each in EXTRAS[extra]]
         found = [modules[name] for name in names if name != "slo-monitor"]
         assert set(listed) <= set().union(*found)
@@ -89,8 +89,9 @@ def test_a_build_has_dashboards_only_with_their_extra(
         assert done.returncode == 0, done.stderr
         found = {path.name for path in (folder / "rules").iterdir() if path.is_dir()}
         assert found == {"alertmanager", "operator", "prometheus", "runbooks", "tests"} | formats
-        checked = base.run("slo-rules", "check", folder=folder, PYTHONPATH=path)
-        assert checked.returncode == 0, checked.stderr
+        for checking in {path, extras}:
+            checked = base.run("slo-rules", "check", folder=folder, PYTHONPATH=checking)
+            assert checked.returncode == 0, checked.stderr
 
 
 def test_dashboards_that_are_asked_for_name_their_extra(base: Environment, folder: Path) -> None:
