@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from generator import partial_build, pipeline
+from generator import large_build, partial_build, pipeline
 from generator.files import plugins
 from generator.files.sources import FileFilter, find_output_conflicts, read_sources, read_windows
+from generator.large_build import LargeBuild
 from generator.model import Artifact, SpecFile, SpecPlan
 from generator.outputs import load_formats
 from generator.pipeline import BuildPlan, BuildSettings
@@ -41,6 +42,7 @@ def plan_inputs(
     out: str,
     read_settings: ReadSettings | None = None,
     keep_going: bool = False,
+    large: LargeBuild | None = None,
 ) -> BuildPlan:
     """Read and plan spec files; files that cannot be read are among the problems.
 
@@ -50,6 +52,7 @@ def plan_inputs(
         out: output path, which must not be one of the inputs.
         read_settings: settings of reading.
         keep_going: leave out what has errors, instead of building nothing.
+        large: how to build many specs.
     """
     read_settings = read_settings or ReadSettings()
     sources, read_problems = read_sources(inputs, read_settings.file_filter)
@@ -67,7 +70,10 @@ def plan_inputs(
         problems += [each for each in read_problems if each not in read_errors]
         build_plan = partial_build.plan_partial_build(sources, settings, read_errors)
     else:
-        build_plan = pipeline.plan_build(sources, settings)
+        if large and large.suits(len(sources)):
+            build_plan = large_build.plan_large_build(sources, settings, large)
+        else:
+            build_plan = pipeline.plan_build(sources, settings)
         problems = [*read_problems, *problems]
     return replace(build_plan, problems=(*problems, *build_plan.problems))
 
@@ -116,19 +122,29 @@ def render_folder_artifacts(
 ) -> Iterator[Artifact]:
     """Artifacts for a folder: of one format, or of each default format in its own subfolder."""
     if format_:
-        yield from pipeline.render_folder(build_plan.plans, format_, settings)
+        yield from _render_format(build_plan, format_, settings)
     elif load_profiles()[settings.profile].AS_WRITTEN:
         for plan in build_plan.plans:
             yield from load_formats()[_choose_format(plan.spec_plans)].render_plan(
                 plan, settings.output
             )
     else:
-        default_formats = [
-            name for name, format_ in load_formats().items() if not format_.ON_REQUEST
-        ]
-        for name in default_formats:
-            for artifact in pipeline.render_folder(build_plan.plans, name, settings):
+        for name in list_default_formats():
+            for artifact in _render_format(build_plan, name, settings):
                 yield replace(artifact, path=name / artifact.path)
+
+
+def list_default_formats() -> list[str]:
+    """Formats of a build that names none."""
+    return [name for name, format_ in load_formats().items() if not format_.ON_REQUEST]
+
+
+def _render_format(
+    build_plan: BuildPlan, format_: str, settings: BuildSettings
+) -> Iterator[Artifact]:
+    packed = build_plan.rendered
+    rendered = None if packed is None else (each.unpack() for each in packed[format_])
+    yield from pipeline.render_folder(build_plan.plans, format_, settings, rendered=rendered)
 
 
 def render_file_artifact(

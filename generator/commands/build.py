@@ -1,6 +1,7 @@
 """Command `slo-rules build`: build files from specs."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,14 @@ import click
 
 from generator import build
 from generator.commands import _report
-from generator.commands._options import add_spec_options, parse_request
-from generator.files import output
+from generator.commands._options import Request, add_spec_options, parse_request
+from generator.files import build_cache, output
+from generator.files.output import Changes
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
+from generator.large_build import LargeBuild
+from generator.pipeline import BuildPlan
+from generator.profiles import load_profiles
 from slos.schema.problem import sort_problems
 
 
@@ -22,7 +27,13 @@ from slos.schema.problem import sort_problems
     is_flag=True,
     help="Build the SLOs, alerts and recordings without errors, report the others and exit with 1.",
 )
-def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read by request_of
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes that plan and render specs.  [default: by the number of specs and processors]",
+)
+def command(*, keep_going: bool, jobs: int | None, **options: Any) -> None:  # noqa: ANN401 - read by request_of
     """Build rules from specs.
 
     Reads SPEC files, standard input if SPEC is -, and the YAML and JSON files below DIR (default:
@@ -41,12 +52,14 @@ def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read
     """
     request = parse_request(options)
     settings, out = request.settings, request.out
+    large = None if keep_going else _choose_large_build(request, jobs)
     build_plan = build.plan_inputs(
         request.inputs,
         settings,
         out=out,
         read_settings=request.read_settings,
         keep_going=keep_going,
+        large=large,
     )
     _report.print_problems(sort_problems((*build_plan.problems, *build_plan.left_out_errors)))
     if build_plan.has_errors:
@@ -66,8 +79,7 @@ def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read
             output.write_file(artifact, Path(out))
             click.echo(f"wrote {out}", err=True)
         else:
-            artifacts = build.render_folder_artifacts(build_plan, request.format_, settings)
-            changes = output.write_folder(artifacts, Path(out))
+            changes = _write_folder(build_plan, request, large)
             _report.print_changes(changes, out)
             _report.print_problems(output.warn_of_kept_pages(changes, Path(out)))
     except CannotWriteError as error:
@@ -78,3 +90,35 @@ def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read
     if build_plan.left_out_errors:
         click.echo("built what has no errors; fix the errors above", err=True)
         sys.exit(1)
+
+
+def _choose_large_build(request: Request, jobs: int | None) -> LargeBuild | None:
+    """How to build many specs into a folder; None for other outputs."""
+    formats = (request.format_,) if request.format_ else tuple(build.list_default_formats())
+    as_written = load_profiles()[request.settings.profile].AS_WRITTEN and not request.format_
+    if request.to_file or request.out == STDOUT or as_written:
+        return None
+    return LargeBuild(Path(request.out), formats, jobs)
+
+
+def _write_folder(build_plan: BuildPlan, request: Request, large: LargeBuild | None) -> Changes:
+    """Write the files of a plan into a folder."""
+    folder = Path(request.out)
+    artifacts = build.render_folder_artifacts(build_plan, request.format_, request.settings)
+    try:
+        changes = output.write_folder(artifacts, folder)
+    except output.UnknownTextError:
+        build_plan = build.plan_inputs(
+            request.inputs,
+            request.settings,
+            out=request.out,
+            read_settings=request.read_settings,
+            large=replace(large, uses_cache=False) if large else None,
+        )
+        if build_plan.has_errors:
+            raise CannotWriteError("a spec has changed during the build; build again") from None
+        artifacts = build.render_folder_artifacts(build_plan, request.format_, request.settings)
+        changes = output.write_folder(artifacts, folder)
+    if build_plan.entries is not None:
+        build_cache.write_entries(folder, build_plan.entries)
+    return changes

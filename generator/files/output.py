@@ -13,7 +13,7 @@ from generator.files.transaction import (
     open_transaction,
     to_write_error,
 )
-from generator.model import Artifact
+from generator.model import Artifact, compute_digest
 from generator.text import notes
 from generator.text.yaml_writer import GENERATED_MARK
 from slos.schema.problem import Position, Problem, ProblemSeverity
@@ -62,6 +62,10 @@ def read_text(path: Path) -> str | None:
         return path.read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+class UnknownTextError(Exception):
+    """A file is not as the last build left it, and only the digest of its text is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +240,12 @@ class _FileState:
     def read(cls, folder: Path, artifact: Artifact) -> "_FileState":
         name, path = str(artifact.path), folder / artifact.path
         check_for_links(folder, name)
-        file = cls(name, artifact.text, read_text(path))
+        present = read_text(path)
+        if artifact.digest:
+            if present is None or compute_digest(present) != artifact.digest:
+                raise UnknownTextError(name)
+            return cls(name, present, present)
+        file = cls(name, artifact.text, present)
         if not artifact.keeps_notes:
             return file
         try:

@@ -1,6 +1,6 @@
 """Output format `tests`: unit tests of the rules for `promtool test rules`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
@@ -9,6 +9,7 @@ NAME = "tests"
 ONE_FILE = False
 ON_REQUEST = False
 ENGINE = None
+render_run = None  # `slo-rules test` finds the files by itself
 
 
 def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
@@ -19,8 +20,3 @@ def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     from generator.outputs.tests import spec_files  # noqa: PLC0415 - imports many modules
 
     yield from spec_files.render_plan_files(plan)
-
-
-def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
-    """Render nothing: `slo-rules test` finds the files by itself."""
-    yield from ()
