@@ -51,6 +51,8 @@ def read_manifest(folder: Path) -> set[str]:
 
 
 def _is_below(name: str, folder: Path) -> bool:
+    if "/" not in name and "\0" not in name:  # most files; paths take time
+        return name not in ("", ".", "..")
     path = PurePosixPath(name)
     is_plain = str(path) == name and ".." not in path.parts and "\0" not in name
     return is_plain and name != "." and not path.is_absolute() and not find_link(folder, name)
