@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import promql_parser
 import pydantic
@@ -29,16 +28,16 @@ def read_entries(folder: Path) -> dict[str, Entry]:
     """Read what the last build of a folder knew of its spec files, by digest."""
     try:
         entries = json.loads(_find_file(folder).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # the last one: there is no home
         return {}
     return entries if isinstance(entries, dict) else {}
 
 
 def write_entries(folder: Path, entries: Mapping[str, Entry]) -> None:
     """Replace what is known of the spec files of a folder."""
-    file = _find_file(folder)
-    new_file = file.with_name(f"{file.name}.{uuid4().hex}")
-    with suppress(OSError):
+    with suppress(OSError, RuntimeError):
+        file = _find_file(folder)
+        new_file = file.with_name(f"{file.name}.{os.getpid()}")
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             new_file.write_text(json.dumps(entries, separators=(",", ":")), encoding="utf-8")
@@ -64,6 +63,6 @@ def _list_code_files() -> Iterator[str]:
 
 
 def _find_file(folder: Path) -> Path:
-    home = os.environ.get(_CACHE_VARIABLE) or Path.home() / ".cache"
+    home = os.environ.get(_CACHE_VARIABLE) or Path("~/.cache").expanduser()
     name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
     return Path(home, "slo-rules", f"{name}.json")

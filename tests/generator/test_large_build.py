@@ -112,6 +112,24 @@ def test_only_changed_specs_are_rendered_again(
     assert planned == ["specs/1.yaml"]
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"a', None])
+def test_a_cache_that_cannot_be_read_or_written_is_none(
+    tmp_path: Path, content: str | None
+) -> None:
+    write_spec(tmp_path / "specs" / "shop.yaml", "shop")
+    build("rules", "--jobs", "1", "--format", "prometheus")
+    before = snapshot_folder(tmp_path / "rules")
+    (file,) = (tmp_path / "cache" / "slo-rules").iterdir()
+    file.unlink()
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_text(content)
+    assert build("rules", "--jobs", "1", "--format", "prometheus")[0] == 0
+    assert snapshot_folder(tmp_path / "rules") == before
+    assert [file] == list(file.parent.iterdir())
+
+
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
 def test_a_build_after_any_changes_equals_a_clean_one(tmp_path: Path, seed: int) -> None:
     random_ = random.Random(seed)
