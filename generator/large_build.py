@@ -24,6 +24,8 @@ from slos.schema.problem import Position, Problem, ProblemSeverity
 
 # Fewer specs are built before another process has started.
 _FEWEST_OF_A_JOB = 25
+# As the key is usually written. Checks of inhibitions read the specs of all files.
+_INHIBITS = b"inhibits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ def plan_large_build(
     """Plan a build, with its files and the entries for the next build."""
     run = pipeline.prepare_run(sources, settings)
     keeps_plans = any(load_formats()[each].render_run for each in build.formats)
+    keeps_specs = any(_INHIBITS in source.data for source in sources)
     keys = _compute_keys(run, build)
     known = build_cache.read_entries(build.folder) if build.uses_cache else {}
 
@@ -74,13 +77,18 @@ def plan_large_build(
         entry = known.get(keys[number])
         source_plan = pipeline.plan_source(run.sources[number], run)
         files = _read_files(entry) if entry else _render_files(source_plan.plan, run, build)
-        return _RenderedSource(_shed_plan(source_plan, keeps_plan=keeps_plans), files)
+        if not keeps_plans:
+            source_plan = replace(source_plan, plan=None)
+        if not keeps_specs:
+            specs = tuple(replace(each, spec=None, slos=()) for each in source_plan.specs)
+            source_plan = replace(source_plan, specs=specs)
+        return _RenderedSource(replace(source_plan, slos=()), files)
 
-    unknown = [n for n, key in enumerate(keys) if keeps_plans or key not in known]
+    unknown = [n for n, key in enumerate(keys) if keeps_plans or keeps_specs or key not in known]
     results = processes.map_in_processes(render_source, unknown, build.count_jobs(len(unknown)))
     by_number = dict(zip(unknown, results, strict=True))
     rendered = [by_number.get(n) or _read_entry(known[key]) for n, key in enumerate(keys)]
-    if any(each.source_plan.inhibits for each in rendered):
+    if not keeps_specs and any(each.source_plan.inhibits for each in rendered):
         return pipeline.plan_build(sources, settings)
     build_plan = pipeline.merge_source_plans([each.source_plan for each in rendered], run)
     entries = {
@@ -130,13 +138,6 @@ def _render_files(
         ]
         for name in build.formats
     }
-
-
-def _shed_plan(source_plan: SourcePlan, *, keeps_plan: bool) -> SourcePlan:
-    """Leave out what nothing needs once the files of a plan are rendered."""
-    specs = tuple(replace(each, spec=None, slos=()) for each in source_plan.specs)
-    plan = source_plan.plan if keeps_plan else None
-    return replace(source_plan, plan=plan, slos=(), specs=specs)
 
 
 def _build_entry(rendered: _RenderedSource) -> Entry:
