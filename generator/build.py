@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from generator import partial_build, pipeline
+from generator import large_build, partial_build, pipeline
 from generator.files import plugins
 from generator.files.sources import (
     FileFilter,
@@ -14,6 +14,7 @@ from generator.files.sources import (
     read_sources,
     read_windows,
 )
+from generator.large_build import LargeBuild
 from generator.model import Artifact, Engine, SpecFile, SpecPlan
 from generator.outputs import load_formats
 from generator.pipeline import BuildPlan, BuildSettings
@@ -55,7 +56,7 @@ class FormatRequest:
     settings: BuildSettings
 
 
-def plan_inputs(
+def plan_inputs(  # noqa: PLR0913 - each is a setting of its own
     inputs: Sequence[Path],
     settings: BuildSettings,
     *,
@@ -63,6 +64,7 @@ def plan_inputs(
     read_settings: ReadSettings | None = None,
     keep_going: bool = False,
     formats: Sequence[FormatRequest] = (),
+    large: LargeBuild | None = None,
 ) -> BuildPlan:
     """Read and plan spec files; files that cannot be read are among the problems.
 
@@ -73,6 +75,7 @@ def plan_inputs(
         read_settings: settings of reading.
         keep_going: leave out what has errors, instead of building nothing.
         formats: formats to build; the rules of each engine among them are planned.
+        large: how to build many specs.
     """
     read_settings = read_settings or ReadSettings()
     sources, read_problems = read_sources(inputs, read_settings.file_filter)
@@ -93,6 +96,8 @@ def plan_inputs(
         engine_settings = replace(settings, run_settings=run_settings)
         if keep_going:
             return partial_build.plan_partial_build(sources, engine_settings, read_errors)
+        if large and large.suits(len(sources)):
+            return large_build.plan_large_build(sources, engine_settings, large)
         return pipeline.plan_build(sources, engine_settings)
 
     build_plan = plan_for_engine(settings.run_settings.engine)
@@ -179,10 +184,7 @@ def render_folder_artifacts(
     """
     if formats:
         for each in formats:
-            plans = build_plan.plans_by_engine.get(
-                each.settings.run_settings.engine, build_plan.plans
-            )
-            for artifact in pipeline.render_folder(plans, each.name, each.settings):
+            for artifact in _render_format(build_plan, each.name, each.settings):
                 path = artifact.path if len(formats) == 1 else each.name / artifact.path
                 yield replace(artifact, path=path)
     elif load_profiles()[settings.profile].AS_WRITTEN:
@@ -194,8 +196,17 @@ def render_folder_artifacts(
         for name in itertools.filterfalse(is_missing, list_default_formats()):
             if compared and name in EXTRA_MODULES and not is_folder(compared / name):
                 continue
-            for artifact in pipeline.render_folder(build_plan.plans, name, settings):
+            for artifact in _render_format(build_plan, name, settings):
                 yield replace(artifact, path=name / artifact.path)
+
+
+def _render_format(
+    build_plan: BuildPlan, format_: str, settings: BuildSettings
+) -> Iterator[Artifact]:
+    packed = build_plan.rendered
+    rendered = None if packed is None else (each.unpack() for each in packed[format_])
+    plans = build_plan.plans_by_engine.get(settings.run_settings.engine, build_plan.plans)
+    yield from pipeline.render_folder(plans, format_, settings, rendered=rendered)
 
 
 def render_file_artifact(

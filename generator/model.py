@@ -3,6 +3,8 @@
 Every default is already decided here; `resolve` does that.
 """
 
+import hashlib
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -288,12 +290,49 @@ class Artifact:
         keeps_notes: whether the team notes in the existing file are preserved, see `notes`.
         is_object: whether the file holds Kubernetes objects; the kustomization of its folder lists
             it then.
+        digest: digest of the text where only that is known, since the last build wrote the file.
     """
 
     path: PurePosixPath
     text: str
     keeps_notes: bool = False
     is_object: bool = False
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedArtifact:
+    """Generated file of which many are kept in memory.
+
+    Attributes:
+        path: path below the folder of its format.
+        digest: digest of its text.
+        is_object: whether the file holds Kubernetes objects.
+        packed: compressed text; None where the last build wrote it.
+    """
+
+    path: PurePosixPath
+    digest: str
+    is_object: bool
+    packed: bytes | None = None
+
+    @classmethod
+    def pack(cls, artifact: Artifact) -> "PackedArtifact":
+        """Pack an artifact without team notes."""
+        packed = zlib.compress(artifact.text.encode(), level=1)
+        return cls(artifact.path, compute_digest(artifact.text), artifact.is_object, packed)
+
+    def unpack(self) -> Artifact:
+        """Unpack the artifact; one of the last build has no text but its digest."""
+        if self.packed is None:
+            return Artifact(self.path, "", is_object=self.is_object, digest=self.digest)
+        text = zlib.decompress(self.packed).decode()
+        return Artifact(self.path, text, is_object=self.is_object)
+
+
+def compute_digest(text: str) -> str:
+    """Digest of the text of a file."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

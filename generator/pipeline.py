@@ -5,20 +5,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import chain
 from pathlib import PurePosixPath
+from typing import Any
 
 from promql_parser import VectorSelector
 
 from generator import names, requirements, sli_plugins
-from generator.collisions import NameRegistry
+from generator.collisions import NameRegistry, SpecNames, collect_names
 from generator.lint import _run
 from generator.model import (
     SLO,
     AlertingRule,
     Artifact,
     Engine,
+    PackedArtifact,
     Plan,
     RecordingRule,
     SpecFile,
@@ -87,6 +88,8 @@ class BuildPlan:
         problems: errors and warnings of all files.
         left_out_errors: errors of what was left out of the plan, so that the rest is built.
         plans_by_engine: plans for the other engines of a build with several formats.
+        rendered: files of each format about single plans, where they were rendered with the plans.
+        entries: what the next build may know of each spec file, by digest.
     """
 
     plans: tuple[Plan, ...]
@@ -95,11 +98,55 @@ class BuildPlan:
     problems: tuple[Problem, ...]
     left_out_errors: tuple[Problem, ...] = ()
     plans_by_engine: Mapping[Engine, tuple[Plan, ...]] = field(default_factory=dict)
+    rendered: Mapping[str, Sequence[PackedArtifact]] | None = None
+    entries: Mapping[str, dict[str, Any]] | None = None
 
     @property
     def has_errors(self) -> bool:
         """Tell whether a problem is an error, which stops the build."""
         return bool(filter_errors(self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Spec files of a run, and what each of them needs of the others.
+
+    Attributes:
+        sources: spec files in the order of their names.
+        settings: settings of the build, with the indicators and recorded metrics of all files.
+        parsed: files with recordings, which are parsed before the others.
+    """
+
+    sources: tuple[SpecFile, ...]
+    settings: BuildSettings
+    parsed: dict[SpecFile, tuple[list[LocatedSpec], list[Problem]]]
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlan:
+    """Plan of one spec file, and what the checks of the whole run need of it.
+
+    Attributes:
+        path: output file.
+        plan: plan of the file; None without specs, or where it is not needed any more.
+        slos: resolved SLOs.
+        problems: problems of the file alone.
+        names: names of its specs; None without specs.
+        coverage: requirements of the file, and the claims that cover them.
+        specs: its specs for checks across specs.
+        is_independent: whether the plan is the same whatever the other files have.
+        inhibits: whether an alert inhibits others, so that checks read the specs of all files.
+    """
+
+    path: PurePosixPath
+    plan: Plan | None
+    slos: tuple[ResolvedSLO, ...]
+    problems: tuple[Problem, ...]
+    names: SpecNames | None
+    coverage: Coverage
+    specs: tuple[_run.SpecInRun, ...]
+    is_independent: bool
+    inhibits: bool = False
 
 
 def plan_build(
@@ -117,14 +164,15 @@ def plan_build(
         is_partial: whether parts of the specs are left out.
         lost_names: metrics and SLO ids that are left out; reading their series is an error.
     """
-    profile = load_profiles()[settings.profile]
+    run = prepare_run(sources, settings)
+    source_plans = [plan_source(source, run, lost_names) for source in run.sources]
+    return merge_source_plans(source_plans, run, is_partial=is_partial)
+
+
+def prepare_run(sources: Sequence[SpecFile], settings: BuildSettings) -> Run:
+    """Collect what the plan of each source depends on in other sources."""
     settings = replace(settings, indicators=collect_indicators(sources))
-    plans: list[Plan] = []
-    slos: list[ResolvedSLO] = []
-    problems: list[Problem] = []
-    registry = NameRegistry(settings.output.namespace, names_objects=not profile.AS_WRITTEN)
-    coverage = Coverage()
-    sorted_sources = sorted(sources, key=lambda source: str(source.path))
+    sorted_sources = tuple(sorted(sources, key=lambda source: str(source.path)))
     # The recorded metrics of all specs must be known before the first is checked. Only files with
     # recordings are parsed early: the positions of a spec's keys take more memory than its plan.
     parsed = {s: parse_source(s, settings) for s in sorted_sources if RECORDINGS in s.data}
@@ -132,42 +180,88 @@ def plan_build(
         spec for located, _ in parsed.values() for spec in located
     )
     run_settings = replace(settings.run_settings, recorded_metrics=recorded_metrics)
-    specs_in_run: list[_run.SpecInRun] = []
-    for source in sorted_sources:
-        located, found = parsed.pop(source) if source in parsed else parse_source(source, settings)
-        specs, plugin_problems = apply_sli_plugins(located, settings.sli_plugins)
-        spec_results = [profile.plan_spec(spec, run_settings) for spec in specs]
-        for spec, each in zip(specs, spec_results, strict=True):
-            read_again = partial(
-                _parse_spec_again, source, settings, _find_spec_index(spec, located)
-            )
-            specs_in_run.append(
-                _run.build_spec_in_run(
-                    len(specs_in_run), spec, _select_exact_slos(each.slos), read_again
-                )
-            )
-        problems += [*found, *plugin_problems]
-        path = _choose_output_path(source, as_written=profile.AS_WRITTEN)
-        problems += registry.add_specs(located, source.display_name, path)
-        problems += (each for spec in specs for each in _find_lost_names(spec, lost_names))
-        coverage += collect_coverage(located)
-        for spec, each in zip(specs, spec_results, strict=True):
-            problems += spec.respell_keys(each.problems)
-            if profile.CHECKED:
-                exact = _select_exact_slos(each.slos)
-                lint_problems = _run.lint_planned_spec(spec, exact, run_settings)
-                problems += spec.respell_keys(lint_problems)
-        slos += [slo for each in spec_results for slo in each.slos]
-        spec_plans = tuple(_select_rules(each.spec_plan, settings) for each in spec_results)
-        if spec_plans:
-            plans.append(Plan(path, (str(source.path),), spec_plans))
-    problems += [*requirements.find_coverage_problems(coverage), *_check_rule_selection(settings)]
-    problems += _run.lint_run(specs_in_run, run_settings)
-    if sorted_sources and not plans and not is_partial and not filter_errors(problems):
-        position = Position(sorted_sources[0].display_name)
+    return Run(sorted_sources, replace(settings, run_settings=run_settings), parsed)
+
+
+def plan_source(
+    source: SpecFile, run: Run, lost_names: AbstractSet[str] = frozenset()
+) -> SourcePlan:
+    """Plan one spec file of a run."""
+    settings, run_settings = run.settings, run.settings.run_settings
+    profile = load_profiles()[settings.profile]
+    located, found = (
+        run.parsed.pop(source) if source in run.parsed else parse_source(source, settings)
+    )
+    specs, plugin_problems = apply_sli_plugins(located, settings.sli_plugins)
+    problems = [*found, *plugin_problems]
+    results = [profile.plan_spec(spec, run_settings) for spec in specs]
+    specs_in_run = []
+    for spec, each in zip(specs, results, strict=True):
+        exact = _select_exact_slos(each.slos)
+        index = _find_spec_index(spec, located)
+        specs_in_run.append(_run.build_spec_in_run(index, spec, exact))
+        problems += _find_lost_names(spec, lost_names)
+        problems += spec.respell_keys(each.problems)
+        if profile.CHECKED:
+            problems += spec.respell_keys(_run.lint_planned_spec(spec, exact, run_settings))
+    path = _choose_output_path(source, as_written=profile.AS_WRITTEN)
+    spec_plans = tuple(_select_rules(each.spec_plan, settings) for each in results)
+    coverage = collect_coverage(located)
+    inhibits = any(alert.inhibits for spec in specs for alert in spec.spec.alerts)
+    return SourcePlan(
+        path=path,
+        plan=Plan(path, (str(source.path),), spec_plans) if spec_plans else None,
+        slos=tuple(slo for each in results for slo in each.slos),
+        problems=tuple(problems),
+        names=_collect_names(located, path, settings) if located else None,
+        coverage=coverage,
+        specs=tuple(specs_in_run),
+        is_independent=not (
+            coverage.requirements
+            or coverage.claims
+            or inhibits
+            or any(spec is not each for spec, each in zip(specs, located, strict=False))
+            or _INDICATORS.search(source.data)
+        ),
+        inhibits=inhibits,
+    )
+
+
+def _collect_names(
+    located: Sequence[LocatedSpec], path: PurePosixPath, settings: BuildSettings
+) -> SpecNames:
+    names_objects = not load_profiles()[settings.profile].AS_WRITTEN
+    return collect_names(located, path, settings.output.namespace, names_objects=names_objects)
+
+
+def merge_source_plans(
+    source_plans: Sequence[SourcePlan], run: Run, *, is_partial: bool = False
+) -> BuildPlan:
+    """Merge the plans of all sources, and check what they have in common."""
+    registry, coverage = NameRegistry(), Coverage()
+    problems: list[Problem] = []
+    specs: list[tuple[SpecFile, _run.SpecInRun]] = []
+    for source, each in zip(run.sources, source_plans, strict=True):
+        problems += each.problems
+        if each.names:
+            problems += registry.add_names(each.names, source.display_name, each.path)
+        coverage += each.coverage
+        specs += [(source, spec) for spec in each.specs]
+
+    def read_again(number: int) -> LocatedSpec:
+        source, spec = specs[number]
+        return parse_source(source, run.settings)[0][spec.index]
+
+    problems += requirements.find_coverage_problems(coverage)
+    problems += _check_rule_selection(run.settings)
+    problems += _run.lint_run([spec for _, spec in specs], run.settings.run_settings, read_again)
+    if run.sources and not specs and not is_partial and not filter_errors(problems):
+        position = Position(run.sources[0].display_name)
         problems.append(Problem(position, "no document has SLOs", "add a document with SLOs"))
     merged = sort_problems(_run.merge_repeats(sort_problems(problems)))
-    return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(merged))
+    plans = tuple(each.plan for each in source_plans if each.plan)
+    slos = tuple(slo for each in source_plans for slo in each.slos)
+    return BuildPlan(plans, slos, coverage, tuple(merged))
 
 
 def _find_lost_names(located: LocatedSpec, lost: AbstractSet[str]) -> Iterator[Problem]:
@@ -215,13 +309,27 @@ def collect_indicators(sources: Iterable[SpecFile]) -> dict[str, Document]:
 
 
 def render_folder(
-    plans: Sequence[Plan], format_: str, settings: BuildSettings
+    plans: Sequence[Plan],
+    format_: str,
+    settings: BuildSettings,
+    *,
+    rendered: Iterable[Artifact] | None = None,
 ) -> Iterator[Artifact]:
-    """Artifacts of one format: those of each plan, those of all plans, and the kustomization."""
+    """Artifacts of one format: those of each plan, those of all plans, and the kustomization.
+
+    Args:
+        plans: plans of the run.
+        format_: output format.
+        settings: settings of the build.
+        rendered: artifacts of each plan, where they were rendered before.
+    """
     output_format = load_formats()[format_]
-    each_plan = (output_format.render_plan(plan, settings.output) for plan in plans)
+    each_plan = chain.from_iterable(
+        output_format.render_plan(plan, settings.output) for plan in plans
+    )
+    of_run = output_format.render_run(plans, settings.output) if output_format.render_run else ()
     object_files = []
-    for artifact in chain(*each_plan, output_format.render_run(plans, settings.output)):
+    for artifact in chain(each_plan if rendered is None else rendered, of_run):
         if artifact.is_object:
             object_files.append(artifact.path)
         yield artifact
@@ -274,10 +382,6 @@ def parse_source(
 def _complete_links(located: LocatedSpec, links: Mapping[str, str]) -> LocatedSpec:
     missing = {key: link for key, link in links.items() if not getattr(located.spec, key)}
     return replace(located, spec=located.spec.model_copy(update=missing))
-
-
-def _parse_spec_again(source: SpecFile, settings: BuildSettings, index: int) -> LocatedSpec:
-    return parse_source(source, settings)[0][index]
 
 
 def _find_spec_index(spec: LocatedSpec, located: Sequence[LocatedSpec]) -> int:

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,15 @@ from generator import build
 from generator.commands import _report
 from generator.commands._options import add_spec_options
 from generator.commands._request import Request, check_extras, parse_request
-from generator.files import output
+from generator.files import build_cache, output
 from generator.files.output import Changes
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
+from generator.large_build import LargeBuild
 from generator.model import Artifact
 from generator.pipeline import BuildPlan
+from generator.profiles import load_profiles
+from slos.schema.extras import is_missing
 from slos.schema.problem import ProblemSeverity, sort_problems
 
 
@@ -27,6 +32,12 @@ from slos.schema.problem import ProblemSeverity, sort_problems
     is_flag=True,
     help="Build the SLOs, alerts and recordings without errors, report the others and exit with 1.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes that plan and render specs.  [default: by the number of specs and processors]",
+)
 @click.option("--dry-run", is_flag=True, help="Write no file; print what would change.")
 @click.option("-v", "--verbose", is_flag=True, help="Print a line for each file that changes.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
@@ -36,6 +47,7 @@ def command(
     dry_run: bool,
     verbose: bool,
     quiet: bool,
+    jobs: int | None,
     **options: Any,  # noqa: ANN401 - read by parse_request
 ) -> None:
     """Build rules from specs.
@@ -57,6 +69,7 @@ def command(
     request = parse_request(options)
     check_extras(request)
     out = request.out
+    large = None if keep_going or dry_run else _choose_large_build(request, jobs)
     build_plan = build.plan_inputs(
         request.inputs,
         request.settings,
@@ -64,6 +77,7 @@ def command(
         read_settings=request.read_settings,
         keep_going=keep_going,
         formats=request.formats,
+        large=large,
     )
     problems = sort_problems((*build_plan.problems, *build_plan.left_out_errors))
     hidden = (ProblemSeverity.NOTE,) if quiet else ()
@@ -82,7 +96,7 @@ def command(
         elif dry_run:
             _report.print_planned_changes(_compare(build_plan, request), out)
         else:
-            changes = _write(build_plan, request)
+            changes = _write(build_plan, request, large)
             if not quiet:
                 _report.print_changes(changes, out, verbose=verbose, is_folder=not request.to_file)
             _report.print_problems(output.warn_of_kept_pages(changes, Path(out)))
@@ -96,10 +110,10 @@ def command(
         sys.exit(1)
 
 
-def _write(build_plan: BuildPlan, request: Request) -> Changes:
+def _write(build_plan: BuildPlan, request: Request, large: LargeBuild | None) -> Changes:
     out = Path(request.out)
     if not request.to_file:
-        return output.write_folder(_render_artifacts(build_plan, request), out)
+        return _write_folder(build_plan, request, large)
     return output.write_file(_render_file(build_plan, request), out)
 
 
@@ -118,3 +132,36 @@ def _render_artifacts(build_plan: BuildPlan, request: Request) -> Iterator[Artif
 def _render_file(build_plan: BuildPlan, request: Request) -> Artifact:
     name = Path(request.out).name
     return build.render_file_artifact(build_plan, request.formats, request.settings, name=name)
+
+
+def _choose_large_build(request: Request, jobs: int | None) -> LargeBuild | None:
+    """How to build many specs into a folder; None for other outputs."""
+    names = tuple(each.name for each in request.formats)
+    formats = names or tuple(filterfalse(is_missing, build.list_default_formats()))
+    as_written = load_profiles()[request.settings.profile].AS_WRITTEN and not names
+    has_own_settings = any(each.settings != request.settings for each in request.formats)
+    if request.to_file or request.out == STDOUT or as_written or has_own_settings:
+        return None
+    return LargeBuild(Path(request.out), formats, jobs)
+
+
+def _write_folder(build_plan: BuildPlan, request: Request, large: LargeBuild | None) -> Changes:
+    """Write the files of a plan into a folder."""
+    folder = Path(request.out)
+    try:
+        changes = output.write_folder(_render_artifacts(build_plan, request), folder)
+    except output.UnknownTextError:
+        build_plan = build.plan_inputs(
+            request.inputs,
+            request.settings,
+            out=request.out,
+            read_settings=request.read_settings,
+            formats=request.formats,
+            large=replace(large, uses_cache=False) if large else None,
+        )
+        if build_plan.has_errors:
+            raise CannotWriteError("a spec has changed during the build; build again") from None
+        changes = output.write_folder(_render_artifacts(build_plan, request), folder)
+    if build_plan.entries is not None:
+        build_cache.write_entries(folder, build_plan.entries)
+    return changes

@@ -1,5 +1,6 @@
 """Reader of spec files and of files with alert windows."""
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -148,7 +149,8 @@ def _list_spec_files(folder: Path, file_filter: FileFilter) -> tuple[list[Path],
     passed_over = [
         path for path in found if path.suffix.lower() == _JSON_SUFFIX and not _names_dialect(path)
     ]
-    return [path for path in found if path not in set(passed_over)], passed_over
+    others = set(passed_over)
+    return [path for path in found if path not in others], passed_over
 
 
 def _names_dialect(path: Path) -> bool:
@@ -168,13 +170,15 @@ def _report_passed_over(folder: Path, paths: Sequence[Path]) -> list[Problem]:
 
 
 def _list_files(folder: Path, suffixes: AbstractSet[str]) -> list[Path]:
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in suffixes
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and not path.is_dir()
-    ]
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            Path(parent, name)
+            for name in names
+            if not name.startswith(".") and PurePosixPath(name).suffix.lower() in suffixes
+        ]
+    return sorted(found)
 
 
 def _remove_duplicates(sources: Iterable[SpecFile]) -> list[SpecFile]:

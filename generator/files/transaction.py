@@ -149,6 +149,8 @@ def check_folder(folder: Path) -> None:
 
 def find_link(folder: Path, name: str) -> Path | None:
     """Find a folder between a folder and a file in it that is a symbolic link."""
+    if "/" not in name:
+        return None
     parents = list((folder / name).relative_to(folder).parents)[:-1]
     return next((folder / parent for parent in parents if (folder / parent).is_symlink()), None)
 

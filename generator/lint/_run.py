@@ -39,14 +39,13 @@ class SpecInRun:
         spec: the spec.
         slos: its resolved SLOs.
         alerts: alerts of its SLOs and standalone alerts.
-        read_again: parses the spec again for the positions of its keys; few runs have a finding,
-            so positions are not kept in memory.
+        index: index of the spec in its file.
     """
 
-    spec: Spec
+    spec: Spec | None
     slos: Sequence[SLO]
     alerts: tuple[NamedAlert, ...]
-    read_again: Callable[[], LocatedSpec]
+    index: int
 
 
 def lint_planned_spec(
@@ -112,23 +111,32 @@ def lint_spec(located: LocatedSpec, run_settings: RunSettings) -> Iterator[Probl
     yield from _find_unknown_silences(located, (), located.spec.silence)
 
 
-def build_spec_in_run(
-    number: int, located: LocatedSpec, slos: Sequence[SLO], read_again: Callable[[], LocatedSpec]
-) -> SpecInRun:
+def build_spec_in_run(index: int, located: LocatedSpec, slos: Sequence[SLO]) -> SpecInRun:
     """Collect the parts of a spec that checks across specs need."""
-    return SpecInRun(
-        located.spec, slos, tuple(_list_named_alerts(number, located, slos)), read_again
+    return SpecInRun(located.spec, slos, tuple(_list_named_alerts(located, slos)), index)
+
+
+def lint_run(
+    specs: Sequence[SpecInRun],
+    run_settings: RunSettings,
+    read_again: Callable[[int], LocatedSpec],
+) -> Iterator[Problem]:
+    """Problems that checks find across all specs of a run.
+
+    Args:
+        specs: specs of the run.
+        run_settings: settings of the run.
+        read_again: parses the spec of a number again for the positions of its keys; few runs have
+            a finding, so positions are not kept in memory.
+    """
+    alerts = (
+        replace(alert, spec_index=number)
+        for number, each in enumerate(specs)
+        for alert in each.alerts
     )
-
-
-def lint_run(specs: Sequence[SpecInRun], run_settings: RunSettings) -> Iterator[Problem]:
-    """Problems that checks find across all specs of a run."""
-    alerts = (alert for each in specs for alert in each.alerts)
     subject = RunSubject(tuple(alerts), tuple((each.spec, each.slos) for each in specs))
     for number, check, finding in lint.run_cross_spec_checks(subject, review=run_settings.review):
-        yield from _apply_silences(
-            specs[number].read_again(), (), (), [(check, finding)], run_settings
-        )
+        yield from _apply_silences(read_again(number), (), (), [(check, finding)], run_settings)
 
 
 def merge_repeats(problems: Iterable[Problem]) -> Iterator[Problem]:
@@ -164,22 +172,18 @@ def _lint_query(
     return found
 
 
-def _list_named_alerts(
-    number: int, located: LocatedSpec, slos: Sequence[SLO]
-) -> Iterator[NamedAlert]:
+def _list_named_alerts(located: LocatedSpec, slos: Sequence[SLO]) -> Iterator[NamedAlert]:
     """Alerts of a spec; an SLO that could not be resolved has none."""
     resolved = {slo.name: slo for slo in slos}
     for index, slo_spec in enumerate(located.spec.slos):
         slo, path = resolved.get(slo_spec.name), ("slos", index, "alerting")
         if slo:
             owner, place = f"SLO {slo.id!r}", str(located.find_position(path))
-            yield from (
-                NamedAlert(number, path, owner, each.name, place) for each in slo.alert_metas
-            )
+            yield from (NamedAlert(path, owner, each.name, place) for each in slo.alert_metas)
     for index, alert in enumerate(located.spec.alerts):
         position = ("alerts", index, "name")
         yield NamedAlert(
-            number, position, "another alert", alert.name, str(located.find_position(position))
+            position, "another alert", alert.name, str(located.find_position(position))
         )
 
 

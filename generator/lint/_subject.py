@@ -122,18 +122,18 @@ class NamedAlert:
     """Name of an alert with its owner and position.
 
     Attributes:
-        spec_index: index of the spec.
         path: path of the key that a finding is about.
         owner: owner of the alert as text, such as `the SLO 'a-b'`.
         name: name of the alert.
         position: position of the alert as text.
+        spec_index: index of the spec in its run.
     """
 
-    spec_index: int
     path: Location
     owner: str
     name: str
     position: str
+    spec_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +146,4 @@ class RunSubject:
     """
 
     alerts: tuple[NamedAlert, ...]
-    specs: tuple[tuple[Spec, Sequence[SLO]], ...] = ()
+    specs: tuple[tuple[Spec | None, Sequence[SLO]], ...] = ()

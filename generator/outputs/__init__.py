@@ -5,7 +5,7 @@ below `rules/`. `render_plan` renders the files of one plan, `render_run` those 
 kustomization lists those that are marked as Kubernetes objects.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, cast
@@ -65,9 +65,8 @@ class OutputFormat(Protocol):
         """Render the files of one plan."""
         ...
 
-    def render_run(self, plans: Sequence[Plan], settings: OutputSettings, /) -> Iterator[Artifact]:
-        """Render the files that are about all plans of a run."""
-        ...
+    render_run: Callable[[Sequence[Plan], OutputSettings], Iterator[Artifact]] | None
+    """Renders the files that are about all plans of a run; None for a format without any."""
 
 
 @cache

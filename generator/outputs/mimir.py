@@ -3,7 +3,7 @@
 Each file names the namespace of its groups. `slo-rules push mimir` sends the same groups.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from generator.model import Artifact, Engine, Plan
 from generator.outputs import OutputSettings, _objects
@@ -13,6 +13,7 @@ NAME = "mimir"
 ONE_FILE = True
 ON_REQUEST = True
 ENGINE = Engine.PROMETHEUS
+render_run = None  # mimirtool takes a list of files
 
 
 def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
@@ -23,8 +24,3 @@ def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     }
     lines = yaml_writer.render_mapping(content)
     yield Artifact(plan.path, yaml_writer.render_document(plan.sources, lines))
-
-
-def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
-    """Render nothing: mimirtool takes a list of files."""
-    yield from ()

@@ -1,6 +1,6 @@
 """Output format `operator`: PrometheusRule objects for the Prometheus Operator."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from generator.model import Artifact, Engine, Plan
 from generator.outputs import OutputSettings, _objects
@@ -9,6 +9,7 @@ NAME = "operator"
 ONE_FILE = True
 ON_REQUEST = False
 ENGINE = Engine.PROMETHEUS
+render_run = None  # the kustomization lists the objects
 
 
 def render_plan(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
@@ -17,8 +18,3 @@ def render_plan(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
         "monitoring.coreos.com/v1", "PrometheusRule", settings.namespace, settings.stack_labels
     )
     return _objects.render_objects(plan, kind)
-
-
-def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
-    """Render nothing: the kustomization lists the objects."""
-    yield from ()

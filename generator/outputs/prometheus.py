@@ -1,6 +1,6 @@
 """Output format `prometheus`: plain rule files, one for each spec file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from generator.model import Artifact, Engine, Plan
 from generator.outputs import OutputSettings
@@ -10,14 +10,10 @@ NAME = "prometheus"
 ONE_FILE = True
 ON_REQUEST = False
 ENGINE = Engine.PROMETHEUS
+render_run = None  # Prometheus takes a glob
 
 
 def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     """Render a rule file for `rule_files:` of Prometheus."""
     lines = yaml_writer.render_mapping(yaml_writer.map_groups(plan.groups))
     yield Artifact(plan.path, yaml_writer.render_document(plan.sources, lines))
-
-
-def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
-    """Render nothing: Prometheus takes a glob."""
-    yield from ()

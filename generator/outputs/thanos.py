@@ -6,7 +6,7 @@ Ruler counts the failure, and the alert on failing rules fires. `abort` is the d
 It is written down so that the result does not depend on a flag.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from generator.model import Artifact, Engine, Plan
 from generator.outputs import OutputSettings
@@ -16,6 +16,7 @@ NAME = "thanos"
 ONE_FILE = True
 ON_REQUEST = True
 ENGINE = Engine.THANOS
+render_run = None  # Ruler takes a glob
 
 _ABORT_ON_PARTIAL_RESPONSE = {"partial_response_strategy": "abort"}
 
@@ -25,8 +26,3 @@ def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     content = yaml_writer.map_groups(plan.groups, extra_keys=_ABORT_ON_PARTIAL_RESPONSE)
     lines = yaml_writer.render_mapping(content)
     yield Artifact(plan.path, yaml_writer.render_document(plan.sources, lines))
-
-
-def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
-    """Render nothing: Ruler takes a glob."""
-    yield from ()

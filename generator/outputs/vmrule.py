@@ -5,7 +5,7 @@ kube-prometheus-stack.
 Counts and windows have expressions of their own, see docs/engines.md.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from generator.model import Artifact, Engine, Plan
 from generator.outputs import OutputSettings, _objects
@@ -14,6 +14,7 @@ NAME = "vmrule"
 ONE_FILE = True
 ON_REQUEST = True
 ENGINE = Engine.VICTORIA_METRICS
+render_run = None  # the kustomization lists the objects
 
 
 def render_plan(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
@@ -25,8 +26,3 @@ def render_plan(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
         settings.common_labels,
     )
     return _objects.render_objects(plan, kind)
-
-
-def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
-    """Render nothing: the kustomization lists the objects."""
-    yield from ()

@@ -75,13 +75,13 @@ def is_in_fine_group(slo: SLO, alert: BurnAlert | ThresholdAlert) -> bool:
     return alert.severity is AlertSeverity.PAGE or tiers.is_fine(slo, longest)
 
 
-def round_to_percentage(slo: SLO, ratio: Decimal) -> Decimal:
+def round_to_percentage(budget: Decimal, ratio: Decimal) -> Decimal:
     """Percentage that an alert shows for a ratio; like PromQL's round(), it rounds halves up."""
-    return (100 * ratio).quantize(Decimal(1).scaleb(-_count_digits(slo)), ROUND_HALF_UP)
+    return (100 * ratio).quantize(Decimal(1).scaleb(-_count_digits(budget)), ROUND_HALF_UP)
 
 
-def _count_digits(slo: SLO) -> int:
-    return max(_EXTRA_DIGITS, _EXTRA_DIGITS - (100 * slo.budget).adjusted())
+def _count_digits(budget: Decimal) -> int:
+    return max(_EXTRA_DIGITS, _EXTRA_DIGITS - (100 * budget).adjusted())
 
 
 def _build_burn_alert_rule(slo: SLO, alert: BurnAlert) -> AlertingRule:
@@ -162,7 +162,7 @@ def _render_count_guards(slo: SLO, window: Duration, meta: AlertMeta) -> str:
 
 def _render_percentage(slo: SLO, ratio: str) -> str:
     """Expression of a ratio as a percentage, rounded to a few digits more than the budget has."""
-    return render_rounded(f"100 * (\n{ratio}\n)", Decimal(1).scaleb(-_count_digits(slo)))
+    return render_rounded(f"100 * (\n{ratio}\n)", Decimal(1).scaleb(-_count_digits(slo.budget)))
 
 
 def render_rounded(expr: str, precision: Decimal) -> str:

@@ -25,7 +25,7 @@ _MAX_SLACK = Duration.from_parts(seconds=10)
 
 def is_fine(slo: SLO, window: Duration) -> bool:
     """Tell whether a window is short enough to be summed from the fine tier."""
-    return window.ms <= find_longest_fine_window(slo).ms
+    return window.ms <= slo.steps.fine.ms * _MAX_FINE_STEPS
 
 
 def find_longest_fine_window(slo: SLO) -> Duration:

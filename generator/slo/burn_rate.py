@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 
 from generator.model import SLO, BurnCondition, Engine, Steps, Window, Windows
 from slos.schema.alerting import AlertWindows, BurnWindow, SpeedWindows
@@ -64,6 +65,7 @@ _WINDOWS_BY_PERIOD = {
 }
 
 
+@lru_cache(maxsize=64)
 def choose_windows(period: Duration, scrape: Duration) -> Windows:
     """Alert windows of a period: from the table, else the workbook's scaled to the period.
 
@@ -213,6 +215,7 @@ def choose_fine_step(scrape: Duration, windows: Sequence[Duration]) -> Duration:
     return Duration(least)
 
 
+@lru_cache(maxsize=64)
 def round_windows(windows: Windows, scrape: Duration) -> Windows:
     """Round built-in windows to whole fine steps; their burn rates stay the same."""
     pairs = (*windows.page, *windows.ticket)

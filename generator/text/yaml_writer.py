@@ -181,18 +181,16 @@ def _append_mapping(lines: list[str], values: Mapping[str, YamlValue], margin: s
         if not value and not isinstance(value, (Block, Name)):
             continue
         start = f"{margin}{format_name(key)}:"
-        if isinstance(value, Comment):
-            lines.append(f"{margin}# {value}")
-        elif isinstance(value, Block):
-            _append_block(lines, start, value, margin)
-        elif isinstance(value, str):
-            lines.append(f"{start} {_format_text(value)}")
+        if isinstance(value, Raw):
+            lines.append(f"{start} {value}")
         elif isinstance(value, TextMapping):
             lines.append(start)
-            lines.extend(
+            lines += [
                 f"{margin}  {format_name(name)}: {format_scalar(value[name])}"
                 for name in sorted(value)
-            )
+            ]
+        elif isinstance(value, str):
+            _append_text(lines, start, value, margin)
         elif isinstance(value, Mapping):
             lines.append(start)
             count = len(lines)
@@ -204,6 +202,15 @@ def _append_mapping(lines: list[str], values: Mapping[str, YamlValue], margin: s
         else:
             lines.append(start)
             _append_list(lines, value, f"{margin}  ")
+
+
+def _append_text(lines: list[str], start: str, text: str, margin: str) -> None:
+    if isinstance(text, Block):
+        _append_block(lines, start, text, margin)
+    elif isinstance(text, Comment):
+        lines.append(f"{margin}# {text}")
+    else:
+        lines.append(f"{start} {_format_text(text)}")
 
 
 def _append_list(lines: list[str], values: Sequence[YamlValue], margin: str) -> None:
@@ -219,10 +226,13 @@ def _append_list(lines: list[str], values: Sequence[YamlValue], margin: str) -> 
 
 def _append_block(lines: list[str], start: str, text: str, margin: str) -> None:
     body, ends_with_newline = text.removesuffix("\n"), text.endswith("\n")
+    if "\n" not in body and '"' not in text:
+        lines.append(f"{start} {format_scalar(text)}")
+        return
     body_lines = body.split("\n")
-    if (len(body_lines) > 1 or '"' in text) and _is_block_safe(body_lines):
+    if _is_block_safe(body_lines):
         lines.append(f"{start} |{'' if ends_with_newline else '-'}")
-        lines.extend(f"{margin}  {line}" if line else line for line in body_lines)
+        lines += [f"{margin}  {line}" if line else line for line in body_lines]
     else:
         lines.append(f"{start} {format_scalar(text)}")
 
@@ -231,7 +241,7 @@ def _is_block_safe(lines: list[str]) -> bool:
     """Tell whether a block scalar preserves these lines."""
     first, last = lines[0], lines[-1]
     return (
-        all(line.isprintable() for line in lines)
+        "".join(lines).isprintable()
         and bool(first.strip())
         and not first.startswith(" ")
         and bool(last.strip())

@@ -73,7 +73,9 @@ class DurationLimit:
 class SpecModel(BaseModel):
     """Base model of a mapping in a spec: unknown keys are refused, instances are immutable."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True
+    )
 
 
 def _convert_scalar(value: Any, written: str | None = None) -> Any:  # noqa: ANN401 - whatever YAML holds

@@ -32,7 +32,9 @@ class OpenSloModel(BaseModel):
     error.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True
+    )
 
 
 class OpenSloMetadata(OpenSloModel):

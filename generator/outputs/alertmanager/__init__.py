@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from generator.alerting.tree import build_routing
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
-from generator.outputs.alertmanager import operator, templates
-from generator.outputs.alertmanager.config import TEMPLATE_PATH, render_config
+from generator.outputs.alertmanager import templates
 from generator.text import yaml_writer
 
 NAME = "alertmanager"
@@ -28,11 +26,15 @@ def render_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Arti
 
     Without an alert nothing is rendered.
     """
+    from generator.alerting.tree import build_routing  # noqa: PLC0415 - imports many modules
+    from generator.outputs.alertmanager import operator  # noqa: PLC0415 - likewise
+    from generator.outputs.alertmanager.config import render_config  # noqa: PLC0415 - likewise
+
     routing_tree = build_routing(plans, settings.office_hours)
     if routing_tree is None:
         return
     yield _build_file("alertmanager.yml", render_config(routing_tree))
-    yield _build_file(TEMPLATE_PATH, templates.TEMPLATE_TEXT.strip("\n").split("\n"))
+    yield _build_file(templates.TEMPLATE_PATH, templates.TEMPLATE_TEXT.strip("\n").split("\n"))
     config = operator.render_alertmanager_config(
         routing_tree, settings.namespace, settings.stack_labels
     )
@@ -44,7 +46,7 @@ def _render_kustomization(settings: OutputSettings) -> list[str]:
     config_map: dict[str, yaml_writer.YamlValue] = {
         "name": yaml_writer.Raw(_TEMPLATES_CONFIG_MAP),
         "namespace": settings.namespace,
-        "files": [TEMPLATE_PATH],
+        "files": [templates.TEMPLATE_PATH],
         "options": {
             # The configuration of Alertmanager names the ConfigMap, so it has no hash of its
             # content.

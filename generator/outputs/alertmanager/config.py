@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from generator.alerting.hours import format_day_ranges
 from generator.alerting.model import Inhibition, Matcher, Route, Routing, TimeInterval
+from generator.outputs.alertmanager.templates import TEMPLATE_PATH
 from generator.text import yaml_writer
 
 OTHERS_RECEIVER = "slo-others"
-TEMPLATE_PATH = "templates/slo.tmpl"
 
 
 def render_config(routing: Routing) -> Iterator[str]:

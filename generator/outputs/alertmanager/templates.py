@@ -4,6 +4,9 @@ The text is the same for every run. The numbers come from annotations of the ale
 are not built here have no such annotations, and only the rest is shown.
 """
 
+TEMPLATE_PATH = "templates/slo.tmpl"
+"""Path of the templates below the configuration."""
+
 TEMPLATE_TEXT = r"""
 {{- /* One line, for titles and subjects: the number, the alert, whom it is about. */ -}}
 {{ define "slo.title" -}}

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
-from generator.outputs.runbooks import pages
 
 NAME = "runbooks"
 ONE_FILE = False
@@ -19,4 +18,6 @@ def render_plan(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
 
 def render_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
     """Render all pages and the index."""
+    from generator.outputs.runbooks import pages  # noqa: PLC0415 - imports many modules
+
     yield from pages.build_runbook_artifacts(plans)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import gcd
+from typing import Protocol
 
-from generator.model import SLO, AlertMeta, BurnAlert, ThresholdAlert
+from generator.model import SLO, BurnAlert, ThresholdAlert
 from generator.outputs.tests.error_course import ErrorCourse
 from generator.rules import tiers
 from slos.schema.units import Duration
@@ -62,6 +63,18 @@ class Condition:
         return True if is_sure else None
 
 
+class Waits(Protocol):
+    """Waiting times of an alert: of its metadata, or alone."""
+
+    @property
+    def for_(self) -> Duration | None:
+        """Time for which the alert is pending."""
+
+    @property
+    def keep_firing_for(self) -> Duration | None:
+        """Time for which the alert is kept."""
+
+
 def list_conditions(slo: SLO, alert: BurnAlert | ThresholdAlert) -> list[Condition]:
     """List the conditions of an alert; any of them fires it."""
     guards = (alert.meta.min_events, alert.meta.min_errors)
@@ -102,11 +115,9 @@ def find_alert_value(conditions: Sequence[Condition], course: ErrorCourse, step:
     return course.compute_ratio(min(condition.short for condition in conditions), step)
 
 
-def compute_timeline(
-    meta: AlertMeta, course: ErrorCourse, holds: Callable[[int], bool]
-) -> list[bool]:
+def compute_timeline(waits: Waits, course: ErrorCourse, holds: Callable[[int], bool]) -> list[bool]:
     """Compute for each step whether the alert fires, with `for` and `keep_firing_for`."""
-    wait, keep = _to_ms(meta.for_), _to_ms(meta.keep_firing_for)
+    wait, keep = _to_ms(waits.for_), _to_ms(waits.keep_firing_for)
     fires: list[bool] = []
     since: int | None = None
     ended: int | None = None
@@ -125,7 +136,7 @@ def compute_timeline(
 
 
 def compute_sure_timeline(
-    meta: AlertMeta, course: ErrorCourse, conditions: Sequence[Condition]
+    waits: Waits, course: ErrorCourse, conditions: Sequence[Condition]
 ) -> list[bool | None]:
     """Compute for each step whether the alert fires; None if rounding could decide it.
 
@@ -134,8 +145,8 @@ def compute_sure_timeline(
     states = [
         [each.holds(course, step) for each in conditions] for step in range(course.last_step + 1)
     ]
-    least = compute_timeline(meta, course, lambda step: True in states[step])
-    most = compute_timeline(meta, course, lambda step: {*states[step]} != {False})
+    least = compute_timeline(waits, course, lambda step: True in states[step])
+    most = compute_timeline(waits, course, lambda step: {*states[step]} != {False})
     return [
         low if low is high and None not in state else None
         for low, high, state in zip(least, most, states, strict=True)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
 
 from generator import names
@@ -179,6 +180,7 @@ def round_sample(value: Decimal) -> Decimal:
     return Decimal(format_decimal(value, places))
 
 
+@lru_cache(maxsize=4096)
 def _render_number(value: Decimal) -> str:
     return format_decimal(round_sample(value))
 

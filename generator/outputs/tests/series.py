@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal
-from itertools import product
+from itertools import groupby, product
 
 import promql_parser as ast
 
@@ -232,11 +232,10 @@ def build_tier_series(slo: SLO, course: ErrorCourse) -> tuple[InputSeries, ...]:
     """Build the series of both tiers, for a single group if the SLO has groups."""
     labels = {**names.build_identity_labels(slo), **build_group_labels(slo)}
     # The first step ends at time 0, so it has one sample.
-    shares = [
-        course.shares[0],
-        *(each for each in course.shares[1:] for _ in range(course.samples)),
-    ]
-    errors = [share * course.events / course.samples for share in shares]
+    errors = [course.shares[0] * course.events / course.samples]
+    for share, steps in groupby(course.shares[1:]):
+        value = share * course.events / course.samples
+        errors += [value] * (len(list(steps)) * course.samples)
     totals = [course.events / course.samples] * len(errors)
     # The rules fill up fine steps without a sample with good events.
     filled_up = Decimal(course.sample_interval.ms) / slo.steps.fine.ms if course.filled.ms else 1

@@ -4,8 +4,6 @@ from dataclasses import replace
 
 from generator.model import RuleObjectMeta, SpecPlan
 from generator.profiles import ProfileResult
-from generator.profiles.sloth.chain import SloPluginChain
-from generator.profiles.sloth.resolve import list_standalone_keys, resolve_sloth_slo
 from generator.settings import RunSettings
 from slos.schema.problem import Position, Problem, ProblemSeverity
 from slos.schema.spec import LocatedSpec
@@ -23,6 +21,12 @@ _SLOTH_OBJECT_LABELS = {
 
 def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:
     """Plan the SLI, metadata and alert group of each SLO, after its plugins have run."""
+    from generator.profiles.sloth.chain import SloPluginChain  # noqa: PLC0415 - imports many modules
+    from generator.profiles.sloth.resolve import (  # noqa: PLC0415 - likewise
+        list_standalone_keys,
+        resolve_sloth_slo,
+    )
+
     slos, groups = [], []
     problems = [
         _build_unsupported_key_warning(located, key) for key in list_standalone_keys(located.spec)

@@ -44,7 +44,7 @@ _INSTANCE_LABEL = "app.kubernetes.io/instance"
 class _Meta(BaseModel):
     """The metadata of an object that its rules take over; other keys are ignored."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     name: Annotated[str, Field(min_length=1)]
     namespace: str = ""
