@@ -29,11 +29,13 @@ check: set-up-dev ## lint, types, module borders, and rules that match their spe
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/slo-rules check
+	$(BIN)/slo-rules check --disable-alerts --format operator -o k8s/recordings
 	$(BIN)/slo-rules trace --check -o docs/traceability.md
 	$(BIN)/slo-rules schema --markdown --check -o docs/spec-reference.md
 
 rules: set-up ## build the rules from their specs
 	$(BIN)/slo-rules build
+	$(BIN)/slo-rules build --disable-alerts --format operator -o k8s/recordings
 	$(BIN)/slo-rules trace -o docs/traceability.md
 	$(BIN)/slo-rules schema --markdown -o docs/spec-reference.md
 	$(BIN)/slo-rules schema >docs/spec.schema.json
