@@ -101,7 +101,7 @@ def test_every_row_of_the_page_has_a_metric_a_source_and_a_test_that_exists(
     tests = {path.stem for path in (ROOT / "rules" / "tests").rglob("*.yaml")}
     rows = [
         [cell.strip() for cell in row.strip("|").split(" | ")]
-        for row in render_traceability_page(coverage, coverage.sources, []).splitlines()
+        for row in render_traceability_page(coverage, []).splitlines()
         if re.match(r"\| .*\| (SLO|alert|series) `", row)
     ]
     assert len(rows) >= len(coverage.claims)

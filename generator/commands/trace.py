@@ -1,13 +1,15 @@
 """Command `slo-rules trace`: write the traceability page of the requirements."""
 
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
 
 from generator import build
-from generator.commands import _report
+from generator.commands import _report, _values
 from generator.commands._options import (
     add_read_options,
     parse_inputs,
@@ -19,13 +21,29 @@ from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
 from generator.reference import traceability
+from slos.schema.inventory import Inventory
 
 
 @click.command("trace")
 @add_read_options
 @click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Output file.  [default: -]")
+@click.option(
+    "--cluster",
+    "clusters",
+    multiple=True,
+    callback=_values.read_inventories,
+    metavar="NAME=FILE",
+    help="Name of a cluster and inventory of its prober, to list what is not validated there. "
+    "Repeatable.",
+)
 @click.option("--check", is_flag=True, help="Write no file; exit 1 if the file differs.")
-def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 - read by options
+def command(
+    out: str,
+    clusters: Mapping[str, Inventory],
+    *,
+    check: bool,
+    **options: Any,  # noqa: ANN401 - read by options
+) -> None:
     """Write the traceability page: each requirement with its SLOs, alerts, metrics and tests.
 
     Requirements are listed under `requirements` of a spec. SLOs, alerts and recordings refer to
@@ -34,7 +52,7 @@ def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 -
     \b
     Examples:
       slo-rules trace
-      slo-rules trace -o docs/traceability.md
+      slo-rules trace -o docs/traceability.md --cluster dev=k8s/overlays/dev/inventory.yaml
     """
     settings = parse_spec_settings(options)
     inputs, read_settings = parse_inputs(options), parse_read_settings(options)
@@ -43,9 +61,13 @@ def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 -
     if build_plan.has_errors:
         sys.exit(1)
     specs = [source for plan in build_plan.plans for source in plan.sources]
-    page = traceability.render_traceability_page(
-        build_plan.coverage, build_plan.coverage.sources, specs
-    )
+    coverage_by_cluster = {
+        name: build.plan_inputs(
+            inputs, replace(settings, inventory=each), out=STDOUT, read_settings=read_settings
+        ).coverage
+        for name, each in clusters.items()
+    }
+    page = traceability.render_traceability_page(build_plan.coverage, specs, coverage_by_cluster)
     if out == STDOUT:
         click.echo(page, nl=False)
         return

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from generator import names
 from generator.requirements import Claim, Coverage, LocatedRequirement
@@ -16,15 +17,22 @@ _NAME = re.compile(r"[A-Za-z_:][\w:]*")
 _COLUMNS = ("requirement", "covered by", "metric", "source", "test")
 
 
+_CLUSTER_INTRO = """\
+Requirements of which a cluster does not validate every part, because its prober does not run the
+probe, scenario or observer that exports the series. `slo-probe inventory` lists what it exports."""
+
+
 def render_traceability_page(
-    coverage: Coverage, sources: Mapping[str, str], specs: Sequence[str]
+    coverage: Coverage,
+    specs: Sequence[str],
+    coverage_by_cluster: Mapping[str, Coverage] = MappingProxyType({}),
 ) -> str:
     """Markdown page with a table for each group of requirements, by the prefix of their ids.
 
     Args:
         coverage: requirements and the claims that cover them.
-        sources: origin of metrics by the prefix of their names.
         specs: spec files, for the header.
+        coverage_by_cluster: coverage by what the prober of each cluster exports.
     """
     mark, listed_specs = yaml_writer.GENERATED_MARK.removeprefix("# "), ", ".join(specs)
     head = [
@@ -40,8 +48,39 @@ def render_traceability_page(
     for name, members in groups.items():
         head += ["", f"## {name}", "", _render_row(_COLUMNS), _render_row(["---"] * len(_COLUMNS))]
         for located in members:
-            head += _render_rows(located, coverage.list_claims(located.requirement.id), sources)
+            claims = coverage.list_claims(located.requirement.id)
+            head += _render_rows(located, claims, coverage.sources)
+    if coverage_by_cluster:
+        head += ["", "## By cluster", "", _CLUSTER_INTRO, ""]
+        head += _render_cluster_table(coverage, coverage_by_cluster)
     return "\n".join([*head, ""])
+
+
+def _render_cluster_table(
+    coverage: Coverage, coverage_by_cluster: Mapping[str, Coverage]
+) -> Iterator[str]:
+    columns = ["requirement", *coverage_by_cluster]
+    yield _render_row(columns)
+    yield _render_row(["---"] * len(columns))
+    for located in coverage.requirements:
+        requirement = located.requirement
+        claims = coverage.list_claims(requirement.id)
+        cells = [
+            _describe_validation(claims, each.list_claims(requirement.id))
+            for each in coverage_by_cluster.values()
+        ]
+        if any(cells):
+            group = requirement.id.partition(".")[0]
+            yield _render_row([f"{group}: {requirement.says}", *(cell or "yes" for cell in cells)])
+
+
+def _describe_validation(claims: Sequence[Claim], kept: Sequence[Claim]) -> str:
+    """Describe what of a requirement is not validated; empty if all is."""
+    lost = [claim for claim in claims if claim.watcher not in [each.watcher for each in kept]]
+    if not lost:
+        return ""
+    without = ", ".join(dict.fromkeys(map(_describe_watcher, lost)))
+    return f"in part, without {without}" if kept else "not validated"
 
 
 def _render_rows(
