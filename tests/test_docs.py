@@ -24,6 +24,8 @@ def get_kind(block: DocBlock) -> str:
         # What Alertmanager reads is tried in tests/generator/test_alertmanager_docs.py.
         "templates:": "alertmanager",
         "alertmanager:": "alertmanager",
+        # Values of kube-prometheus-stack, in tests/generator/test_enforced_labels.py.
+        "prometheus:": "values",
         "apiVersion: pyrra.dev": "foreign",
     }
     found = (kind for start, kind in starts.items() if block.text.startswith(start))
