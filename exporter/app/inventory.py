@@ -21,11 +21,12 @@ def list_inventory(loaded: LoadedConfig) -> Inventory:
         criteria=list_criteria(loaded),
     )
     status.gauges.start_at_zero(kinds=(), sources=loaded.observers)
+    status.scenario_metrics.configure(scenarios)
     families = list(status.registry.collect())
-    labels: dict[str, set[str]] = {"scenario": set(scenarios)}
+    labels: dict[str, set[str]] = {}
     for sample in (sample for family in families for sample in family.samples):
         for name, value in sample.labels.items():
-            if name in CLOSED_LABELS and name != "scenario":
+            if name in CLOSED_LABELS:
                 labels.setdefault(name, set()).add(value)
     sections = (
         *(f"probes.{name}" for name in loaded.probes),

@@ -67,11 +67,14 @@ SECTION_METRICS: Mapping[str, tuple[str, ...]] = {
     "observers.linear": (LINEAR_ISSUES, CLOCK_SKEW, ORPHANS, CLEANUP_FAILURES, OBSERVER_FAILURES),
     "observers.tempo": (SPAN_ERRORS, OBSERVER_FAILURES),
     "paths.alertmanager": (ORPHANS, CLEANUP_FAILURES),
-    "scenarios.scalability": (SCALING_EFFICIENCY, SCENARIO_COMPLETED),
-    "scenarios.stress": (
-        CONCURRENCY_COMPLETED, BREAKING_POINT, BREAKING_POINT_LEVEL, SCENARIO_COMPLETED,
+    "scenarios.scalability": (
+        SCALING_EFFICIENCY, THROUGHPUT, SCENARIO_COMPLETED, SCENARIO_RUNNING,
     ),
-    "scenarios.throughput": (THROUGHPUT, SCENARIO_COMPLETED),
+    "scenarios.stress": (
+        CONCURRENCY_COMPLETED, BREAKING_POINT, BREAKING_POINT_LEVEL, THROUGHPUT,
+        SCENARIO_COMPLETED, SCENARIO_RUNNING,
+    ),
+    "scenarios.throughput": (THROUGHPUT, SCENARIO_COMPLETED, SCENARIO_RUNNING),
 }  # fmt: skip
 """Metrics that are exported only with one of the sections of the prober's configuration."""
 

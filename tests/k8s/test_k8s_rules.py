@@ -162,10 +162,10 @@ async def test_a_running_prober_exports_what_the_inventory_says(
     inventory = read_inventory(overlay)
     exported: dict[str, set[str]] = {}
     for line in text.splitlines():
-        if line.startswith(PREFIX) and "scenario_running" not in line:
+        if line.startswith(PREFIX):
             for label, value in re.findall(r'(\w+)="([^"]*)"', line):
                 exported.setdefault(label, set()).add(value)
-    for label in set(CLOSED_LABELS) - {"scenario"}:
+    for label in CLOSED_LABELS:
         assert exported.get(label, set()) == inventory.labels[label], label
     families: Any = set(re.findall(rf"^# TYPE ({PREFIX}\w+) ", text, re.MULTILINE))
     assert inventory.metrics <= families
