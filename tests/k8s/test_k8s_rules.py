@@ -3,9 +3,7 @@
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 import yaml
 
@@ -13,10 +11,16 @@ from exporter.app.inventory import list_inventory
 from exporter.config.loader import load_sections
 from slos.schema.contract import PREFIX
 from slos.schema.inventory import CLOSED_LABELS, Inventory, render_inventory
-from tests.exporter.slo_probe import run_prober
 from tests.generator.command_line import run_slo_rules
-from tests.k8s.loopback_config import list_ports, write_loopback_config
-from tests.k8s.manifests import K8S, ROOT, Json, Manifests, build_objects, read_sections
+from tests.k8s.manifests import (
+    K8S,
+    ROOT,
+    Json,
+    Manifests,
+    build_objects,
+    build_overlay,
+    read_sections,
+)
 
 Groups = dict[str, str]
 """Text of the expressions of each rule group, by its name."""
@@ -126,9 +130,8 @@ def test_every_probe_of_an_overlay_has_a_rule(overlay: Manifests) -> None:
         assert f'scenario="{scenario}"' in texts, scenario
 
 
-def test_with_a_stand_in_for_linear_the_other_scenarios_have_their_alerts(
-    overlay: Manifests, tmp_path: Path
-) -> None:
+def test_with_a_stand_in_for_linear_the_other_scenarios_have_their_alerts(tmp_path: Path) -> None:
+    overlay = build_overlay("pro")
     file = tmp_path / "slo-probe.yaml"
     file.write_text(yaml.safe_dump({**overlay.config, **read_sections()}))
     inventory = list_inventory_of(file)
@@ -146,29 +149,6 @@ def test_with_a_stand_in_for_linear_the_other_scenarios_have_their_alerts(
     assert 'scenario="throughput"' not in " ".join(
         read_groups(get_folder(overlay) / "rules").values()
     )
-
-
-async def test_a_running_prober_exports_what_the_inventory_says(
-    overlay: Manifests, tmp_path: Path
-) -> None:
-    place = write_loopback_config(overlay, tmp_path)
-    url = f"http://127.0.0.1:{place.ports[list_ports(overlay)['web']]}/metrics"
-    async with (
-        run_prober(place.file),
-        aiohttp.ClientSession() as session,
-        session.get(url) as response,
-    ):
-        text = await response.text()
-    inventory = read_inventory(overlay)
-    exported: dict[str, set[str]] = {}
-    for line in text.splitlines():
-        if line.startswith(PREFIX):
-            for label, value in re.findall(r'(\w+)="([^"]*)"', line):
-                exported.setdefault(label, set()).add(value)
-    for label in CLOSED_LABELS:
-        assert exported.get(label, set()) == inventory.labels[label], label
-    families: Any = set(re.findall(rf"^# TYPE ({PREFIX}\w+) ", text, re.MULTILINE))
-    assert inventory.metrics <= families
 
 
 @pytest.mark.parametrize("name", ["probes.burst", "nothing"])
