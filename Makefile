@@ -8,6 +8,11 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # An option counts only on make's own command line: an exported SECONDS may be a shell's clock.
 option = $(if $(and $(filter command,$(origin $1)),$($1)),--$2 '$($1)')
 
+# The rules of an overlay are those of what its prober runs: both come from its slo-probe.yaml.
+OVERLAYS := $(notdir $(wildcard k8s/overlays/*))
+CLUSTERS := $(foreach name,$(OVERLAYS),--cluster $(name)=k8s/overlays/$(name)/inventory.yaml)
+overlay_rules = --inventory k8s/overlays/$1/inventory.yaml --format operator -o k8s/overlays/$1/rules
+
 .PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks outages pictures format lock dist clean set-up set-up-dev tools
 
 help: ## list the targets
@@ -29,14 +34,22 @@ check: set-up-dev ## lint, types, module borders, and rules that match their spe
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/slo-rules check
-	$(BIN)/slo-rules trace --check -o docs/traceability.md
+	$(BIN)/slo-rules check --disable-alerts --format operator -o k8s/recordings
+	for name in $(OVERLAYS); do \
+		$(BIN)/slo-probe inventory --config k8s/overlays/$$name/slo-probe.yaml | diff k8s/overlays/$$name/inventory.yaml - && \
+		$(BIN)/slo-rules check $(call overlay_rules,$$name) || exit 1; done
+	$(BIN)/slo-rules trace --check -o docs/traceability.md $(CLUSTERS)
 	$(BIN)/slo-rules schema --markdown --check -o docs/spec-reference.md
 	$(BIN)/slo-rules schema --of project --markdown --check -o docs/project-settings.md
 	$(BIN)/python .ci/dist --check
 
 rules: set-up ## build the rules from their specs
 	$(BIN)/slo-rules build
-	$(BIN)/slo-rules trace -o docs/traceability.md
+	$(BIN)/slo-rules build --disable-alerts --format operator -o k8s/recordings
+	for name in $(OVERLAYS); do \
+		$(BIN)/slo-probe inventory --config k8s/overlays/$$name/slo-probe.yaml >k8s/overlays/$$name/inventory.yaml && \
+		$(BIN)/slo-rules build $(call overlay_rules,$$name) || exit 1; done
+	$(BIN)/slo-rules trace -o docs/traceability.md $(CLUSTERS)
 	$(BIN)/slo-rules schema --markdown -o docs/spec-reference.md
 	$(BIN)/slo-rules schema --of project --markdown -o docs/project-settings.md
 	$(BIN)/slo-rules schema >docs/spec.schema.json

@@ -12,7 +12,6 @@ from exporter.metrics.runs import LabelSet, RunMetrics
 from exporter.model.deadlines import Targets
 from exporter.prober.context import ProbeState
 from exporter.prober.history import RunHistory
-from exporter.scenarios import load_scenario_modules
 from exporter.schedule.clock import Clock
 from exporter.schedule.scheduler import Heartbeat
 from slos.schema.contract import Criterion
@@ -44,7 +43,7 @@ def create_status(
     registry = CollectorRegistry()
     metrics = RunMetrics(registry, label_sets=label_sets, targets=targets, criteria=criteria)
     gauges = Gauges(registry, version=read_version())
-    now, scenario_metrics = clock.now(), ScenarioMetrics(registry, load_scenario_modules())
+    now, scenario_metrics = clock.now(), ScenarioMetrics(registry)
     heartbeat, state = Heartbeat(now, period=heartbeat_interval), ProbeState(started=now)
     return Status(
         clock, registry, metrics, gauges, scenario_metrics, heartbeat, RunHistory(), state

@@ -7,7 +7,7 @@ from dataclasses import replace
 from generator import pipeline
 from generator.model import SpecFile
 from slos.schema.problem import Problem, filter_errors, sort_problems
-from slos.schema.yaml.document import find_parts_with, list_names
+from slos.schema.yaml.document import list_names
 
 
 def plan_partial_build(
@@ -47,10 +47,7 @@ def plan_partial_build(
 def _leave_out_errors(source: SpecFile, errors: Iterable[Problem]) -> SpecFile | None:
     """Leave out the parts of a source that have errors; None if nothing remains."""
     positions = [e.position for e in errors if e.position.file == source.display_name]
-    if not positions:
-        return source
-    parts = find_parts_with(source.data, positions, source.left_out)
-    return replace(source, left_out=source.left_out | parts) if parts else None
+    return pipeline.leave_out_parts(source, positions)
 
 
 def _list_lost_names(

@@ -3,15 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
-from promql_parser import VectorSelector
-
-from generator import names, requirements, sli_plugins
+from generator import requirements, sli_plugins
 from generator.collisions import NameRegistry, SpecNames, collect_names
 from generator.lint import _run
 from generator.model import (
@@ -28,19 +25,19 @@ from generator.model import (
 from generator.outputs import OutputSettings, _objects, load_formats
 from generator.profiles import ResolvedSLO, load_profiles
 from generator.requirements import Coverage, collect_coverage
+from generator.served_parts import find_unserved_parts, list_queries, list_read_names
 from generator.settings import RunSettings
 from generator.sli_plugins import SliPlugin
-from slos.schema.compatibility import OLDEST_VERSION, read_metric_name
+from slos.schema.compatibility import OLDEST_VERSION
 from slos.schema.fields import FULL_OBJECTIVE
+from slos.schema.inventory import Inventory
 from slos.schema.loader import parse_specs
 from slos.schema.openslo import INDICATORS, list_indicators
 from slos.schema.problem import Position, Problem, filter_errors, sort_problems
-from slos.schema.promql import parse_template, walk_nodes
-from slos.schema.query_analysis import NotSummableError
-from slos.schema.spec import LocatedSpec, Spec
+from slos.schema.spec import LocatedSpec
 from slos.schema.yaml.document import (
     Document,
-    Location,
+    find_parts_with,
     read_documents,
 )
 
@@ -64,6 +61,7 @@ class BuildSettings:
         output: settings of the output formats.
         sli_plugins: SLI plugins by id.
         indicators: indicators of OpenSLO by name, to which SLOs refer.
+        inventory: series of a prober; parts of specs that it does not serve are left out.
     """
 
     profile: str = "exact"
@@ -75,6 +73,7 @@ class BuildSettings:
     output: OutputSettings = field(default_factory=OutputSettings)
     sli_plugins: Mapping[str, SliPlugin] = field(default_factory=dict)
     indicators: Mapping[str, Document] = field(default_factory=dict)
+    inventory: Inventory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +171,7 @@ def plan_build(
 def prepare_run(sources: Sequence[SpecFile], settings: BuildSettings) -> Run:
     """Collect what the plan of each source depends on in other sources."""
     settings = replace(settings, indicators=collect_indicators(sources))
+    sources = _leave_out_unserved(sources, settings)
     sorted_sources = tuple(sorted(sources, key=lambda source: str(source.path)))
     # The recorded metrics of all specs must be known before the first is checked. Only files with
     # recordings are parsed early: the positions of a spec's keys take more memory than its plan.
@@ -258,40 +258,41 @@ def merge_source_plans(
     if run.sources and not specs and not is_partial and not filter_errors(problems):
         position = Position(run.sources[0].display_name)
         problems.append(Problem(position, "no document has SLOs", "add a document with SLOs"))
+    if run.settings.inventory:  # warnings about the rest of specs are those of a build of all parts
+        problems = filter_errors(problems)
     merged = sort_problems(_run.merge_repeats(sort_problems(problems)))
     plans = tuple(each.plan for each in source_plans if each.plan)
     slos = tuple(slo for each in source_plans for slo in each.slos)
     return BuildPlan(plans, slos, coverage, tuple(merged))
 
 
+def _leave_out_unserved(sources: Sequence[SpecFile], settings: BuildSettings) -> Sequence[SpecFile]:
+    """Leave out the parts of specs whose series the prober of the inventory does not export."""
+    if not settings.inventory:
+        return sources
+    specs = [spec for source in sources for spec in parse_source(source, settings)[0]]
+    applied, _ = apply_sli_plugins(specs, settings.sli_plugins)
+    unserved = find_unserved_parts(applied, settings.inventory)
+    kept = (leave_out_parts(source, unserved.get(source.display_name, ())) for source in sources)
+    return [source for source in kept if source]
+
+
+def leave_out_parts(source: SpecFile, positions: Sequence[Position]) -> SpecFile | None:
+    """Leave out the parts of a source at some positions; None if nothing remains."""
+    if not positions:
+        return source
+    parts = find_parts_with(source.data, positions, source.left_out)
+    return replace(source, left_out=source.left_out | parts) if parts else None
+
+
 def _find_lost_names(located: LocatedSpec, lost: AbstractSet[str]) -> Iterator[Problem]:
     """Find queries that read series of recordings or SLOs that are left out."""
     if not lost:
         return
-    for location, query in _list_queries(located.spec):
-        for name in sorted(lost & set(_list_read_names(query))):
+    for location, query in list_queries(located.spec):
+        for name in sorted(lost & set(list_read_names(query))):
             message = f"the query reads series of {name}, which has an error and is left out"
             yield Problem(located.find_position(location), message, f"correct {name}")
-
-
-def _list_read_names(query: str) -> Iterator[str]:
-    """Metrics that a query reads, and the ids of SLOs that it selects."""
-    for node in walk_nodes(parse_template(query)):
-        if isinstance(node, VectorSelector):
-            yield read_metric_name(node)
-            yield from (each.value for each in node.matchers.matchers if each.name == names.ID)
-
-
-def _list_queries(spec: Spec) -> Iterator[tuple[Location, str]]:
-    """Queries of a spec; an SLI that has none is an error of its own."""
-    for index, slo in enumerate(spec.slos):
-        with suppress(NotSummableError):
-            signal = slo.sli.get_type().build_signal()
-            yield ("slos", index, "sli"), f"{signal.total} or {signal.errors}"
-    for index, recording in enumerate(spec.recordings):
-        yield ("recordings", index, "query"), recording.query
-    for index, alert in enumerate(spec.alerts):
-        yield ("alerts", index, "query"), alert.query
 
 
 def collect_indicators(sources: Iterable[SpecFile]) -> dict[str, Document]:

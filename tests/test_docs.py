@@ -30,6 +30,8 @@ def get_kind(block: DocBlock) -> str:
         "name: slos": "CI",
         "slo-rules:": "CI",
         "repos:": "CI",
+        # Values of kube-prometheus-stack, in tests/generator/test_enforced_labels.py.
+        "prometheus:": "values",
         "apiVersion: pyrra.dev": "foreign",
         "apiVersion: kustomize.toolkit.fluxcd.io": "foreign",
         "apiVersion: argoproj.io": "foreign",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from exporter.app.components import Components
 from exporter.config.loader import LoadedConfig
+from exporter.config.scenarios import list_configured
 from exporter.httpclient.auth import build_request_headers
 from exporter.httpclient.client import HttpClient
 from exporter.httpclient.tls import RenewingTlsContext
@@ -73,6 +74,7 @@ class Generation:
         cleaners = {
             source.leftover_kind: source for source in sources if source.leftover_kind is not None
         }
+        components.status.scenario_metrics.configure(list_configured(self.loaded.config.scenarios))
         components.status.gauges.clear_stopped_probes(self.loaded.probes)
         components.status.gauges.start_at_zero(kinds=cleaners, sources=self.observers)
         components.reconciler.configure(self.observers, cleaners)

@@ -112,13 +112,9 @@ def load_config(
         path: file of the configuration.
         previous: the configuration in use, when this one is to replace it.
     """
-    document, problems = read_document(path)
-    if document is None:
-        empty = Problem(Position(str(path)), "this file is empty", "start with 'target:'")
-        return None, problems or [empty]
-    config, found = validate_document(document, Config)
-    if config is None:
-        return None, problems + found
+    document, config, problems = _read_config(path)
+    if document is None or config is None:
+        return None, problems
     targets, found = _read_targets(config, document, path)
     web, web_problems = _read_web(config, document, path)
     loaded = LoadedConfig(path, config, targets, web)
@@ -131,6 +127,27 @@ def load_config(
     if not filter_errors(problems):
         problems += [*_check_probes(loaded, document), *_check_scenarios(loaded, document)]
     return (None if filter_errors(problems) else loaded), problems
+
+
+def load_sections(path: Path) -> tuple[LoadedConfig | None, list[Problem]]:
+    """Load the sections of a configuration without the files that it refers to.
+
+    These may be in a container image. Every stage counts as one with a target.
+    """
+    _, config, problems = _read_config(path)
+    if config is None:
+        return None, problems
+    targets = dict.fromkeys(Stage, Duration.from_parts(seconds=1))
+    return LoadedConfig(path, config, targets, WebConfig()), problems
+
+
+def _read_config(path: Path) -> tuple[Document | None, Config | None, list[Problem]]:
+    document, problems = read_document(path)
+    if document is None:
+        empty = Problem(Position(str(path)), "this file is empty", "start with 'target:'")
+        return None, None, problems or [empty]
+    config, found = validate_document(document, Config)
+    return document, config, [*problems, *found]
 
 
 def _list_set_sections(section: BaseModel) -> dict[str, Section]:

@@ -48,18 +48,17 @@ class ScenarioSample:
 
 
 class ScenarioMetrics(Collector):
-    """Collector of the gauges of all scenarios.
+    """Collector of the gauges of all scenarios."""
 
-    Args:
-        registry: the registry.
-        scenarios: all values of the label `scenario`.
-    """
-
-    def __init__(self, registry: CollectorRegistry, scenarios: Collection[str]) -> None:
-        self._scenarios = sorted(scenarios)
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._configured: list[str] = []
         self._samples: dict[str, tuple[ScenarioSample, ...]] = {}
         self.running: str | None = None
         registry.register(self)
+
+    def configure(self, scenarios: Collection[str]) -> None:
+        """Show these scenarios as ones that can be run."""
+        self._configured = sorted(scenarios)
 
     def set_samples(self, scenario: str, samples: Iterable[ScenarioSample]) -> None:
         """Set the samples of a scenario, in place of the earlier ones."""
@@ -82,9 +81,9 @@ class ScenarioMetrics(Collector):
         yield self._create_running_family(self.running)
 
     def _create_running_family(self, running: str | None) -> GaugeMetricFamily:
-        text = "Whether the scenario is running."
+        text = "Whether the scenario is running, for each scenario that is configured."
         family = GaugeMetricFamily(contract.SCENARIO_RUNNING, text, labels=["scenario"])
-        for scenario in self._scenarios:
+        for scenario in self._configured:
             family.add_metric([scenario], float(scenario == running))
         return family
 

@@ -34,7 +34,7 @@ ALERTNAME = "alertname"
 
 # An alert of kube-prometheus-stack that fires beside every informational alert, to mute it. It has
 # the labels of that alert, and is not for people.
-_INFO_INHIBITOR = "InfoInhibitor"
+INFO_INHIBITOR = "InfoInhibitor"
 
 # Alertmanager remembers notifications for five days; every repeat interval is shorter.
 _PAGE_TIMING = GroupTiming(group_wait="10s", group_interval="5m", repeat_interval="4h")
@@ -129,7 +129,7 @@ def build_own_route(
         (*common_labels, ALERTNAME),
         _HEARTBEAT_TIMING,
     )
-    inhibitor_route = Route((match_any(ALERTNAME, [_INFO_INHIBITOR]),), NULL_RECEIVER, by_alert)
+    inhibitor_route = Route((match_any(ALERTNAME, [INFO_INHIBITOR]),), NULL_RECEIVER, by_alert)
     first_routes = (inhibitor_route, *([heartbeat_route] if special.heartbeats else ()))
     return Route(
         (matcher,),

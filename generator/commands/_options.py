@@ -121,6 +121,15 @@ _READ_OPTIONS = (
         show_default=True,
         help="Allow queries in annotations; the time to exhaustion needs one.",
     ),
+    click.option(
+        "--inventory",
+        "inventory",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        callback=_values.read_inventory,
+        metavar="FILE",
+        help="Output of slo-probe inventory. SLOs, alerts and recordings are left out whose series "
+        "this prober never exports.",
+    ),
     prometheus_version_option,
 )
 # Options of building.

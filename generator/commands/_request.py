@@ -165,6 +165,7 @@ def parse_spec_settings(
     return BuildSettings(
         lenient=options["lenient"],
         prometheus_version=int(options["prometheus_version"]),
+        inventory=options["inventory"],
         run_settings=_parse_run_settings(options, engine),
     )
 

@@ -3,17 +3,20 @@
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
+import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from generator.alerting import hours
 from generator.alerting.hours import OfficeHours
 from slos.schema.fields import DurationLimit, Labels
 from slos.schema.golang import Re2Error, Re2Pattern
+from slos.schema.inventory import Inventory
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration, is_zero_duration
 
@@ -91,6 +94,28 @@ class HoursType(click.ParamType[OfficeHours | None]):
                     f"{found.zone!r} is not a time zone; write it like Europe/Berlin", param, ctx
                 )
         return found
+
+
+def read_inventory(_: click.Context, __: click.Parameter, value: Path | None) -> Inventory | None:
+    """Read the inventory of a prober; fail with a usage error that names the file."""
+    return None if value is None else _load_inventory(value)
+
+
+def read_inventories(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> dict[str, Inventory]:
+    """Read repeated `name=file` of inventories."""
+    pairs = [value.partition("=") for value in values]
+    if not all(name and file for name, _, file in pairs):
+        raise click.BadParameter("write it as NAME=FILE")
+    return {name: _load_inventory(Path(file)) for name, _, file in pairs}
+
+
+def _load_inventory(value: Path) -> Inventory:
+    try:
+        return Inventory.model_validate(yaml.safe_load(value.read_bytes()))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise click.BadParameter(f"{value} is not the output of slo-probe inventory") from error
 
 
 def check_web_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

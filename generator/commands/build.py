@@ -139,7 +139,11 @@ def _choose_large_build(request: Request, jobs: int | None) -> LargeBuild | None
     names = tuple(each.name for each in request.formats)
     formats = names or tuple(filterfalse(is_missing, build.list_default_formats()))
     as_written = load_profiles()[request.settings.profile].AS_WRITTEN and not names
-    has_own_settings = any(each.settings != request.settings for each in request.formats)
+    # The parts that a prober does not export depend on all specs.
+    has_inventory = request.settings.inventory is not None
+    has_own_settings = has_inventory or any(
+        each.settings != request.settings for each in request.formats
+    )
     if request.to_file or request.out == STDOUT or as_written or has_own_settings:
         return None
     return LargeBuild(Path(request.out), formats, jobs)

@@ -36,7 +36,6 @@ _COLOURS = {
     "--prometheus",
     "prometheus_url",
     metavar="URL",
-    required=True,
     callback=_values.check_web_address,
     help="URL of the Prometheus that evaluates the rules.",
 )
@@ -67,7 +66,7 @@ _COLOURS = {
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
 def command(
-    prometheus_url: str,
+    prometheus_url: str | None,
     alertmanager_url: str | None,
     remediation: tuple[Re2Pattern, ...],
     on_call: tuple[Re2Pattern, ...],
@@ -79,15 +78,19 @@ def command(
 
     Checks in Prometheus that all rules are loaded, their metrics exist, the targets are up and the
     retention suffices; with --alertmanager, checks routes, inhibitions, silences and the heartbeat
-    in Alertmanager. Give the same specs and options as to build. Changes nothing. Exits with 1 if
-    a check fails.
+    in Alertmanager. With --alertmanager alone, checks who would be notified before any rule is
+    applied. Give the same specs and options as to build. Changes nothing. Exits with 1 if a check
+    fails.
 
     \b
     Examples:
       slo-rules doctor --prometheus http://localhost:9090
+      slo-rules doctor --alertmanager http://localhost:9093 --remediation-receiver prometheus-events
       slo-rules doctor --prometheus http://localhost:9090 --alertmanager http://localhost:9093 \\
         --remediation-receiver prometheus-events
     """
+    if not (prometheus_url or alertmanager_url):
+        raise click.UsageError("add --prometheus URL, --alertmanager URL or both")
     request = parse_request(options)
     build_plan = build.plan_inputs(
         request.inputs, request.settings, out=request.out, read_settings=request.read_settings
@@ -110,15 +113,16 @@ def command(
 
 def _examine(
     build_plan: BuildPlan,
-    prometheus_url: str,
+    prometheus_url: str | None,
     alertmanager_url: str | None,
     settings: ReceiverSettings,
 ) -> Iterator[CheckResult]:
     """Run all checks on what the servers have now."""
     groups = [group for plan in build_plan.plans for group in plan.groups]
     slos = [slo for slo in build_plan.slos if isinstance(slo, SLO)]
-    prometheus = read_prometheus_state(prometheus_url)
-    yield from check_prometheus(groups, slos, prometheus)
+    prometheus = read_prometheus_state(prometheus_url) if prometheus_url else None
+    if prometheus:
+        yield from check_prometheus(groups, slos, prometheus)
     if not alertmanager_url:
         yield CheckResult(
             "alertmanager",

@@ -1,6 +1,8 @@
 """Command `slo-rules trace`: write the traceability page of the requirements."""
 
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -9,7 +11,7 @@ import click
 from generator import build
 from generator.clients.json_api import APIError
 from generator.clients.prometheus import read_oldest_sample, read_retention
-from generator.commands import _report
+from generator.commands import _report, _values
 from generator.commands._options import add_read_options
 from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
 from generator.files import output
@@ -18,6 +20,7 @@ from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
 from generator.reference import traceability
 from generator.requirements import Coverage
+from slos.schema.inventory import Inventory
 from slos.schema.units import Duration
 
 # Where the retention is limited by size only.
@@ -27,6 +30,15 @@ _UNLIMITED_REACH = Duration.from_parts(days=90)
 @click.command("trace")
 @add_read_options
 @click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Output file.  [default: -]")
+@click.option(
+    "--cluster",
+    "clusters",
+    multiple=True,
+    callback=_values.read_inventories,
+    metavar="NAME=FILE",
+    help="Name of a cluster and inventory of its prober, to list what is not validated there. "
+    "Repeatable.",
+)
 @click.option("--check", is_flag=True, help="Write no file; exit 1 if the file differs.")
 @click.option(
     "--prometheus",
@@ -36,6 +48,7 @@ _UNLIMITED_REACH = Duration.from_parts(days=90)
 )
 def command(
     out: str,
+    clusters: Mapping[str, Inventory],
     *,
     check: bool,
     prometheus_url: str | None,
@@ -49,7 +62,7 @@ def command(
     \b
     Examples:
       slo-rules trace
-      slo-rules trace -o docs/traceability.md
+      slo-rules trace -o docs/traceability.md --cluster dev=k8s/overlays/dev/inventory.yaml
       slo-rules trace --prometheus http://localhost:9090
     """
     if check and prometheus_url:
@@ -61,12 +74,20 @@ def command(
     if build_plan.has_errors:
         sys.exit(1)
     specs = [source for plan in build_plan.plans for source in plan.sources]
+    coverage_by_cluster = {
+        name: build.plan_inputs(
+            inputs, replace(settings, inventory=each), out=STDOUT, read_settings=read_settings
+        ).coverage
+        for name, each in clusters.items()
+    }
     try:
         since = _read_since(build_plan.coverage, prometheus_url) if prometheus_url else None
     except APIError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    page = traceability.render_traceability_page(build_plan.coverage, specs, since)
+    page = traceability.render_traceability_page(
+        build_plan.coverage, specs, since=since, coverage_by_cluster=coverage_by_cluster
+    )
     if out == STDOUT:
         click.echo(page, nl=False)
         return

@@ -14,14 +14,14 @@ from generator.alerting.route_matching import (
     match_labels,
     match_routes,
 )
-from generator.alerting.tree import ALERTNAME
-from generator.clients.server_state import AlertmanagerState, PrometheusState
+from generator.alerting.tree import ALERTNAME, INFO_INHIBITOR
+from generator.clients.server_state import AlertmanagerState, LiveRule, PrometheusState
 from generator.doctor.check_result import CheckResult, CheckStatus, list_names
 from generator.model import AlertingRule, RecordingRule, RuleGroup
 from slos.schema.golang import Re2Pattern
 from slos.schema.units import format_count
 
-_PAGE_SEVERITY = "critical"
+_PAGE_SEVERITY, _INFO_SEVERITY, _NO_SEVERITY = "critical", "info", "none"
 _WEBHOOK = "webhook"
 _FOREIGN_ALERT = "AlertOfOtherRules"
 
@@ -65,7 +65,7 @@ class RoutedAlert:
 def check_alertmanager(
     groups: Sequence[RuleGroup],
     heartbeats: Sequence[str],
-    prometheus: PrometheusState,
+    prometheus: PrometheusState | None,
     state: AlertmanagerState,
     settings: ReceiverSettings,
 ) -> Iterator[CheckResult]:
@@ -74,42 +74,60 @@ def check_alertmanager(
     Args:
         groups: the built rule groups.
         heartbeats: names of the alerts that always fire.
-        prometheus: state of the Prometheus that sends the alerts.
+        prometheus: state of the Prometheus that sends the alerts; without one, heartbeats are not
+            checked.
         state: state of the Alertmanager.
         settings: what is known about its receivers.
     """
-    alerts = list(_route_alerts(groups, prometheus, state))
+    external_labels = prometheus.external_labels if prometheus else {}
+    loaded = prometheus.groups if prometheus else {}
+    alerts = list(_route_alerts(groups, loaded, external_labels, state))
     receivers = list_receivers(state.config)
     others = [alert for alert in alerts if alert.name not in heartbeats]
-    yield check_remediation_receivers(alerts, receivers, settings)
+    inhibitors = _route_inhibitors(alerts, state)
+    yield check_remediation_receivers([*alerts, *inhibitors], receivers, settings)
     yield check_on_call_receivers(others, receivers, settings)
     yield check_delivery_times(others)
-    yield check_inhibitions(alerts, heartbeats, prometheus, state)
+    yield check_inhibitions(alerts, heartbeats, external_labels, state)
     yield check_silences(alerts, state)
-    for name in heartbeats:
-        yield check_heartbeat(name, alerts, receivers, prometheus, state)
+    if prometheus:
+        for name in heartbeats:
+            yield check_heartbeat(name, alerts, receivers, prometheus, state)
 
 
 def _route_alerts(
-    groups: Sequence[RuleGroup], prometheus: PrometheusState, state: AlertmanagerState
+    groups: Sequence[RuleGroup],
+    loaded_groups: Mapping[str, Sequence[LiveRule]],
+    external_labels: Labels,
+    state: AlertmanagerState,
 ) -> Iterator[RoutedAlert]:
     """Route every built alert, by the labels of its loaded rule where there is one.
 
     An alert of an SLO also has the labels that all series of the SLO have.
     """
     series_labels = _read_series_labels(groups)
-    loaded = {rule.name: rule.labels for rules in prometheus.groups.values() for rule in rules}
+    loaded = {rule.name: rule.labels for rules in loaded_groups.values() for rule in rules}
     for group in groups:
         for rule in group.rules:
             if isinstance(rule, AlertingRule):
                 own = {
-                    **prometheus.external_labels,
+                    **external_labels,
                     **series_labels.get(group.slo, {}),
                     **loaded.get(rule.alert, rule.labels),
                 }
                 fixed = {key: value for key, value in own.items() if "{{" not in value}
                 labels = {**fixed, ALERTNAME: rule.alert}
                 yield RoutedAlert(rule.alert, labels, match_routes(state.config, labels))
+
+
+def _route_inhibitors(
+    alerts: Sequence[RoutedAlert], state: AlertmanagerState
+) -> Iterator[RoutedAlert]:
+    """Route the alerts that kube-prometheus-stack fires beside informational ones."""
+    for alert in alerts:
+        if alert.labels.get(names.SEVERITY) == _INFO_SEVERITY:
+            labels = {**alert.labels, ALERTNAME: INFO_INHIBITOR, names.SEVERITY: _NO_SEVERITY}
+            yield RoutedAlert(INFO_INHIBITOR, labels, match_routes(state.config, labels))
 
 
 def _read_series_labels(groups: Sequence[RuleGroup]) -> dict[str, dict[str, str]]:
@@ -152,8 +170,8 @@ def check_remediation_receivers(
         "remediation-receivers",
         CheckStatus.FAILED,
         f"{count} reach {first.receiver}, which acts on alerts: {list_names([*reached])}",
-        f"by the route {first.route}; put the generated routes above it, and add "
-        f"'{names.SERVICE}=\"\"' to its matchers",
+        f"by the route {first.route}; put the generated routes above it, or, if they are an "
+        f"AlertmanagerConfig, add '{names.SERVICE}=\"\"' to its matchers",
     )
 
 
@@ -225,7 +243,7 @@ def check_delivery_times(alerts: Sequence[RoutedAlert]) -> CheckResult:
 def check_inhibitions(
     alerts: Sequence[RoutedAlert],
     heartbeats: Sequence[str],
-    prometheus: PrometheusState,
+    external_labels: Labels,
     state: AlertmanagerState,
 ) -> CheckResult:
     """Check that alerts of other rules cannot mute a heartbeat, nor alerts they have no part in.
@@ -239,7 +257,7 @@ def check_inhibitions(
     for rule in list_inhibitions(state.config):
         if _selects_built_alerts(rule.source, own):
             continue
-        compared = set(rule.equal) - set(prometheus.external_labels)
+        compared = set(rule.equal) - set(external_labels)
         source = ", ".join(map(str, rule.source))
         for alert in alerts:
             is_loose = not any(alert.labels.get(label) for label in compared)

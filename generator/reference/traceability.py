@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from generator import names
 from generator.reference.origins import find_origins
@@ -41,8 +42,17 @@ def _list_claim_data(coverage: Coverage, claim: Claim) -> list[str]:
     return list(dict.fromkeys(selectors))
 
 
+_CLUSTER_INTRO = """\
+Requirements of which a cluster does not validate every part, because its prober does not run the
+probe, scenario or observer that exports the series. `slo-probe inventory` lists what it exports."""
+
+
 def render_traceability_page(
-    coverage: Coverage, specs: Sequence[str], since: Since | None = None
+    coverage: Coverage,
+    specs: Sequence[str],
+    *,
+    since: Since | None = None,
+    coverage_by_cluster: Mapping[str, Coverage] = MappingProxyType({}),
 ) -> str:
     """Markdown page with a table for each group of requirements, by the prefix of their ids.
 
@@ -50,6 +60,7 @@ def render_traceability_page(
         coverage: requirements and the claims that cover them.
         specs: spec files, for the header.
         since: times of the oldest samples, where a Prometheus was asked for them.
+        coverage_by_cluster: coverage by what the prober of each cluster exports.
     """
     mark, listed_specs = yaml_writer.GENERATED_MARK.removeprefix("# "), ", ".join(specs)
     page = [
@@ -70,7 +81,37 @@ def render_traceability_page(
         page += ["", f"## {name}", "", _render_row(columns), _render_row(["---"] * len(columns))]
         for located in members:
             page += [_render_row(row) for row in table.list_rows(located)]
+    if coverage_by_cluster:
+        page += ["", "## By cluster", "", _CLUSTER_INTRO, ""]
+        page += _render_cluster_table(coverage, coverage_by_cluster)
     return "\n".join([*page, ""])
+
+
+def _render_cluster_table(
+    coverage: Coverage, coverage_by_cluster: Mapping[str, Coverage]
+) -> Iterator[str]:
+    columns = ["requirement", *coverage_by_cluster]
+    yield _render_row(columns)
+    yield _render_row(["---"] * len(columns))
+    for located in coverage.requirements:
+        requirement = located.requirement
+        claims = coverage.list_claims(requirement.id)
+        cells = [
+            _describe_validation(claims, each.list_claims(requirement.id))
+            for each in coverage_by_cluster.values()
+        ]
+        if any(cells):
+            group = requirement.id.partition(".")[0]
+            yield _render_row([f"{group}: {requirement.says}", *(cell or "yes" for cell in cells)])
+
+
+def _describe_validation(claims: Sequence[Claim], kept: Sequence[Claim]) -> str:
+    """Describe what of a requirement is not validated; empty if all is."""
+    lost = [claim for claim in claims if claim.watcher not in [each.watcher for each in kept]]
+    if not lost:
+        return ""
+    without = ", ".join(dict.fromkeys(map(_describe_watcher, lost)))
+    return f"in part, without {without}" if kept else "not validated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ closed sets only, never an id, a URL or an error text. The sets of plug-ins are 
 plug-ins; their enumerations here name those that both programs know.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 
 SERVICE = "agent-sre"
@@ -55,6 +56,27 @@ LEASE_FILE_LOSSES = PREFIX + "lease_file_losses_total"
 JOURNALS_SET_ASIDE = PREFIX + "journals_set_aside"
 BUILD_INFO = PREFIX + "build_info"
 CONFIG_LAST_RELOAD_SUCCESSFUL = PREFIX + "config_last_reload_successful"
+
+SECTION_METRICS: Mapping[str, tuple[str, ...]] = {
+    "probes.availability": (UP, READY, TARGET_PHASE, TLS_EXPIRY, COLD_STARTS),
+    "probes.leak": (
+        LEAK_SLOPE, LEAK_SLOPE_LOW, LEAK_SLOPE_HIGH, LEAK_SAMPLES, LEAK_EPOCH_AGE, LEAK_VERDICT,
+        LEAK_SIGNAL_OBSERVED,
+    ),
+    "probes.security": (AUTHENTICATION_DURATION, CHECK_NOT_CONFIGURED),
+    "observers.linear": (LINEAR_ISSUES, CLOCK_SKEW, ORPHANS, CLEANUP_FAILURES, OBSERVER_FAILURES),
+    "observers.tempo": (SPAN_ERRORS, OBSERVER_FAILURES),
+    "paths.alertmanager": (ORPHANS, CLEANUP_FAILURES),
+    "scenarios.scalability": (
+        SCALING_EFFICIENCY, THROUGHPUT, SCENARIO_COMPLETED, SCENARIO_RUNNING,
+    ),
+    "scenarios.stress": (
+        CONCURRENCY_COMPLETED, BREAKING_POINT, BREAKING_POINT_LEVEL, THROUGHPUT,
+        SCENARIO_COMPLETED, SCENARIO_RUNNING,
+    ),
+    "scenarios.throughput": (THROUGHPUT, SCENARIO_COMPLETED, SCENARIO_RUNNING),
+}  # fmt: skip
+"""Metrics that are exported only with one of the sections of the prober's configuration."""
 
 
 class Stage(StrEnum):

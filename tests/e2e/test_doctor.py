@@ -146,6 +146,40 @@ def test_a_cluster_where_all_is_right_passes(cluster: Cluster) -> None:
     assert "ShopHeartbeat reaches beat, repeated every 1m" in result.stdout
 
 
+def test_routes_are_checked_before_any_rule_is_applied(cluster: Cluster) -> None:
+    spec = cluster.write_spec(SPEC)
+    command = (
+        "doctor", spec, "--alertmanager", cluster.alertmanager.url,
+        "--remediation-receiver", "prometheus-events",
+    )  # fmt: skip
+    result = run_slo_rules(*command)
+    assert result.exit_code == 0, result.output
+    assert "rules:" not in result.stdout
+    cluster.configure(WITHOUT_OWN)
+    result = run_slo_rules(*command)
+    assert result.exit_code == 1
+    assert "5 of 5 alerts reach prometheus-events" in result.stdout
+
+
+def test_an_inhibitor_of_an_informational_alert_counts_as_one_of_ours(cluster: Cluster) -> None:
+    inhibitor = {"matchers": ["alertname=InfoInhibitor"], "receiver": "prometheus-events"}
+    config = {**RIGHT, "route": {**RIGHT["route"], "routes": [inhibitor, OWN]}}
+    cluster.configure(config)
+    note = build_alert(name="ShopNote", query="up", severity="info")
+    spec = build_spec(SLO, alerts=[DOWN, HEARTBEAT, note])
+    args = ("--remediation-receiver", "prometheus-events", "--json")
+    results = list_results(cluster.examine(*args, spec=spec))
+    assert "which acts on alerts: InfoInhibitor" in results["remediation-receivers"]
+
+
+def test_a_doctor_without_a_server_is_an_error(tmp_path: Path) -> None:
+    spec = tmp_path / "shop.yaml"
+    spec.write_bytes(dump_yaml(SPEC))
+    result = run_slo_rules("doctor", spec)
+    assert result.exit_code == 2
+    assert "add --prometheus URL, --alertmanager URL or both" in result.stderr
+
+
 WITHOUT_OWN: dict[str, Any] = {**RIGHT, "route": {"receiver": "prometheus-events"}}
 IN_NAMESPACE = {**OWN, "matchers": ['namespace="prometheus"', 'sloth_service="shop"']}
 INHIBITED = [{"source_matchers": ["a=b"], "target_matchers": ['alertname="ShopHeartbeat"']}]

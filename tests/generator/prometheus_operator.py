@@ -1,8 +1,9 @@
 """Conversion of an AlertmanagerConfig as documented for the Prometheus Operator.
 
 The route comes before the owner's and always continues; receivers and times get the object's
-name before theirs; unless the strategy is None, routes and inhibitions get a matcher for its
-namespace.
+name before theirs. By the default strategy, OnNamespace, routes and inhibitions get a matcher for
+the namespace of the object; by OnNamespaceExceptForAlertmanagerNamespace only if Alertmanager is in
+another namespace, which it is not here. So pkg/alertmanager/amcfg.go of the operator has it.
 """
 
 from typing import Any
@@ -14,7 +15,7 @@ def merge_as_operator(
     """The owner's configuration with an object in it."""
     name, namespace = (config["metadata"][key] for key in ("name", "namespace"))
     prefix = f"{namespace}/{name}/"
-    enforced = [] if strategy == "None" else [f'namespace="{namespace}"']
+    enforced = [f'namespace="{namespace}"'] if strategy == "OnNamespace" else []
     spec = config["spec"]
     route = _convert_route(spec["route"], prefix)
     route = {**route, "matchers": [*enforced, *route["matchers"]], "continue": True}

@@ -16,6 +16,7 @@ from tests.generator.promtool import check_rules_on_series
 from tests.generator.spec_pipeline import build_plans
 from tests.schema.specs import build_slo, build_spec
 
+ROOT = Path(__file__).parents[2]
 HITS = {
     "hits_total": {"code": ["200", "500"], "cluster": ["a", "b"]},
     "m_bucket": {"le": ["1", "+Inf"], "cluster": ["a", "b"]},
@@ -105,3 +106,30 @@ def test_rules_of_a_tenant_are_evaluated_and_give_what_they_should(
         for name in recorded
     ]
     check_rules_on_series(tmp_path, build_series(), checks)
+
+
+def list_specs_without_data(namespace: str) -> set[str]:
+    """The specs with a rule that selects another namespace, which enforcement replaces."""
+    found = set()
+    for path in (ROOT / "rules" / "prometheus").glob("*.yaml"):
+        for group in yaml.load(path.read_text(), Loader=yaml.CSafeLoader)["groups"]:
+            for rule in group["rules"]:
+                values = re.findall(r'\bnamespace=~?"([^"]+)"', str(rule["expr"]))
+                if any(not re.fullmatch(value, namespace) for value in values):
+                    found.add(path.stem)
+    return found
+
+
+def test_the_page_names_what_enforcement_leaves_without_data() -> None:
+    page = (ROOT / "docs" / "kubernetes.md").read_text()
+    told = page.partition("What then has no data are")[2].partition(", which read series")[0]
+    assert set(re.findall(r"`([\w-]+)`", told)) == list_specs_without_data("prometheus")
+
+
+def test_the_values_on_the_page_exclude_the_objects_of_an_overlay() -> None:
+    page = (ROOT / "docs" / "kubernetes.md").read_text()
+    (block,) = re.findall(r"```yaml\n(prometheus:\n.*?)```", page, re.DOTALL)
+    excluded = yaml.safe_load(block)["prometheus"]["prometheusSpec"]["excludedFromEnforcement"]
+    assert {each["resource"] for each in excluded} == {"prometheusrules", "servicemonitors"}
+    metadata = yaml.safe_load((ROOT / "rules/operator/agent-sre.yaml").read_text())["metadata"]
+    assert {each["namespace"] for each in excluded} == {metadata["namespace"]}

@@ -92,6 +92,8 @@ def _matches_peer(rule: Json, other: Pod, policy: Json) -> bool:
 
 NAME = "app.kubernetes.io/name"
 AGENT = Pod("ai", {"serving.knative.dev/service": "agent-sre"})
+# Functions that agent-sre calls run beside it.
+FUNCTION = Pod("ai", {"serving.knative.dev/service": "pod-restart"})
 PROMETHEUS = Pod("prometheus", {NAME: "prometheus"})
 ALERTMANAGER = Pod("prometheus", {NAME: "alertmanager"})
 NEIGHBOUR = Pod("prometheus", {NAME: "grafana"})
@@ -117,8 +119,10 @@ def test_only_agent_sre_reaches_the_canary(overlay: Manifests) -> None:
     for port in ("canary", "decoy"):
         number = prober.ports[port]
         assert is_allowed(overlay, AGENT, prober, number)
-        for other in (PROMETHEUS, ALERTMANAGER, NEIGHBOUR, STRANGER, OUTSIDE):
+        for other in (FUNCTION, PROMETHEUS, ALERTMANAGER, NEIGHBOUR, STRANGER, OUTSIDE):
             assert not is_allowed(overlay, other, prober, number), (port, other)
+        impostor = Pod("default", AGENT.labels)
+        assert not is_allowed(overlay, impostor, prober, number)
 
 
 def test_the_pages_are_for_prometheus_and_scenarios(overlay: Manifests) -> None:
@@ -159,7 +163,7 @@ def test_the_stand_in_is_called_over_tls(tmp_path: Path) -> None:
     assert is_allowed(overlay, AGENT, stand_in, ports["https"])
     assert is_allowed(overlay, _build_prober_pod(overlay), stand_in, ports["http"])
     assert not is_allowed(overlay, AGENT, stand_in, ports["http"]), "faults are set there"
-    for other in (PROMETHEUS, NEIGHBOUR, STRANGER, OUTSIDE):
+    for other in (FUNCTION, PROMETHEUS, NEIGHBOUR, STRANGER, OUTSIDE):
         assert not any(is_allowed(overlay, other, stand_in, port) for port in ports.values())
     assert not is_allowed(overlay, stand_in, OUTSIDE, 443)
     # What the prober hears and calls is as before.

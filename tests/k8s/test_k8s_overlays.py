@@ -21,6 +21,7 @@ from tests.k8s.manifests import (
     ROOT,
     Json,
     Manifests,
+    build_objects,
     build_overlay,
     build_with_component,
     matches_selector,
@@ -134,13 +135,37 @@ def test_every_object_says_where_it_goes_and_to_what_it_belongs(overlay: Manifes
     assert len(places["prometheus"]) == len(set(places["prometheus"]))
 
 
-def test_every_overlay_applies_the_generated_rules(overlay: Manifests) -> None:
-    listed = {path.stem for path in (K8S.parent / "rules" / "operator").glob("*.yaml")}
-    applied = {each["metadata"]["name"] for each in overlay.list_objects("PrometheusRule")}
-    assert applied == {f"slo-{stem}" for stem in listed - {"kustomization"}}
+def list_rules(manifests: Manifests) -> list[Json]:
+    """All rules of all PrometheusRules."""
+    return [
+        rule
+        for each in manifests.list_objects("PrometheusRule")
+        for group in each["spec"]["groups"]
+        for rule in group["rules"]
+    ]
 
 
-def test_every_overlay_applies_the_generated_dashboards_and_the_routing(overlay: Manifests) -> None:
+def test_no_overlay_applies_an_alert_before_its_owner_asks_for_it(overlay: Manifests) -> None:
+    """In his Alertmanager each alert reaches agent-sre, see tests/e2e/test_owner_routing.py."""
+    rules = list_rules(overlay)
+    assert rules
+    assert [rule["alert"] for rule in rules if "alert" in rule] == []
+    assert not overlay.list_objects("AlertmanagerConfig")
+
+
+def test_the_line_for_alerts_gives_recording_rules_that_were_there_and_alerts(
+    overlay: Manifests,
+) -> None:
+    complete = Manifests("rules", build_objects(K8S / "overlays" / overlay.name / "rules"))
+    recordings = {json.dumps(rule) for rule in list_rules(complete) if "record" in rule}
+    assert recordings <= set(map(json.dumps, list_rules(overlay)))
+    assert len(list_rules(complete)) > len(recordings)
+    names = {each["metadata"]["name"] for each in overlay.list_objects("PrometheusRule")}
+    # An object that has only recordings here is replaced, and none is left over.
+    assert {each["metadata"]["name"].partition(".")[0] for each in complete.objects} <= names
+
+
+def test_every_overlay_applies_the_generated_dashboards(overlay: Manifests) -> None:
     dashboards = {path.stem for path in (K8S.parent / "rules" / "grafana").glob("*.json")}
     maps = {each["metadata"]["name"]: each for each in overlay.list_objects("ConfigMap")}
     assert dashboards
@@ -148,8 +173,6 @@ def test_every_overlay_applies_the_generated_dashboards_and_the_routing(overlay:
         shown = maps[f"grafana-dashboard-{each}"]
         assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
         assert list(shown["data"]) == [f"{each}.json"]
-    assert "slo-alertmanager-templates" in maps
-    assert overlay.get_object("AlertmanagerConfig", "slo-routing")
 
 
 def test_kubectl_can_remember_every_object_it_applied(overlay: Manifests) -> None:

@@ -1,16 +1,20 @@
 """Ports and paths in the manifests are those that the program serves."""
 
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import aiohttp
+import yaml
 
 from exporter.config.loader import load_config
 from exporter.config.model import Config
+from slos.schema.contract import PREFIX
+from slos.schema.inventory import CLOSED_LABELS, Inventory
 from tests.exporter.slo_probe import run_prober, wait_until
 from tests.k8s.loopback_config import IN_THE_IMAGE, list_ports, write_loopback_config
-from tests.k8s.manifests import ROOT, Json, Manifests, matches_selector
+from tests.k8s.manifests import K8S, ROOT, Json, Manifests, matches_selector
 
 Gets = Callable[[int, str], Awaitable[tuple[int, str]]]
 
@@ -61,7 +65,7 @@ async def test_the_program_answers_them_all(overlay: Manifests, tmp_path: Path) 
                 return response.status, await response.text()
 
         await _check_probes(overlay, get)
-        await _check_scrape(overlay, get)
+        _check_inventory(overlay, await _scrape(overlay, get))
         service = overlay.get_object("Service")
         assert (await get(_get_target_port(overlay, service, 80), "/health"))[0] == 200
         # Scenarios are asked for at the pages of the prober.
@@ -81,7 +85,8 @@ async def _check_probes(overlay: Manifests, get: Gets) -> None:
     assert (await get(ports["web"], "/-/nothing"))[0] == 404
 
 
-async def _check_scrape(overlay: Manifests, get: Gets) -> None:
+async def _scrape(overlay: Manifests, get: Gets) -> str:
+    """What the ServiceMonitor has Prometheus read."""
     monitor = overlay.get_object("ServiceMonitor")["spec"]
     (endpoint,) = monitor["endpoints"]
     (service,) = [
@@ -94,6 +99,21 @@ async def _check_scrape(overlay: Manifests, get: Gets) -> None:
     status, text = await get(_get_target_port(overlay, service, endpoint["port"]), endpoint["path"])
     assert status == 200
     assert "agent_sre_validation_build_info" in text
+    return text
+
+
+def _check_inventory(overlay: Manifests, text: str) -> None:
+    """The inventory, of which the rules are built, has the label values that are exported."""
+    file = K8S / "overlays" / overlay.name / "inventory.yaml"
+    inventory = Inventory.model_validate(yaml.safe_load(file.read_text()))
+    exported: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        if line.startswith(PREFIX):
+            for label, value in re.findall(r'(\w+)="([^"]*)"', line):
+                exported.setdefault(label, set()).add(value)
+    for label in CLOSED_LABELS:
+        assert exported.get(label, set()) == inventory.labels[label], label
+    assert inventory.metrics <= set(re.findall(rf"^# TYPE ({PREFIX}\w+) ", text, re.MULTILINE))
 
 
 def test_agent_sre_reaches_the_canary_at_the_name_and_port_it_calls(overlay: Manifests) -> None:

@@ -109,6 +109,7 @@ async def test_a_refused_request_says_why(environment: ProberEnvironment) -> Non
         assert (result["state"], result["reason"]) == ("stopped", "operator")
         shown = await read_scenario_metrics(prober)
         assert shown.select("scenario_running", "throughput") == {"": 0.0}
+        assert shown.select("scenario_running", "stress") == {}, "it is not configured"
         assert shown.select("scenario_completed_timestamp_seconds", "throughput") == {}
         assert (await read_state(prober))["configured"] == ["throughput"]
 

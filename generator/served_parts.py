@@ -1,0 +1,112 @@
+"""Queries of the SLOs, alerts and recordings of specs, and which of them a prober serves."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+import promql_parser as ast
+
+from generator import names
+from slos.schema.compatibility import read_metric_name
+from slos.schema.inventory import Inventory
+from slos.schema.problem import Position
+from slos.schema.promql import list_children, parse_template, strip_parentheses, walk_nodes
+from slos.schema.query_analysis import NotSummableError
+from slos.schema.spec import LocatedSpec, Spec
+from slos.schema.yaml.document import Location
+
+_HasSeries = Callable[[ast.VectorSelector], bool]
+
+
+def list_queries(spec: Spec) -> Iterator[tuple[Location, str]]:
+    """Queries of a spec; an SLI that has none is an error of its own."""
+    for index, slo in enumerate(spec.slos):
+        with suppress(NotSummableError):
+            signal = slo.sli.get_type().build_signal()
+            yield ("slos", index, "sli"), f"{signal.total} or {signal.errors}"
+    for index, recording in enumerate(spec.recordings):
+        yield ("recordings", index, "query"), recording.query
+    for index, alert in enumerate(spec.alerts):
+        yield ("alerts", index, "query"), alert.query
+
+
+def list_read_names(query: str) -> Iterator[str]:
+    """Metrics that a query reads, and the ids of SLOs that it selects."""
+    for node in walk_nodes(parse_template(query)):
+        if isinstance(node, ast.VectorSelector):
+            yield from _list_selected_names(node)
+
+
+def _list_selected_names(selector: ast.VectorSelector) -> Iterator[str]:
+    yield read_metric_name(selector)
+    yield from (each.value for each in selector.matchers.matchers if each.name == names.ID)
+
+
+def find_unserved_parts(
+    specs: Sequence[LocatedSpec], inventory: Inventory
+) -> dict[str, list[Position]]:
+    """Find the parts whose queries read series that a prober never exports, by file.
+
+    A part that reads the series of such a part is one as well.
+    """
+    parts = [
+        (located, location[:2], _name_part(located.spec, location), query)
+        for located in specs
+        for location, query in list_queries(located.spec)
+    ]
+    recorded = {name for _, _, name, _ in parts}
+    served = parts
+    while True:
+        provided = {name for _, _, name, _ in served}
+
+        def has_series(selector: ast.VectorSelector, provided: set[str] = provided) -> bool:
+            read = recorded & set(_list_selected_names(selector))
+            return read <= provided if read else inventory.has_series(selector)
+
+        kept = [part for part in served if is_served(part[3], has_series)]
+        if len(kept) == len(served):
+            break
+        served = kept
+    unserved: dict[str, list[Position]] = {}
+    for part in parts:
+        if part not in served:
+            position = part[0].find_position(part[1])
+            unserved.setdefault(position.file, []).append(position)
+    return unserved
+
+
+def _name_part(spec: Spec, location: Location) -> str:
+    """Name by which queries read the series of a part; no query reads an alert's."""
+    kind, index = location[0], int(location[1])
+    if kind == "slos":
+        return f"{spec.service}-{spec.slos[index].name}"
+    return spec.recordings[index].record if kind == "recordings" else ""
+
+
+def is_served(query: str, has_series: _HasSeries) -> bool:
+    """Tell whether a query can have a result, by the series that exist.
+
+    With `or` one side suffices. A side without series, such as `vector(0)` or `0 * x`, only fills
+    in for the other, and does not count. For `unless` the left side decides.
+    """
+    return _is_node_served(parse_template(query), has_series) is not False
+
+
+def _is_node_served(node: ast.Expr, has_series: _HasSeries) -> bool | None:
+    """Tell whether a node can have a result; None if it reads no series that matter."""
+    if isinstance(node, ast.VectorSelector):
+        return has_series(node)
+    operator = str(node.op) if isinstance(node, ast.BinaryExpr) else ""
+    if operator == "*" and any(map(_is_zero, list_children(node))):
+        return None
+    children = list_children(node)[:1] if operator == "unless" else list_children(node)
+    results = [
+        found for child in children if (found := _is_node_served(child, has_series)) is not None
+    ]
+    if not results:
+        return None
+    return any(results) if operator == "or" else all(results)
+
+
+def _is_zero(node: ast.Expr) -> bool:
+    node = strip_parentheses(node)
+    return isinstance(node, ast.NumberLiteral) and node.val == 0
