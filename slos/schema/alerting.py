@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from slos.schema.fields import (
     AlertHoldField,
@@ -12,21 +12,11 @@ from slos.schema.fields import (
     DurationField,
     Name,
     Ratio,
+    Reason,
     Selector,
     SpecModel,
 )
 from slos.schema.runbook import Runbook, get_empty_runbook
-
-
-def _check_reason(reason: str) -> str:
-    """Return the reason of a silence.
-
-    Raises:
-        ValueError: it is blank.
-    """
-    if not reason.strip():
-        raise ValueError("empty reason; explain why the finding does not apply")
-    return reason
 
 
 class Silence(SpecModel):
@@ -34,7 +24,7 @@ class Silence(SpecModel):
 
     check: Name
     """Id of the check, as `slo-rules check` reports it."""
-    reason: Annotated[str, AfterValidator(_check_reason)]
+    reason: Reason
     """Reason why the finding does not apply here."""
 
 

@@ -1,6 +1,5 @@
 """SLI type `probe`: metrics of slo-probe; the PromQL comes from the metrics contract."""
 
-import difflib
 import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -8,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from slos.schema import contract
 from slos.schema.contract import CheckResult, Criterion, Stage, Verdict
-from slos.schema.fields import DurationField, check_unique
+from slos.schema.fields import DurationField, check_criterion, check_unique
 from slos.schema.promql import quote_string
 from slos.schema.query_analysis import Counting
 from slos.schema.sli_signal import SliSignal, SliType, Weight, build_threshold_signal
@@ -23,12 +22,7 @@ _Criteria = Criterion | Literal["all"]
 
 def _check_criterion(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     """Refuse an unknown criterion; the union of types would report an error for each of them."""
-    known = ["all", *Criterion]
-    if value not in known:
-        close = difflib.get_close_matches(str(value), known, n=1)
-        hint = f"did you mean {str(close[0])!r}?" if close else f"known: {', '.join(known)}"
-        raise ValueError(f"unknown criterion {value!r}; {hint}")
-    return value
+    return check_criterion(value, ["all", *Criterion])
 
 
 class ProbeSli(SliType):
