@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from slos.schema import contract
-from slos.schema.contract import CheckResult, Criterion, Stage, Verdict
+from slos.schema.contract import CheckResult, Criterion, RunResult, Stage, Verdict
 from slos.schema.fields import DurationField, check_criterion, check_unique
 from slos.schema.promql import quote_string
 from slos.schema.query_analysis import Counting
@@ -29,7 +29,8 @@ class ProbeSli(SliType):
     """SLI of probe runs, by one of three keys.
 
     `stage` with `below`: duration of a stage. `verdict`: verdicts that count as good; runs with
-    the verdict `unknown` are not counted. `criterion`: checks of criteria; `all` for every one.
+    the verdict `unknown` are not counted. `criterion`: checks of criteria, of which a failure that
+    is `accepted` is none; with `all`, runs, each of which fails if any of its checks fails.
     """
 
     KEY: ClassVar = "probe"
@@ -51,7 +52,8 @@ class ProbeSli(SliType):
         | None,
         BeforeValidator(_to_list, json_schema_input_type=_Criteria | list[_Criteria] | None),
     ] = None
-    """Criterion or list of criteria whose checks must pass, or `all`."""
+    """Criterion or list of criteria whose checks must pass, or `all` for runs without a failed
+    check."""
 
     @model_validator(mode="after")
     def _check_single_promise(self) -> Self:
@@ -83,12 +85,18 @@ class ProbeSli(SliType):
 
     def _build_criterion_signal(self) -> SliSignal:
         criteria = self.criterion or []
+        if "all" in criteria:
+            return _build_share_signal(
+                contract.RESULTS,
+                total_matchers=[],
+                error_matchers=[f"result={quote_string(RunResult.FAIL)}"],
+            )
         pattern = "|".join(re.escape(criterion) for criterion in criteria)
-        total_matchers = [] if "all" in criteria else [f"criterion=~{quote_string(pattern)}"]
+        matcher = f"criterion=~{quote_string(pattern)}"
         return _build_share_signal(
             contract.CHECKS,
-            total_matchers=total_matchers,
-            error_matchers=[*total_matchers, f"result={quote_string(CheckResult.FAIL)}"],
+            total_matchers=[matcher],
+            error_matchers=[matcher, f"result={quote_string(CheckResult.FAIL)}"],
         )
 
 
