@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 from unittest.mock import MagicMock
 
 from prometheus_client import CollectorRegistry
@@ -14,21 +13,15 @@ from exporter.app.generation import build_check_settings, list_label_sets
 from exporter.config.loader import LoadedConfig
 from exporter.config.model import Config
 from exporter.config.web import WebConfig
-from exporter.metrics.runs import LabelSet, RunMetrics
-from exporter.model.bounds import Bounds
-from exporter.model.run import Run
-from exporter.model.verdict import Reason
+from exporter.metrics.checks import CheckMetrics
 from exporter.probes import build_key, load_probe_modules
 from exporter.probes.security.payloads import EventDefect, NameAttack
 from exporter.schedule.timetable import Timetable
 from slos.schema import contract
-from slos.schema.contract import Criterion, StageSource, Verdict
+from slos.schema.contract import Criterion
 from slos.schema.loader import parse_probe_targets
 from slos.schema.yaml.document import read_documents
 from slos.schema.yaml.validation import validate_document
-
-if TYPE_CHECKING:
-    from exporter.model.stages import StageTimes
 
 ROOT = Path(__file__).parents[2]
 OVERLAYS = ("dev", "pro", "studio")
@@ -83,13 +76,10 @@ class PlannedProber:
         self._registry = CollectorRegistry()
         label_sets = list_label_sets(self.loaded)
         self._label_sets = {build_key(each.probe, each.path): each for each in label_sets}
-        self._metrics = RunMetrics(
-            self._registry,
-            label_sets=label_sets,
-            targets=self.loaded.targets,
-            checks=build_check_settings(self.loaded),
-            wall=lambda: START,
-        )
+        self._checks = CheckMetrics(self._registry, wall=lambda: START)
+        self._checks.configure(build_check_settings(self.loaded), [Criterion.AVAILABILITY])
+        for label_set in label_sets:
+            self._checks.start_results(label_set.probe, label_set.path)
 
     def count_results(self, seconds: float) -> dict[str, str]:
         """Count the results of all runs of a time, as series in promtool's notation."""
@@ -119,28 +109,19 @@ class PlannedProber:
             slot += 1
 
     def _run_slot(self, at: float, key: str) -> None:
-        checks = self._metrics.checks
         if key in _OWN_CHECKS:
             outcome = _OWN_CHECKS[key]
             if self.spoil(at):
                 outcome = [*outcome, (Criterion.HEALTH, False)]
-            checks.count_outcome(key, outcome)
+            self._checks.count_outcome(key, outcome)
             return
         kind, _, size = key.partition("burst_")
+        labels = self._label_sets[key]
         for _ in range(int(size) if not kind else 1):
-            self._metrics.count_judged(_build_run(self._label_sets[key], failed=self.spoil(at)))
+            checks = {Criterion.AVAILABILITY: not self.spoil(at)}
+            self._checks.count_result(labels.probe, labels.path, checks)
         if not kind:
-            checks.count_outcome(key, _BURST_CHECKS)
-
-
-def _build_run(label_set: LabelSet, *, failed: bool) -> Run:
-    times: StageTimes = {
-        stage: {StageSource.CANARY: Bounds.exactly(0.5)} for stage in label_set.expected_stages
-    }
-    verdict, reason = Verdict.OK, Reason.EXECUTED_ONCE
-    if failed:
-        verdict, reason, times = Verdict.LOST, Reason.NEVER_EXECUTED, {}
-    return Run(label_set.probe, label_set.path, "slo-probe-1", verdict, reason, times)
+            self._checks.count_outcome(key, _BURST_CHECKS)
 
 
 def format_series(labels: Mapping[str, str]) -> str:
