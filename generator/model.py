@@ -49,6 +49,7 @@ class AlertMeta:
     for_: Duration | None = None
     keep_firing_for: Duration | None = None
     min_events: int | None = None
+    min_errors: int | None = None
     runbook: Runbook = field(default_factory=get_empty_runbook)
 
 

@@ -101,8 +101,9 @@ def _format_share(share: Decimal) -> str:
 
 def _format_conditions(meta: AlertMeta) -> str:
     min_events = [f"at {meta.min_events} events or more"] if meta.min_events else []
+    min_errors = [f"at {meta.min_errors} errors or more"] if meta.min_errors else []
     hold = [f"for {meta.for_}"] if meta.for_ else []
-    return "".join(f", {each}" for each in (*min_events, *hold))
+    return "".join(f", {each}" for each in (*min_events, *min_errors, *hold))
 
 
 def _explain_lowered_factors(slo: SLO, burn: BurnAlert) -> Iterator[str]:

@@ -108,6 +108,8 @@ def _build_threshold_alert_rule(slo: SLO, alert: ThresholdAlert) -> AlertingRule
     """Alerting rule of an error ratio above a threshold."""
     condition = f"  {_render_comparison(slo, alert.over, format_decimal(alert.above))}"
     condition += _render_min_events_guard(slo, alert.over, alert.meta.min_events)
+    error_count = tiers.render_error_count(slo, alert.over)
+    condition += _render_guard(slo, error_count, alert.meta.min_errors)
     return _build_alert_rule(_render_percentage(slo, condition), alert.meta)
 
 
@@ -161,15 +163,19 @@ def _render_comparison(slo: SLO, window: Duration, limit: str) -> str:
 
 
 def _render_min_events_guard(slo: SLO, window: Duration, min_events: int | None) -> str:
-    """Guard against alerts over few events; tiers have no user labels to match on."""
-    if min_events is None:
+    """Guard against alerts over few events."""
+    return _render_guard(slo, tiers.render_event_count(slo, window), min_events)
+
+
+def _render_guard(slo: SLO, count: str, minimum: int | None) -> str:
+    """Guard against alerts over a count below a minimum; tiers have no user labels to match on."""
+    if minimum is None:
         return ""
     user_labels = sorted(set(slo.labels) - set(names.build_identity_labels(slo)))
     ignoring = f" ignoring ({', '.join(user_labels)})" if user_labels else ""
     # Counts are extrapolated, so ten events may read 9.97.
-    min_count = Decimal(min_events) - Decimal("0.5")
-    event_count = tiers.render_event_count(slo, window)
-    return f"\n  and{ignoring}\n    ({event_count} >= {format_decimal(min_count)})"
+    min_count = Decimal(minimum) - Decimal("0.5")
+    return f"\n  and{ignoring}\n    ({count} >= {format_decimal(min_count)})"
 
 
 def _render_percentage(slo: SLO, ratio: str) -> str:

@@ -102,6 +102,7 @@ class AlertMetaBuilder:
             for_=_omit_zero(spec.for_ or default_for),
             keep_firing_for=_omit_zero(spec.keep_firing_for),
             min_events=spec.min_events if isinstance(spec, EventAlertOptions) else None,
+            min_errors=spec.min_errors if isinstance(spec, ThresholdAlertSpec) else None,
             runbook=spec.runbook.merge_defaults(self.alerting.runbook),
         )
 

@@ -114,6 +114,15 @@ class ThresholdAlertSpec(EventAlertOptions):
     """Error ratio above which the alert fires."""
     over: DurationField
     """Window of the error ratio."""
+    min_errors: Annotated[int | None, Field(gt=1, strict=True)] = None
+    """Minimum number of errors in the window, instead of `min_events`; with fewer the alert does
+    not fire."""
+
+    @model_validator(mode="after")
+    def _check_single_minimum(self) -> Self:
+        if self.min_events and self.min_errors:
+            raise ValueError("min_events and min_errors exclude each other; remove one of them")
+        return self
 
 
 class AbsentAlertSpec(AlertOptions):

@@ -33,18 +33,24 @@ class Condition:
 
     Attributes:
         guard: minimum number of events in the long window; None for no minimum.
+        min_errors: minimum number of errors in the long window; None for no minimum.
     """
 
     limit: Decimal
     short: Duration
     long: Duration
     guard: int | None
+    min_errors: int | None = None
 
     def holds(self, course: ErrorCourse, step: int) -> bool | None:
         """Check whether the condition is true at a step; None if rounding could decide it."""
         if self.guard is not None:
             events = course.count_events(self.long, step)
             if events < self.guard - Decimal("0.5"):
+                return False
+        if self.min_errors is not None:
+            errors = course.count_errors(self.long, step)
+            if errors < self.min_errors - Decimal("0.5"):
                 return False
         is_sure, margin = True, _TOO_NEAR * self.limit
         for window in (self.short, self.long):
@@ -59,7 +65,8 @@ def list_conditions(slo: SLO, alert: BurnAlert | ThresholdAlert) -> list[Conditi
     """List the conditions of an alert; any of them fires it."""
     guard = alert.meta.min_events
     if isinstance(alert, ThresholdAlert):
-        return [Condition(alert.above, alert.over, alert.over, guard)]
+        min_errors = alert.meta.min_errors
+        return [Condition(alert.above, alert.over, alert.over, guard, min_errors)]
     return [
         Condition(each.factor * slo.budget, each.short, each.long, guard)
         for each in alert.conditions

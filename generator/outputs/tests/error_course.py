@@ -65,11 +65,21 @@ class ErrorCourse:
         """
         length = self._measure_window(window)
         recorded = min(length, Decimal(step + 1))
+        errors = self._sum_shares(recorded, step)
+        return errors / (length if window.ms <= self.filled.ms else recorded)
+
+    def count_errors(self, window: Duration, step: int) -> Decimal:
+        """Count the errors in a window that ends at a step."""
+        recorded = min(self._measure_window(window), Decimal(step + 1))
+        return self.events * self._sum_shares(recorded, step)
+
+    def _sum_shares(self, recorded: Decimal, step: int) -> Decimal:
+        """Sum the shares of the last steps, of which the oldest may be a part."""
         first = step + 1 - int(recorded)
         errors = self._sums[step + 1] - self._sums[first]
         if recorded % 1:
             errors += self.shares[first - 1] * (recorded % 1)
-        return errors / (length if window.ms <= self.filled.ms else recorded)
+        return errors
 
     def _measure_window(self, window: Duration) -> Decimal:
         """Measure the samples in a window in steps; a part of the oldest step may be in it."""

@@ -71,13 +71,15 @@ def expect_firing_state(meta: AlertMeta, eval_time: Duration) -> ValueCheck:
 def build_alert_cases(
     slo: SLO, slo_alerts: Sequence[SLOAlert], step: Duration
 ) -> Iterator[UnitTestCase]:
-    """Build a case for each condition of each alert, one for too few events, and one for a blip."""
+    """Build a case for each condition of each alert, for too few of either, and for a blip."""
     for alert in slo_alerts:
         for condition in list_conditions(slo, alert):
             builder = _CaseBuilder(slo, alert, condition, step)
             yield builder.build_case()
             if condition.guard:
                 yield from builder.build_too_few_cases(condition.guard)
+            if condition.min_errors:
+                yield builder.build_too_few_errors_case(condition.min_errors)
         yield from _build_blip_cases(slo, alert, step)
         yield from _build_young_history_cases(slo, alert, step)
 
@@ -152,6 +154,16 @@ class _CaseBuilder:
             self._expect_silence(error_course, error_course.last_step)
             name = f"{self.alert.meta.name}: too few events in {self.condition.long}"
             yield self._finish_case(name, error_course)
+
+    def build_too_few_errors_case(self, min_errors: int) -> UnitTestCase:
+        """Build a case in which all events are errors, one less than the condition asks for."""
+        steps = self._count_steps(self.condition.long)
+        parts = [(Decimal(0), self._count_past_steps()), (Decimal(1), 2 * steps)]
+        error_course = self._build_course(Decimal(min_errors - 1) / steps, parts)
+        self.checks = []
+        self._expect_silence(error_course, error_course.last_step)
+        name = f"{self.alert.meta.name}: too few errors in {self.condition.long}"
+        return self._finish_case(name, error_course)
 
     def build_blip_case(self) -> UnitTestCase | None:
         """Build a case of an incident that ends before the shortest window is full of it."""
