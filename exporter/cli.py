@@ -120,7 +120,8 @@ def once(config: Path, *, as_json: bool, is_fast: bool) -> None:
     same journal asks them, and archives the Linear issues.
 
     Exits with 0 if all verdicts are ok, no check failed and every probe did its work, otherwise
-    with 1. Slow or unobserved stages and checks that are not configured do not affect this.
+    with 1. Slow or unobserved stages, accepted failures and checks that are not configured do not
+    affect this.
     """
     from exporter.app import process
 
@@ -139,7 +140,10 @@ def once(config: Path, *, as_json: bool, is_fast: bool) -> None:
     are_ok = (
         not outcome.failed
         and all(result.verdict == "ok" for result in outcome.runs)
-        and all(passed is not False for _, passed in outcome.checks)
+        and all(
+            passed is not False or criterion in outcome.accepted
+            for criterion, passed in outcome.checks
+        )
         for outcome in outcomes
     )
     sys.exit(0 if all(are_ok) else 1)
@@ -238,7 +242,11 @@ def _format_json(outcomes: "list[ProbeOutcome]", gaps: dict[str, bool]) -> str:
 
     runs = [run.to_json() for outcome in outcomes for run in outcome.runs]
     checks = [
-        {"criterion": criterion.value, "passed": passed}
+        {
+            "criterion": criterion.value,
+            "passed": passed,
+            "accepted": passed is False and criterion in outcome.accepted,
+        }
         for outcome in outcomes
         for criterion, passed in outcome.checks
     ]
@@ -251,7 +259,10 @@ def _format_outcomes(outcomes: "list[ProbeOutcome]", gaps: dict[str, bool]) -> s
         for run in outcome.runs:
             lines.append(f"{run.probe} ({run.path}): {run.verdict}, {run.reason}")
             lines += [f"  {stage:<24} {bounds:8.3f} s" for stage, bounds in run.stages.items()]
-        lines += [f"{criterion}: {_CHECK_RESULTS[passed]}" for criterion, passed in outcome.checks]
+        for criterion, passed in outcome.checks:
+            is_accepted = passed is False and criterion in outcome.accepted
+            result = "accepted" if is_accepted else _CHECK_RESULTS[passed]
+            lines.append(f"{criterion}: {result}")
         lines += [f"  {note}" for note in outcome.notes]
     if gaps:
         names = (

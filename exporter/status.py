@@ -1,12 +1,13 @@
 """Status of a prober: what pages and /metrics are drawn from, also on standby."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
 from exporter import read_version
 from exporter.loadtest.metrics import ScenarioMetrics
+from exporter.metrics.checks import CheckSettings
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import LabelSet, RunMetrics
 from exporter.model.deadlines import Targets
@@ -14,7 +15,6 @@ from exporter.prober.context import ProbeState
 from exporter.prober.history import RunHistory
 from exporter.schedule.clock import Clock
 from exporter.schedule.scheduler import Heartbeat
-from slos.schema.contract import Criterion
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,13 @@ def create_status(
     heartbeat_interval: float,
     label_sets: Sequence[LabelSet],
     targets: Targets,
-    criteria: Collection[Criterion],
+    checks: CheckSettings,
 ) -> Status:
     """Create the registry, the metrics and the heartbeat. Nothing is sent yet."""
     registry = CollectorRegistry()
-    metrics = RunMetrics(registry, label_sets=label_sets, targets=targets, criteria=criteria)
+    metrics = RunMetrics(
+        registry, label_sets=label_sets, targets=targets, checks=checks, wall=clock.wall
+    )
     gauges = Gauges(registry, version=read_version())
     now, scenario_metrics = clock.now(), ScenarioMetrics(registry)
     heartbeat, state = Heartbeat(now, period=heartbeat_interval), ProbeState(started=now)

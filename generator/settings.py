@@ -41,6 +41,7 @@ class RunSettings:
             exact profile they distinguish the SLOs of this run from those of other runs.
         slo_plugins: Sloth plugin chain of the command line.
         review: whether the checks that a build skips are run as well.
+        now: Unix time of a review; 0 for a build, which is a function of the specs alone.
         retention: how long Prometheus keeps samples; None where unknown.
         metrics_source: reads live metric facts; None where no Prometheus is given.
         recorded_metrics: metrics that the specs of the run record.
@@ -58,6 +59,7 @@ class RunSettings:
     extra_labels: Mapping[str, str] = field(default_factory=dict)
     slo_plugins: tuple[PluginUse, ...] = ()
     review: bool = False
+    now: float = 0.0
     retention: Duration | None = None
     metrics_source: MetricsSource | None = None
     recorded_metrics: frozenset[str] = frozenset()

@@ -14,6 +14,7 @@ from exporter.config.scenarios import list_configured
 from exporter.httpclient.auth import build_request_headers
 from exporter.httpclient.client import HttpClient
 from exporter.httpclient.tls import RenewingTlsContext
+from exporter.metrics.checks import CheckSettings
 from exporter.metrics.runs import LabelSet
 from exporter.model.deadlines import Targets
 from exporter.observers import (
@@ -27,7 +28,6 @@ from exporter.plugins import PluginError, describe_error
 from exporter.prober.context import ProbeContext
 from exporter.probes import Probe, ProbeRunner, load_probe_modules
 from exporter.prometheus import PrometheusClient
-from slos.schema.contract import Criterion
 
 _log = logging.getLogger(__name__)
 
@@ -46,11 +46,18 @@ def list_label_sets(loaded: LoadedConfig) -> list[LabelSet]:
     ]
 
 
-def list_criteria(loaded: LoadedConfig) -> set[Criterion]:
-    """List the criteria that probes check in addition to the verdicts of their alerts."""
-    return {
-        criterion for probe in loaded.probes for criterion in load_probe_modules()[probe].CRITERIA
-    }
+def build_check_settings(loaded: LoadedConfig) -> CheckSettings:
+    """Build the settings of the checks of all probes."""
+    modules = {probe: load_probe_modules()[probe] for probe in loaded.probes}
+    return CheckSettings(
+        frozenset(criterion for module in modules.values() for criterion in module.CRITERIA),
+        loaded.accepted,
+        tuple(
+            probe
+            for probe, module in modules.items()
+            if module.CRITERIA and not module.list_label_pairs(loaded.probes[probe])
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ class Generation:
         components.status.metrics.configure(
             label_sets=list_label_sets(self.loaded),
             targets=self.loaded.targets,
-            criteria=list_criteria(self.loaded),
+            checks=build_check_settings(self.loaded),
         )
         sources: list[LateObserver | Path] = [*self.observers.values(), *self.paths.values()]
         cleaners = {

@@ -2,7 +2,7 @@
 
 from prometheus_client.metrics_core import Metric
 
-from exporter.app.generation import list_criteria, list_label_sets
+from exporter.app.generation import build_check_settings, list_label_sets
 from exporter.config.loader import LoadedConfig
 from exporter.config.scenarios import list_configured
 from exporter.schedule.clock import SystemClock
@@ -18,7 +18,7 @@ def list_inventory(loaded: LoadedConfig) -> Inventory:
         heartbeat_interval=1,
         label_sets=list_label_sets(loaded),
         targets=loaded.targets,
-        criteria=list_criteria(loaded),
+        checks=build_check_settings(loaded),
     )
     status.gauges.start_at_zero(kinds=(), sources=loaded.observers)
     status.scenario_metrics.configure(scenarios)

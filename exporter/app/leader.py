@@ -138,6 +138,7 @@ async def _lead(loaded: LoadedConfig, leader: LeaderContext) -> LoadedConfig:
             finally:
                 site.stop_leading()
                 leader.status.gauges.reset_to_standby()
+                leader.status.metrics.checks.reset_to_standby()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from exporter.app.components import (
 )
 from exporter.app.generation import (
     Generation,
-    list_criteria,
+    build_check_settings,
     list_label_sets,
     open_generation,
 )
@@ -122,7 +122,7 @@ def _create_status(loaded: LoadedConfig) -> Status:
         heartbeat_interval=HEARTBEAT_INTERVAL,
         label_sets=list_label_sets(loaded),
         targets=loaded.targets,
-        criteria=list_criteria(loaded),
+        checks=build_check_settings(loaded),
     )
 
 

@@ -1,5 +1,6 @@
 """Loader of the configuration: reads the files, validates them and checks them together."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -20,8 +21,9 @@ from exporter.paths import PathSettings, load_path_modules
 from exporter.plugins import describe_error
 from exporter.probes import load_probe_modules
 from exporter.schedule.timetable import Schedule
-from slos.schema.contract import Stage, StageSource
-from slos.schema.loader import parse_targets
+from slos.schema.accepted import AcceptedCriterion
+from slos.schema.contract import Criterion, Stage, StageSource
+from slos.schema.loader import ProbeTargets, parse_probe_targets
 from slos.schema.problem import Position, Problem, filter_errors
 from slos.schema.units import Duration
 from slos.schema.yaml.document import Document, Location
@@ -63,6 +65,7 @@ class LoadedConfig:
     file: Path
     config: Config
     targets: Mapping[Stage, Duration]
+    accepted: Mapping[Criterion, AcceptedCriterion]
     web: WebConfig
 
     @property
@@ -115,9 +118,9 @@ def load_config(
     document, config, problems = _read_config(path)
     if document is None or config is None:
         return None, problems
-    targets, found = _read_targets(config, document, path)
+    targets, found = _read_specs(config, document, path)
     web, web_problems = _read_web(config, document, path)
-    loaded = LoadedConfig(path, config, targets, web)
+    loaded = LoadedConfig(path, config, targets.stages, targets.accepted, web)
     problems += [
         *found,
         *web_problems,
@@ -138,7 +141,7 @@ def load_sections(path: Path) -> tuple[LoadedConfig | None, list[Problem]]:
     if config is None:
         return None, problems
     targets = dict.fromkeys(Stage, Duration.from_parts(seconds=1))
-    return LoadedConfig(path, config, targets, WebConfig()), problems
+    return LoadedConfig(path, config, targets, {}, WebConfig()), problems
 
 
 def _read_config(path: Path) -> tuple[Document | None, Config | None, list[Problem]]:
@@ -172,23 +175,20 @@ def _read_web(config: Config, document: Document, path: Path) -> tuple[WebConfig
     ), problems
 
 
-def _read_targets(
+def _read_specs(
     config: Config, document: Document, path: Path
-) -> tuple[dict[Stage, Duration], list[Problem]]:
-    """Read the targets of all specs; of two for one stage, the stricter counts."""
-    merged: dict[Stage, Duration] = {}
+) -> tuple[ProbeTargets, list[Problem]]:
+    """Read the targets and the accepted criteria of all specs."""
+    files: list[tuple[bytes, str]] = []
     problems: list[Problem] = []
     for index, spec in enumerate(config.specs):
         file = path.parent / spec
         data, found = read_file(file, at=document.find_position(("specs", index)))
         problems += found
-        if found:
-            continue
-        targets, found = parse_targets(data, str(file))
-        problems += found
-        for stage, target in targets.items():
-            merged[stage] = min(target, merged.get(stage, target))
-    return merged, problems
+        if not found:
+            files.append((data, str(file)))
+    targets, found = parse_probe_targets(files, now=time.time())
+    return targets, problems + found
 
 
 def _check_probes(loaded: LoadedConfig, document: Document) -> Iterable[Problem]:

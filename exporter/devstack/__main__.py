@@ -15,7 +15,7 @@ from rich.live import Live
 from exporter.devstack import stack, terminal
 from exporter.devstack.stack import NotReadyError
 from slos.schema.contract import Stage
-from slos.schema.loader import parse_targets
+from slos.schema.loader import find_targets, parse_specs
 from slos.schema.units import Duration
 
 SPECS_FOLDER = Path(__file__).resolve().parents[2] / "slos"
@@ -90,11 +90,10 @@ def _print_lines(
 
 def load_stage_targets() -> Mapping[Stage, Duration]:
     """Load the target of each stage from the specs of this repository."""
-    targets: dict[Stage, Duration] = {}
-    for path in sorted(SPECS_FOLDER.glob("*.yaml")):
-        targets_of_file, _ = parse_targets(path.read_bytes(), path.name)
-        targets |= targets_of_file
-    return targets
+    files = sorted(SPECS_FOLDER.glob("*.yaml"))
+    return find_targets(
+        located for file in files for located in parse_specs(file.read_bytes(), file.name)[0]
+    )
 
 
 if __name__ == "__main__":

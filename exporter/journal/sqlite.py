@@ -26,6 +26,8 @@ _APPLICATION_ID = 0x510B_0B0E  # in the file's header; marks a journal of slo-pr
 _FORMAT_VERSION = 2
 _HEAD_BYTES = 4096
 """Bytes that are read to tell a journal from a text file."""
+_DUE_RESULT = "result"
+"""Entry of the column `due` beside the stages; earlier versions wrote none."""
 _MAX_KEPT_OBSERVED = 1_000
 _BUSY_TIMEOUT = 1.0
 _DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
@@ -49,10 +51,8 @@ def encode_run(run: Run) -> tuple[object, ...]:
         for stage, times in run.stage_times.items()
     }
     leftovers = [[leftover.kind, leftover.handle] for leftover in run.leftovers]
-    texts = (
-        _encode_json(column)
-        for column in (stage_times, list(run.aliases), leftovers, list(run.due_stages))
-    )
+    due = [*run.due_stages, *([_DUE_RESULT] if run.is_result_due else [])]
+    texts = (_encode_json(column) for column in (stage_times, list(run.aliases), leftovers, due))
     return (
         run.id,
         run.probe,
@@ -95,6 +95,7 @@ def decode_run(  # noqa: PLR0913, PLR0917 - one argument per column
 ) -> Run | None:
     """Decode a row; None when a later version wrote values that this one does not know."""
     try:
+        due_entries = json.loads(due)
         return Run(
             probe,
             path,
@@ -108,7 +109,8 @@ def decode_run(  # noqa: PLR0913, PLR0917 - one argument per column
             intended_at,
             tuple(json.loads(aliases)),
             tuple(Leftover(LeftoverKind(kind), handle) for kind, handle in json.loads(leavings)),
-            tuple(Stage(stage) for stage in json.loads(due)),
+            tuple(Stage(entry) for entry in due_entries if entry != _DUE_RESULT),
+            _DUE_RESULT in due_entries,
             trace_id,
         )
     except (ValueError, TypeError, AttributeError):

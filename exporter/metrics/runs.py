@@ -4,18 +4,19 @@ Every combination of labels that can occur starts at zero: `increase()` cannot s
 of a series that was not there before. A stage that no source can observe has no series.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from exporter.metrics.checks import CheckMetrics, Checks, CheckSettings
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.stages import StageTime, find_disagreements, list_late_stages, select_times
 from slos.schema import contract
 from slos.schema.contract import (
     CanaryOutcome,
-    CheckResult,
     Criterion,
     IntervalResult,
     IssueCount,
@@ -49,6 +50,7 @@ LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 1
 DISAGREEMENT_TOLERANCE = 1.0
 """Seconds by which two sources of one stage may differ: a fifth of the tightest target (5 s)."""
 
+_NO_CHECKS = CheckSettings()
 _INTERVAL_STAGES = frozenset(Stage) - {Stage.VERIFICATION}
 """Stages whose time may be known within bounds only."""
 
@@ -77,16 +79,16 @@ class RunMetrics:
         *,
         label_sets: Iterable[LabelSet],
         targets: Mapping[Stage, Duration],
-        criteria: Iterable[Criterion] = (),
+        checks: CheckSettings = _NO_CHECKS,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
+        self.checks = CheckMetrics(registry, wall=wall)
         self._label_sets: dict[tuple[str, str], LabelSet] = {}
         self._targets: dict[Stage, float] = {}
         self._postponed: dict[str, Run] = {}
         self._counted: set[str] = set()
         """Ids of all runs of earlier processes that were counted."""
-        self.not_configured: set[Criterion] = set()
-        """Criteria that the configuration leaves nothing to check for."""
         self._unmarked: set[str] = set()
         """Ids of those that the journal still has as uncounted."""
         self._define_metrics(registry)
@@ -95,16 +97,21 @@ class RunMetrics:
             self._canary_requests.labels(outcome)
         for operation in JournalOperation:
             self._journal_failures.labels(operation)
-        self.configure(label_sets=label_sets, targets=targets, criteria=criteria)
+        self.configure(label_sets=label_sets, targets=targets, checks=checks)
 
     def configure(
         self,
         *,
         label_sets: Iterable[LabelSet],
         targets: Mapping[Stage, Duration],
-        criteria: Iterable[Criterion] = (),
+        checks: CheckSettings = _NO_CHECKS,
     ) -> None:
-        """Use the label sets, targets and criteria of another configuration; counts stay.
+        """Use another configuration; counts stay.
+
+        Args:
+            label_sets: labels of the runs.
+            targets: targets of the stages.
+            checks: settings of the checks.
 
         A histogram cannot get another bucket. If the targets ask for one, the histogram of the
         stages starts again at zero, as after a restart.
@@ -117,13 +124,7 @@ class RunMetrics:
             self._stages = self._define_stages()
         for label_set in self._label_sets.values():
             self._start_at_zero(label_set)
-        self.not_configured.clear()
-        self._not_configured.clear()
-        for criterion in criteria:
-            self._not_configured.labels(criterion)
-        for criterion in {Criterion.AVAILABILITY, *self._list_stage_criteria(), *criteria}:
-            for result in CheckResult:
-                self._checks.labels(criterion, result)
+        self.checks.configure(checks, {Criterion.AVAILABILITY, *self._list_stage_criteria()})
 
     def _list_buckets(self) -> list[float]:
         return sorted({*STAGE_BUCKETS, *self._targets.values()})
@@ -145,15 +146,6 @@ class RunMetrics:
             contract.PROBE_RUNS, "Synthetic events by verdict.",
             "probe", "path", "verdict",
         )  # fmt: skip
-        self._checks = define_counter(
-            contract.CHECKS, "Checks of VAL-008 criteria by result.", "criterion", "result"
-        )
-        self._not_configured = Gauge(
-            contract.CHECK_NOT_CONFIGURED,
-            "Whether the configuration leaves nothing to check for a criterion.",
-            ["criterion"],
-            registry=registry,
-        )
         self._lag = Histogram(
             contract.SCHEDULE_LAG,
             "Seconds between the intended and the actual send.",
@@ -192,6 +184,7 @@ class RunMetrics:
     def _start_at_zero(self, label_set: LabelSet) -> None:
         for verdict in Verdict:
             self._runs.labels(label_set.probe, label_set.path, verdict)
+        self.checks.start_results(label_set.probe, label_set.path)
         for stage, sources in label_set.sources_by_stage.items():
             for result in IntervalResult if stage in _INTERVAL_STAGES else ():
                 self._intervals.labels(label_set.probe, label_set.path, stage, result)
@@ -214,12 +207,21 @@ class RunMetrics:
         }
         return {Criterion.from_stage(stage) for stage in visible if stage in self._targets}
 
-    def list_due_stages(self, run: Run) -> tuple[Stage, ...]:
-        """List the stages of a run for which a late source takes precedence."""
+    def postpone_stages(self, run: Run) -> Run:
+        """Return a run with the stages that are due, as a late source takes precedence for them.
+
+        Its result waits for them, unless it has failed already.
+        """
         label_set = self.find_label_set(run)
         if label_set is None:
-            return ()
-        return list_late_stages(label_set.sources_by_stage, run.stage_times)
+            return run
+        due = list_late_stages(label_set.sources_by_stage, run.stage_times)
+        run = replace(run, due_stages=due)
+        is_open = bool(due) and run.verdict is not Verdict.UNKNOWN
+        return replace(
+            run,
+            is_result_due=is_open and not self.checks.is_failed(self._judge(run, label_set)),
+        )
 
     def count_judged(self, run: Run) -> None:
         """Count a run that has its verdict, and the stages that are known by then.
@@ -233,14 +235,17 @@ class RunMetrics:
         self._runs.labels(run.probe, run.path, run.verdict).inc()
         if run.verdict is Verdict.UNKNOWN:
             return
-        self.count_check(Criterion.AVAILABILITY, passed=run.verdict in (Verdict.OK, Verdict.LATE))
+        self._count_stages(run, _list_known_times(run, due=False))
+        checks = self._judge(run, label_set)
+        self.checks.count_checks(checks)
+        if not run.is_result_due:
+            self.checks.count_result(run.probe, run.path, checks)
+
+    def _judge(self, run: Run, label_set: LabelSet) -> Checks:
+        """Judge what is known of a run by the time of its verdict."""
         missing = set(label_set.expected_stages) - set(run.stage_times) - set(run.due_stages)
-        known = {
-            stage: time
-            for stage, time in select_times(run.stage_times).items()
-            if stage not in run.due_stages
-        }
-        self._count_stages(run, known, missing)
+        stages = self._judge_stages(_list_known_times(run, due=False), missing)
+        return {Criterion.AVAILABILITY: run.verdict in (Verdict.OK, Verdict.LATE), **stages}
 
     def postpone_judged(self, runs: Iterable[Run]) -> None:
         """Count runs of an earlier process after the next scrape.
@@ -288,15 +293,29 @@ class RunMetrics:
             self._issues.labels(issues).inc()
         if run.verdict is Verdict.UNKNOWN:
             return
+        self._count_stages(run, _list_known_times(run, due=True))
+        checks = self._judge_observed(run, label_set, issues)
+        self.checks.count_checks(checks)
+        if run.is_result_due:
+            self.checks.count_result(run.probe, run.path, checks)
+
+    def has_failed_late(self, run: Run, issues: IssueCount | None) -> bool:
+        """Return whether the due stages of a run make it a failed one."""
+        label_set = self.find_label_set(run)
+        return label_set is not None and self.checks.is_failed(
+            self._judge_observed(run, label_set, issues)
+        )
+
+    def _judge_observed(self, run: Run, label_set: LabelSet, issues: IssueCount | None) -> Checks:
+        """Judge the due stages of a run.
+
+        A stage that only late sources can observe counts if they observed it. The Linear issue also
+        counts if they are certain that there is none.
+        """
         missing = set(label_set.expected_stages) & set(run.due_stages) - set(run.stage_times)
-        if issues is IssueCount.NONE and is_issue_due:
+        if issues is IssueCount.NONE and Stage.LINEAR_ISSUE_CREATION in run.due_stages:
             missing.add(Stage.LINEAR_ISSUE_CREATION)
-        known = {
-            stage: time
-            for stage, time in select_times(run.stage_times).items()
-            if stage in run.due_stages
-        }
-        self._count_stages(run, known, missing)
+        return self._judge_stages(_list_known_times(run, due=True), missing)
 
     def count_disagreements(self, run: Run) -> None:
         """Count the stages of a run whose sources differ, once all have answered."""
@@ -305,51 +324,42 @@ class RunMetrics:
         for stage in find_disagreements(run.stage_times, tolerance=DISAGREEMENT_TOLERANCE):
             self._disagreements.labels(stage).inc()
 
-    def _count_stages(
-        self, run: Run, known: Mapping[Stage, StageTime], missing: set[Stage]
-    ) -> None:
-        """Count some stages, each against its target; one that was not reached missed it.
-
-        A stage that only late sources can observe counts if they observed it. The Linear issue also
-        counts if they are certain that there is none. A time with bounds on both sides of the
-        target counts neither as met nor as missed.
-        """
-        results = dict.fromkeys(missing, False)
-        for stage, time in known.items():
-            is_in_time = self._compare(stage, time.bounds)
-            if not time.bounds.is_certain:
+    def _count_stages(self, run: Run, known: Mapping[Stage, StageTime]) -> None:
+        """Observe the times of some stages."""
+        for stage, known_time in known.items():
+            bounds = known_time.bounds
+            is_in_time = self._compare(stage, bounds)
+            if not bounds.is_certain:
                 result = IntervalResult.from_comparison(is_in_time)
                 self._intervals.labels(run.probe, run.path, stage, result).inc()
-            if is_in_time is not None or time.bounds.is_certain:
-                seconds = _choose_bound(time.bounds, is_in_time)
-                self._stages.labels(run.probe, run.path, stage, time.source).observe(seconds)
+            if is_in_time is not None or bounds.is_certain:
+                seconds = _choose_bound(bounds, is_in_time)
+                self._stages.labels(run.probe, run.path, stage, known_time.source).observe(seconds)
+
+    def _judge_stages(self, known: Mapping[Stage, StageTime], missing: set[Stage]) -> Checks:
+        """Judge some stages, each against its target; one that was not reached missed it.
+
+        A time with bounds on both sides of the target is neither met nor missed.
+        """
+        results = dict.fromkeys(missing, False)
+        for stage, known_time in known.items():
+            is_in_time = self._compare(stage, known_time.bounds)
             if is_in_time is not None:
                 results[stage] = is_in_time
-        for stage in Stage:
-            if stage in results and stage in self._targets:
-                self.count_check(Criterion.from_stage(stage), passed=results[stage])
+        return {
+            Criterion.from_stage(stage): results[stage]
+            for stage in Stage
+            if stage in results and stage in self._targets
+        }
 
     def _compare(self, stage: Stage, bounds: Bounds) -> bool | None:
         """Return whether a time meets the target; None if that is not certain."""
         target = self._targets.get(stage)
         return None if target is None else bounds.is_within(target)
 
-    def count_check(self, criterion: Criterion, *, passed: bool) -> None:
-        """Count the check of a criterion."""
-        self._checks.labels(criterion, CheckResult.PASS if passed else CheckResult.FAIL).inc()
-
     def count_path_problem(self, path: str, problem: PathProblem) -> None:
         """Count a run with a problem of the chain on its path."""
         self._path_problems.labels(path, problem).inc()
-
-    def record_check(self, criterion: Criterion, *, passed: bool | None) -> None:
-        """Count the check of a criterion; None says that nothing is configured to be checked."""
-        self._not_configured.labels(criterion).set(passed is None)
-        if passed is None:
-            self.not_configured.add(criterion)
-        else:
-            self.not_configured.discard(criterion)
-            self.count_check(criterion, passed=passed)
 
     def observe_lag(self, probe: str, seconds: float) -> None:
         """Observe the send lag of an event, in seconds."""
@@ -379,3 +389,12 @@ class RunMetrics:
 def _choose_bound(bounds: Bounds, is_in_time: bool | None) -> float:  # noqa: FBT001 - private, one call site
     """Choose the bound that decided about the target: its bucket agrees with the check."""
     return bounds.low if is_in_time is False and not bounds.is_certain else bounds.high
+
+
+def _list_known_times(run: Run, *, due: bool) -> dict[Stage, StageTime]:
+    """List the known times of a run, of its due stages or of the others."""
+    return {
+        stage: known_time
+        for stage, known_time in select_times(run.stage_times).items()
+        if (stage in run.due_stages) is due
+    }

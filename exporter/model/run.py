@@ -42,6 +42,8 @@ class Run:
     """Leftovers that are not cleaned up yet."""
     due_stages: tuple[Stage, ...] = ()
     """Stages that are counted only after late sources have observed them."""
+    is_result_due: bool = False
+    """Whether the run counts as passed or failed only with its due stages."""
     trace_id: str | None = None
     """Id of the prober's own trace, if there is one."""
 

@@ -89,11 +89,24 @@ class PendingRun:
             or (is_overdue and stage in self.run.stage_times)
         )
 
-    def take_stages(self, stages: Collection[Stage]) -> Run:
-        """Remove stages from those that are due; return the run with only these due."""
+    def select_stages(self, stages: Collection[Stage]) -> Run:
+        """Return the run with only these stages due."""
+        return dataclasses.replace(self.run, due_stages=tuple(stages))
+
+    def take_stages(self, stages: Collection[Stage], *, failed: bool) -> Run:
+        """Remove stages from those that are due; return the run with only these due.
+
+        Its result is counted with them if they made it fail or are the last.
+        """
         left = tuple(stage for stage in self.run.due_stages if stage not in stages)
-        counted = dataclasses.replace(self.run, due_stages=tuple(stages))
-        self.run = dataclasses.replace(self.run, due_stages=left)
+        is_result_due = self.run.is_result_due
+        is_settled = failed or not left
+        counted = dataclasses.replace(
+            self.select_stages(stages), is_result_due=is_result_due and is_settled
+        )
+        self.run = dataclasses.replace(
+            self.run, due_stages=left, is_result_due=is_result_due and not is_settled
+        )
         return counted
 
     def list_leftovers(self, kind: LeftoverKind) -> list[Leftover]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
@@ -103,8 +102,7 @@ class Reconciler:
         """Add a run with its verdict; return its state, and the run with its due stages."""
         state = RunState.OBSERVED if run.leftovers else RunState.CLEANED
         if sent and self._observers:
-            due = self._metrics.list_due_stages(run)
-            state, run = RunState.JUDGED, dataclasses.replace(run, due_stages=due)
+            state, run = RunState.JUDGED, self._metrics.postpone_stages(run)
         if state is RunState.JUDGED:
             self._add(run)
         elif state is RunState.OBSERVED:
@@ -205,7 +203,8 @@ class Reconciler:
         pending.is_observed_late = bool(pending.waiting)
         if not stages and not is_observed:
             return
-        counted = pending.take_stages(stages)
+        failed = self._metrics.has_failed_late(pending.select_stages(stages), pending.issues)
+        counted = pending.take_stages(stages, failed=failed)
         state = RunState.JUDGED if pending.is_observed_late else RunState.OBSERVED
         await self._journal.write_run(state, pending.run)
         self._metrics.count_observed(counted, pending.issues)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Protocol, cast
 
@@ -35,12 +35,14 @@ class ProbeOutcome:
             nothing is configured to be checked, which is neither.
         notes: one line of text for each check that was not met.
         failed: whether nothing was measured, because the probe could not do its work.
+        accepted: criteria whose failed checks count as accepted.
     """
 
     runs: tuple[Run, ...] = ()
     checks: tuple[tuple[Criterion, bool | None], ...] = ()
     notes: tuple[str, ...] = ()
     failed: bool = False
+    accepted: frozenset[Criterion] = frozenset()
 
 
 class Probe(Protocol):
@@ -138,8 +140,9 @@ class ProbeRunner:
         """Run one slot of a probe. Its exception is logged and becomes a failed outcome."""
         try:
             outcome = await self.probes[key].run(slot)
-            for criterion, passed in outcome.checks:
-                self._metrics.record_check(criterion, passed=passed)
+            checks = self._metrics.checks
+            checks.count_outcome(key, outcome.checks)
+            outcome = replace(outcome, accepted=checks.list_accepted())
         except (CredentialsError, TlsFileError) as error:
             outcome = ProbeOutcome(notes=(f"no request was sent: {error}",), failed=True)
         except Exception as error:  # noqa: BLE001 - logged in full; the next slot may succeed

@@ -20,6 +20,7 @@ from exporter.reload import ReloadOutcome
 from exporter.status import Status
 from exporter.web.auth import AuthMiddleware
 from slos.schema import contract
+from slos.schema.accepted import AcceptedCriterion
 from slos.schema.contract import Stage, Verdict
 
 _COLOURS = {Verdict.OK: "ok", Verdict.UNKNOWN: "odd"}
@@ -42,7 +43,12 @@ ReloadFunction = Callable[[], Awaitable[ReloadOutcome]]
 
 
 def render_page(
-    state: str, runs: Iterable[Run], not_configured: Iterable[str] = (), *, backlog: str = ""
+    state: str,
+    runs: Iterable[Run],
+    not_configured: Iterable[str] = (),
+    *,
+    accepted: Iterable[AcceptedCriterion] = (),
+    backlog: str = "",
 ) -> str:
     """Render the page as HTML; all values are escaped.
 
@@ -50,6 +56,7 @@ def render_page(
         state: state of the prober in a few words.
         runs: runs, newest first.
         not_configured: criteria that the configuration leaves nothing to check for.
+        accepted: criteria whose failure is accepted.
         backlog: the clean-up that is left to do; empty if there is none.
     """
     rows = [_build_row(run) for run in runs]
@@ -59,6 +66,7 @@ def render_page(
         backlog=backlog,
         runs=rows,
         not_configured=sorted(not_configured),
+        accepted=sorted(accepted, key=lambda entry: entry.criterion),
         stages=list(Stage),
         counts={verdict: counts[verdict] for verdict in Verdict if counts[verdict]},
     )
@@ -211,7 +219,8 @@ class WebPages:
         text = render_page(
             self._describe_state(),
             status.history,
-            status.metrics.not_configured,
+            status.metrics.checks.not_configured,
+            accepted=status.metrics.checks.accepted.values(),
             backlog=self._describe_backlog(),
         )
         return web.Response(text=text, content_type="text/html")

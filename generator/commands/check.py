@@ -1,6 +1,7 @@
 """Command `slo-rules check`: check specs, and compare the built files with them."""
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -165,6 +166,7 @@ def _build_check_settings(
     run_settings = replace(
         settings.run_settings,
         review=True,
+        now=time.time(),
         writes_runbooks=request.writes_runbooks,
         retention=retention or (read_retention(recorder.client.url) if recorder else None),
         metrics_source=recorder,

@@ -106,7 +106,8 @@ def lint_recordings(located: LocatedSpec, run_settings: RunSettings) -> Iterator
 
 def lint_spec(located: LocatedSpec, run_settings: RunSettings) -> Iterator[Problem]:
     """Problems that checks find in a spec as a whole, and silences of unknown checks."""
-    found = list(lint.run_spec_checks(SpecSubject(located.spec), review=run_settings.review))
+    subject = SpecSubject(located.spec, run_settings.now)
+    found = list(lint.run_spec_checks(subject, review=run_settings.review))
     yield from _apply_silences(located, (), (), found, run_settings)
     yield from _find_unknown_silences(located, (), located.spec.silence)
 

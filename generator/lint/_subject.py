@@ -112,9 +112,11 @@ class SpecSubject:
 
     Attributes:
         spec: spec as written.
+        now: Unix time of a review; 0 for a build.
     """
 
     spec: Spec
+    now: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

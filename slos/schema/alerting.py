@@ -13,6 +13,7 @@ from slos.schema.fields import (
     MetricName,
     Name,
     Ratio,
+    Reason,
     Selector,
     SpecModel,
     check_unique,
@@ -20,23 +21,12 @@ from slos.schema.fields import (
 from slos.schema.runbook import Paragraph, Runbook, get_empty_runbook
 
 
-def _check_reason(reason: str) -> str:
-    """Return the reason of a silence.
-
-    Raises:
-        ValueError: it is blank.
-    """
-    if not reason.strip():
-        raise ValueError("empty reason; explain why the finding does not apply")
-    return reason
-
-
 class Silence(SpecModel):
     """A silenced check and the reason."""
 
     check: Name
     """Id of the check, as `slo-rules check` reports it."""
-    reason: Annotated[str, AfterValidator(_check_reason)]
+    reason: Reason
     """Reason why the finding does not apply here."""
 
 

@@ -15,6 +15,8 @@ PROBE_RUNS = PREFIX + "probe_runs_total"
 STAGE_DURATION = PREFIX + "stage_duration_seconds"
 STAGE_INTERVALS = PREFIX + "stage_intervals_total"
 CHECKS = PREFIX + "checks_total"
+RESULTS = PREFIX + "results_total"
+ACCEPTED_UNTIL = PREFIX + "accepted_until_timestamp_seconds"
 CHECK_NOT_CONFIGURED = PREFIX + "check_not_configured"
 AUTHENTICATION_DURATION = PREFIX + "authentication_duration_seconds"
 SCHEDULE_LAG = PREFIX + "schedule_lag_seconds"
@@ -180,6 +182,15 @@ class Verdict(StrEnum):
 
 class CheckResult(StrEnum):
     """The result of a check of a criterion."""
+
+    PASS = "pass"  # noqa: S105 - a result, not a secret
+    FAIL = "fail"
+    ACCEPTED = "accepted"
+    """It failed, and the spec accepts that for now."""
+
+
+class RunResult(StrEnum):
+    """The result of a run; the label `result`. A run with a failed check is failed."""
 
     PASS = "pass"  # noqa: S105 - a result, not a secret
     FAIL = "fail"

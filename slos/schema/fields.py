@@ -1,7 +1,8 @@
 """Base model and field types of all models of a spec."""
 
+import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
@@ -23,6 +24,7 @@ from slos.schema.compatibility import (
     is_classic_label,
     is_classic_metric,
 )
+from slos.schema.contract import Criterion
 from slos.schema.golang import check_alert_text
 from slos.schema.promql import (
     check_query,
@@ -122,6 +124,30 @@ def _check_source_selector(selector: str) -> str:
             'like http_ or http_requests_total{code="500"}'
         )
     return selector
+
+
+def check_criterion(value: Any, known: Sequence[str] = tuple(Criterion)) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """Return a criterion that is known.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if value not in known:
+        close = difflib.get_close_matches(str(value), known, n=1)
+        hint = f"did you mean {str(close[0])!r}?" if close else f"known: {', '.join(known)}"
+        raise ValueError(f"unknown criterion {value!r}; {hint}")
+    return value
+
+
+def _check_reason(reason: str) -> str:
+    """Return a reason that is not blank.
+
+    Raises:
+        ValueError: it is blank.
+    """
+    if not reason.strip():
+        raise ValueError("empty reason; explain why this is acceptable")
+    return reason
 
 
 def _check_name(value: str) -> str:
@@ -257,6 +283,8 @@ HOLD_LIMIT = DurationLimit(
 )
 
 Name = Annotated[str, AfterValidator(_check_name)]
+Reason = Annotated[str, AfterValidator(_check_reason)]
+CriterionField = Annotated[Criterion, BeforeValidator(check_criterion)]
 LabelName = Annotated[str, AfterValidator(_check_label_name)]
 AnnotationName = Annotated[str, AfterValidator(_check_annotation_name)]
 GroupingLabel = Annotated[str, AfterValidator(_check_grouping_label)]

@@ -1,18 +1,19 @@
 """Loader of spec files, AlertWindows files and latency targets; bytes in, no disk."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from slos.schema.accepted import AcceptedCriterion, find_ended, merge_accepted
 from slos.schema.alerting import AlertWindows
 from slos.schema.compatibility import OLDEST_VERSION
-from slos.schema.contract import Stage
+from slos.schema.contract import Criterion, Stage
 from slos.schema.dialects import read_spec
 from slos.schema.fields import PROMETHEUS_VERSION, DurationField, SpecModel
-from slos.schema.problem import Position, Problem
+from slos.schema.problem import Position, Problem, ProblemSeverity
 from slos.schema.sli.probe import ProbeSli
 from slos.schema.spec import LocatedSpec
 from slos.schema.units import Duration
@@ -57,19 +58,53 @@ def parse_specs(
     return specs, problems
 
 
-def parse_targets(data: bytes, file: str) -> tuple[dict[Stage, Duration], list[Problem]]:
-    """Parse a spec file and return the `below` of every `probe` SLI with a stage, by stage.
+def find_targets(specs: Iterable[LocatedSpec]) -> dict[Stage, Duration]:
+    """Find the `below` of every `probe` SLI with a stage, by stage.
 
     Where several SLOs have the same stage, the strictest target counts.
     """
     targets: dict[Stage, Duration] = {}
-    specs, problems = parse_specs(data, file)
     for located in specs:
         for slo in located.spec.slos:
             sli = slo.sli.get_type()
             if isinstance(sli, ProbeSli) and sli.stage and sli.below:
                 targets[sli.stage] = min(sli.below, targets.get(sli.stage, sli.below))
-    return targets, problems
+    return targets
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTargets:
+    """Parts of specs that slo-probe reads.
+
+    Attributes:
+        stages: target of each stage.
+        accepted: criteria whose failure is accepted.
+    """
+
+    stages: Mapping[Stage, Duration]
+    accepted: Mapping[Criterion, AcceptedCriterion]
+
+
+def parse_probe_targets(
+    files: Iterable[tuple[bytes, str]], *, now: float
+) -> tuple[ProbeTargets, list[Problem]]:
+    """Parse the spec files of slo-probe, each with its name.
+
+    An accepted criterion whose date is over is a warning.
+    """
+    specs: list[LocatedSpec] = []
+    problems: list[Problem] = []
+    for data, file in files:
+        specs_of_file, found = parse_specs(data, file)
+        specs += specs_of_file
+        problems += found
+    problems += [
+        Problem(located.find_position(place), message, hint, ProblemSeverity.WARNING)
+        for located in specs
+        for place, message, hint in find_ended(located.spec.accepted, now=now)
+    ]
+    accepted = merge_accepted(located.spec.accepted for located in specs)
+    return ProbeTargets(find_targets(specs), accepted), problems
 
 
 class _PeriodWindows(AlertWindows):

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from slos.schema.accepted import AcceptedList
 from slos.schema.alerting import Alerting, NoDataAlertSpec, Silence
 from slos.schema.fields import (
     AlertText,
@@ -194,12 +195,16 @@ class Spec(SpecModel):
     in braces, like `runs_total{probe="burst_10"}`, are for queries that select them."""
     also_about: list[Selector] = Field(default_factory=list)
     """Ours: label matchers of other alerts that are routed like the alerts of this document."""
+    accepted: AcceptedList = Field(default_factory=list)
+    """Ours: criteria whose checks are known to fail. slo-probe counts them as accepted, not as
+    failed."""
     silence: list[Silence] = Field(default_factory=list)
     """Ours: checks that are silenced for the whole document, with the reason."""
 
     @model_validator(mode="after")
     def _check_not_empty(self) -> Self:
-        if not (self.slos or self.recordings or self.alerts or self.requirements):
+        rules = self.slos or self.recordings or self.alerts
+        if not (rules or self.requirements or self.accepted):
             raise ValueError("empty spec: 'slos' is missing or empty; add at least one SLO")
         return self
 

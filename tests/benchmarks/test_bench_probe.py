@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app.generation import list_criteria, list_label_sets
+from exporter.app.generation import build_check_settings, list_label_sets
 from exporter.config.loader import LoadedConfig, load_config
 from exporter.metrics.exposition import render_exposition
 from exporter.model.bounds import Bounds
@@ -95,7 +95,7 @@ def test_with_everything_on_the_series_are_bounded_and_runs_add_none(
         heartbeat_interval=1.0,
         label_sets=list_label_sets(everything),
         targets=everything.targets,
-        criteria=list_criteria(everything),
+        checks=build_check_settings(everything),
     )
     before = series(shown)
     assert before <= scrape.SERIES_AT_MOST

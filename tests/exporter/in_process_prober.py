@@ -9,6 +9,7 @@ from exporter.app.components import Components, ComponentSettings, open_componen
 from exporter.app.generation import build_probe_context
 from exporter.fields import Address
 from exporter.listener.server import bind_socket, format_url
+from exporter.metrics.checks import CheckSettings
 from exporter.metrics.runs import LabelSet
 from exporter.model.alert import CanaryIdentity
 from exporter.model.run import Run
@@ -96,7 +97,7 @@ async def run_prober(
         heartbeat_interval=60.0,
         label_sets=LABEL_SETS,
         targets=TARGETS,
-        criteria=(),
+        checks=CheckSettings(),
     )
     canary_socket = bind_socket("canary", Address("127.0.0.1", 0))
     canary_url = format_url(canary_socket)

@@ -11,6 +11,7 @@ from exporter.app.components import Components, ComponentSettings, open_componen
 from exporter.fields import Address
 from exporter.journal.journal import create_open_run
 from exporter.listener.server import bind_socket
+from exporter.metrics.checks import CheckSettings
 from exporter.metrics.runs import LabelSet
 from exporter.model.alert import CanaryIdentity, create_run_id
 from exporter.model.bounds import Bounds
@@ -146,7 +147,11 @@ class ReconcilerHarness:
 async def run_harness(path: Path, clock: FakeClock) -> AsyncIterator[ReconcilerHarness]:
     """Run the harness on a journal, whose runs are restored before any observer is asked."""
     status = create_status(
-        clock, heartbeat_interval=1.0, label_sets=LABEL_SETS, targets=TARGETS, criteria=()
+        clock,
+        heartbeat_interval=1.0,
+        label_sets=LABEL_SETS,
+        targets=TARGETS,
+        checks=CheckSettings(),
     )
     settings = ComponentSettings(path, keep_runs=1000, canary=CanaryIdentity("canary", "ai"))
     canary_socket = bind_socket("canary", Address("127.0.0.1", 0))

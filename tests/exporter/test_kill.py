@@ -65,7 +65,11 @@ async def interrupt_cleanup(environment: ProberEnvironment) -> Condition:
 async def read_run_counters(prober: ProberProcess) -> dict[str, Counter[str]]:
     """What a scrape shows of runs and what was learned of them."""
     await prober.read_counter("in_flight")  # what an earlier process left is counted after a scrape
-    names = [("probe_runs_total", "verdict"), ("linear_issues_total", "count")]
+    names = [
+        ("probe_runs_total", "verdict"),
+        ("results_total", "probe"),
+        ("linear_issues_total", "count"),
+    ]
     found = {name: await prober.read_counter(name, label) for name, label in names}
     # Without a target to compare it with, a time known only within bounds is in no histogram.
     certain = await prober.read_counter("stage_duration_seconds_count", "stage")

@@ -106,15 +106,15 @@ def test_a_check_that_is_not_configured_neither_passes_nor_fails(
         labels: dict[str, str] = {"criterion": Criterion.RATE_LIMITING}
         return registry.get_sample_value(contract.CHECK_NOT_CONFIGURED, labels)
 
-    metrics.record_check(Criterion.RATE_LIMITING, passed=None)
+    metrics.checks.count_outcome("security", [(Criterion.RATE_LIMITING, None)])
     assert (read_gauge(), read_checks(registry)) == (1, {})
-    assert metrics.not_configured == {Criterion.RATE_LIMITING}
-    metrics.record_check(Criterion.RATE_LIMITING, passed=True)
+    assert metrics.checks.not_configured == {Criterion.RATE_LIMITING}
+    metrics.checks.count_outcome("security", [(Criterion.RATE_LIMITING, True)])
     assert (read_gauge(), read_checks(registry)) == (0, {"security.rate_limiting": "pass"})
-    assert metrics.not_configured == set()
-    metrics.record_check(Criterion.RATE_LIMITING, passed=None)
+    assert metrics.checks.not_configured == set()
+    metrics.checks.count_outcome("security", [(Criterion.RATE_LIMITING, None)])
     metrics.configure(label_sets=(), targets={})
-    assert (read_gauge(), metrics.not_configured) == (None, set())
+    assert (read_gauge(), metrics.checks.not_configured) == (None, set())
 
 
 SLOW = {Stage.CLOUDEVENT_PROCESSING: {StageSource.REPLY: Bounds.exactly(5.001)}}

@@ -10,12 +10,14 @@ import aiohttp
 import pytest
 
 from exporter.config.web import WebConfig
+from exporter.metrics.checks import CheckSettings
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.reload import ReloadOutcome
 from exporter.status import create_status
 from exporter.web.pages import ScenarioControl, WebPages, render_page
+from slos.schema.accepted import AcceptedCriterion
 from slos.schema.contract import Stage, StageSource, Verdict
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
@@ -42,7 +44,11 @@ class ServedPages:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.face = create_status(
-            self.clock, heartbeat_interval=1.0, label_sets=LABEL_SETS, targets={}, criteria=()
+            self.clock,
+            heartbeat_interval=1.0,
+            label_sets=LABEL_SETS,
+            targets={},
+            checks=CheckSettings(),
         )
         self.site = WebPages(self.face, WebConfig())
         self.url = ""
@@ -187,6 +193,14 @@ async def test_the_index_links_every_page(
 
 def extract_text(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html.partition("</style>")[2]).split())
+
+
+def test_the_page_shows_accepted_failures_with_their_reason() -> None:
+    entry = AcceptedCriterion.model_validate(
+        {"criterion": "AC3.leaks", "reason": "<known>", "until": "2027-03-31"}
+    )
+    page = render_page("sending", [], accepted=[entry])
+    assert "<tr><td>AC3.leaks<td>2027-03-31<td>&lt;known&gt;" in page
 
 
 def test_the_page_shows_the_state_and_the_last_runs() -> None:

@@ -3,11 +3,17 @@
 from pathlib import Path
 
 from slos.schema.contract import Stage
-from slos.schema.loader import parse_targets
+from slos.schema.loader import find_targets, parse_specs
+from slos.schema.problem import Problem
 from slos.schema.units import Duration
 from tests.schema.specs import build_slo, build_spec, dump_yaml
 
 AGENT_SRE = Path(__file__).parents[2] / "slos" / "agent-sre.yaml"
+
+
+def parse_targets(data: bytes, file: str) -> tuple[dict[Stage, Duration], list[Problem]]:
+    specs, problems = parse_specs(data, file)
+    return find_targets(specs), problems
 
 
 def build_stage_slo(name: str, stage: str, below: str) -> dict[str, object]:

@@ -9,6 +9,7 @@ from generator.alerting.model import match_none
 from generator.model import Plan, RecordingRule
 from generator.slo import links
 from slos.schema import promql
+from slos.schema.accepted import AcceptedCriterion, merge_accepted
 from slos.schema.contract import PREFIX
 from slos.schema.standalone import StandaloneAlert
 from slos.schema.units import Duration, find_time_unit, find_unit
@@ -45,6 +46,7 @@ class RunInventory:
         reads_probe: True if some rule reads a metric of slo-probe.
         recorded_metrics: names of the metrics that some rule records.
         alerts: the standalone alerts.
+        accepted: criteria whose failure is accepted.
     """
 
     run_labels: tuple[str, ...] = ()
@@ -55,6 +57,7 @@ class RunInventory:
     reads_probe: bool = False
     recorded_metrics: frozenset[str] = frozenset()
     alerts: tuple[StandaloneAlert, ...] = ()
+    accepted: tuple[AcceptedCriterion, ...] = ()
 
     @property
     def heartbeat_exclusion(self) -> tuple[str, ...]:
@@ -95,6 +98,7 @@ def collect_inventory(plans: Sequence[Plan]) -> RunInventory:
             rule.record for rule in rules if isinstance(rule, RecordingRule)
         ),
         alerts=tuple(_list_standalone_alerts(plans)),
+        accepted=tuple(merge_accepted(_list_accepted(plans)).values()),
     )
 
 
@@ -107,6 +111,13 @@ def _list_standalone_alerts(plans: Sequence[Plan]) -> Iterator[StandaloneAlert]:
         for spec_plan in plan.spec_plans:
             if spec_plan.spec:
                 yield from spec_plan.spec.alerts
+
+
+def _list_accepted(plans: Sequence[Plan]) -> Iterator[Sequence[AcceptedCriterion]]:
+    for plan in plans:
+        for spec_plan in plan.spec_plans:
+            if spec_plan.spec:
+                yield spec_plan.spec.accepted
 
 
 @dataclass(frozen=True, slots=True)

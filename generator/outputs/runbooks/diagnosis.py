@@ -191,7 +191,7 @@ def _diagnose_stages(
 def _diagnose_checks(
     page: AlertPage, selectors: _QuerySelectors, window: Duration
 ) -> DiagnosisSet | None:
-    if not selectors.reads_metric(contract.CHECKS):
+    if not any(map(selectors.reads_metric, (contract.CHECKS, contract.RESULTS))):
         return None
     criteria_read = selectors.list_values(contract.CHECKS, "criterion", Criterion) or list(
         Criterion

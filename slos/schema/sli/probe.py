@@ -1,6 +1,5 @@
 """SLI type `probe`: metrics of slo-probe; the PromQL comes from the metrics contract."""
 
-import difflib
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -8,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from slos.schema import contract
-from slos.schema.contract import CheckResult, Criterion, Stage, Verdict
-from slos.schema.fields import DurationField, check_unique
+from slos.schema.contract import CheckResult, Criterion, RunResult, Stage, Verdict
+from slos.schema.fields import DurationField, check_criterion, check_unique
 from slos.schema.promql import quote_string
 from slos.schema.query_analysis import Counting
 from slos.schema.sli_signal import (
@@ -30,19 +29,15 @@ _Criteria = Criterion | Literal["all"]
 
 def _check_criterion(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     """Refuse an unknown criterion; the union of types would report an error for each of them."""
-    known = ["all", *Criterion]
-    if value not in known:
-        close = difflib.get_close_matches(str(value), known, n=1)
-        hint = f"did you mean {str(close[0])!r}?" if close else f"known: {', '.join(known)}"
-        raise ValueError(f"unknown criterion {value!r}; {hint}")
-    return value
+    return check_criterion(value, ["all", *Criterion])
 
 
 class ProbeSli(SliType):
     """SLI of probe runs, by one of three keys.
 
     `stage` with `below`: duration of a stage. `verdict`: verdicts that count as good; runs with
-    the verdict `unknown` are not counted. `criterion`: checks of criteria; `all` for every one.
+    the verdict `unknown` are not counted. `criterion`: checks of criteria, of which a failure that
+    is `accepted` is none; with `all`, runs, each of which fails if any of its checks fails.
     """
 
     KEY: ClassVar = "probe"
@@ -69,7 +64,8 @@ class ProbeSli(SliType):
         | None,
         BeforeValidator(_to_list, json_schema_input_type=_Criteria | list[_Criteria] | None),
     ] = None
-    """Criterion or list of criteria whose checks must pass, or `all`."""
+    """Criterion or list of criteria whose checks must pass, or `all` for runs without a failed
+    check."""
 
     @model_validator(mode="after")
     def _check_single_promise(self) -> Self:
@@ -104,12 +100,18 @@ class ProbeSli(SliType):
 
     def _build_criterion_signal(self) -> SliSignal:
         criteria = self.criterion or []
+        if "all" in criteria:
+            return _build_share_signal(
+                contract.RESULTS,
+                total_matchers=[],
+                error_matchers=[f"result={quote_string(RunResult.FAIL)}"],
+            )
         pattern = "|".join(re.escape(criterion) for criterion in criteria)
-        total_matchers = [] if "all" in criteria else [f"criterion=~{quote_string(pattern)}"]
+        matcher = f"criterion=~{quote_string(pattern)}"
         return _build_share_signal(
             contract.CHECKS,
-            total_matchers=total_matchers,
-            error_matchers=[*total_matchers, f"result={quote_string(CheckResult.FAIL)}"],
+            total_matchers=[matcher],
+            error_matchers=[matcher, f"result={quote_string(CheckResult.FAIL)}"],
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from exporter.app.generation import list_criteria, list_label_sets
+from exporter.app.generation import build_check_settings, list_label_sets
 from exporter.config.loader import LoadedConfig
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
@@ -141,7 +141,7 @@ class ProberReplay:
             heartbeat_interval=60.0,
             label_sets=list_label_sets(loaded),
             targets=loaded.targets,
-            criteria=list_criteria(loaded),
+            checks=build_check_settings(loaded),
         )
         kinds = [LeftoverKind.LINEAR_ISSUE, LeftoverKind.ALERT]
         status.gauges.start_at_zero(kinds=kinds, sources=loaded.observers)
@@ -196,8 +196,7 @@ class ProberReplay:
         outcome = self._loop.run_until_complete(probe.run(slot))
 
         def record_checks() -> None:
-            for criterion, passed in outcome.checks:
-                self._status.metrics.record_check(criterion, passed=passed)
+            self._status.metrics.checks.count_outcome(probe.key, outcome.checks)
 
         if outcome.checks:
             self._plan(self._slot_ends, record_checks)
@@ -227,7 +226,7 @@ class ProberReplay:
         )
         is_sent = run.verdict is not Verdict.UNREACHABLE
         if is_sent:
-            run = replace(run, due_stages=self._status.metrics.list_due_stages(run))
+            run = self._status.metrics.postpone_stages(run)
         opens_issue = (
             is_sent
             and not self._has(Condition.LINEAR_DOWN)

@@ -19,6 +19,7 @@ LABELS: dict[str, set[str]] = {
 METRICS = {
     contract.PROBE_RUNS,
     contract.CHECKS,
+    contract.RESULTS,
     f"{contract.STAGE_DURATION}_bucket",
     f"{contract.STAGE_DURATION}_count",
 }
@@ -71,9 +72,18 @@ def test_runs_the_prober_could_not_judge_are_in_neither_errors_nor_total() -> No
 
 
 def test_failed_checks_are_the_errors_of_a_criterion() -> None:
-    signal = parse_signal({"probe": {"criterion": "all"}})
-    assert signal.total == f"sum (rate({contract.CHECKS}[{{{{.window}}}}]))"
-    assert signal.errors == f'sum (rate({contract.CHECKS}{{result="fail"}}[{{{{.window}}}}]))'
+    signal = parse_signal({"probe": {"criterion": "AC3.leaks"}})
+    leaks = r'criterion=~"AC3\\.leaks"'
+    assert signal.total == f"sum (rate({contract.CHECKS}{{{leaks}}}[{{{{.window}}}}]))"
+    errors = f'{contract.CHECKS}{{{leaks}, result="fail"}}'
+    assert signal.errors == f"sum (rate({errors}[{{{{.window}}}}]))"
+
+
+@pytest.mark.parametrize("criterion", ["all", ["AC3.leaks", "all"]])
+def test_failed_runs_are_the_errors_of_all_criteria(criterion: object) -> None:
+    signal = parse_signal({"probe": {"criterion": criterion}})
+    assert signal.total == f"sum (rate({contract.RESULTS}[{{{{.window}}}}]))"
+    assert signal.errors == f'sum (rate({contract.RESULTS}{{result="fail"}}[{{{{.window}}}}]))'
 
 
 def test_a_stage_nobody_observed_has_no_data() -> None:

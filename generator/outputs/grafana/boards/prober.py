@@ -24,7 +24,7 @@ from generator.outputs.grafana.queries import RunInventory, select_firing_alerts
 from generator.slo import links
 from generator.slo.links import Board
 from slos.schema import contract
-from slos.schema.contract import CheckResult, LeakVerdict, Verdict
+from slos.schema.contract import CheckResult, LeakVerdict, RunResult, Verdict
 
 BOARD = BoardInfo(
     uid=Board.PROBER,
@@ -72,7 +72,9 @@ def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> das
     leaks = [_build_leak_table(), _build_slope_graph(), _build_signal_timeline()]
     frame.add_row(board, 103, "Leaks", leaks)
     frame.add_row(board, 104, "Sources", _build_source_panels())
-    frame.add_row(board, 106, "Security", _build_security_panels())
+    frame.add_row(
+        board, 106, "Security", [*_build_security_panels(), _build_accepted_table(inventory)]
+    )
     frame.add_row(
         board, 105, "Target and prober", [*_build_target_panels(), *_build_prober_panels()]
     )
@@ -94,7 +96,7 @@ def _build_bars(frame: PanelOptions, metric: str, labels: str, *matchers: str) -
 def _build_verdict_panels() -> list[timeseries.Panel]:
     description = "Runs by verdict. Runs with unknown are excluded from all other objectives."
     runs = _build_bars(
-        PanelOptions(links.VERDICTS_PANEL.panel_id, "Verdicts", description),
+        PanelOptions(links.VERDICTS_PANEL.panel_id, "Verdicts", description, 8),
         contract.PROBE_RUNS,
         "verdict",
         PROBE_AND_PATH_MATCHERS,
@@ -103,12 +105,19 @@ def _build_verdict_panels() -> list[timeseries.Panel]:
         runs.override_by_name(verdict, panels.style_color(color))
     failed = _build_bars(
         PanelOptions(
+            links.RESULTS_PANEL.panel_id, "Failed runs",
+            "Runs of all probes with a failed check that is not accepted.", 8,
+        ),
+        contract.RESULTS, "probe, path", f'result="{RunResult.FAIL}"', PROBE_AND_PATH_MATCHERS,
+    )  # fmt: skip
+    failed_checks = _build_bars(
+        PanelOptions(
             links.CHECKS_PANEL.panel_id, "Failed checks",
-            "Failed checks of VAL-008 by criterion.",
+            "Failed checks of VAL-008 by criterion.", 8,
         ),
         contract.CHECKS, "criterion", f'result="{CheckResult.FAIL}"',
     )  # fmt: skip
-    return [runs, failed]
+    return [runs, failed, failed_checks]
 
 
 def _build_schedule_panels() -> list[timeseries.Panel]:
@@ -249,6 +258,38 @@ def _build_security_panels() -> list[timeseries.Panel | statetimeline.Panel]:
         query_range(checked, "{{criterion}}"),
     )
     return [duration, configured]
+
+
+def _build_accepted_table(inventory: RunInventory) -> table.Panel:
+    until = f"max by (criterion) ({contract.ACCEPTED_UNTIL})"
+
+    def count_checks(result: CheckResult) -> str:
+        checks = f'{contract.CHECKS}{{result="{result}"}}'
+        return f"sum by (criterion) (increase({checks}[1d])) and on (criterion) {until}"
+
+    panel = panels.build_table(
+        PanelOptions(
+            links.ACCEPTED_PANEL.panel_id, "Accepted failures",
+            "Criteria that the spec accepts to fail, with the reason, and their checks of a day.",
+            24,
+        ),
+        *map(
+            panels.query_table,
+            (f"{until} - time()", *map(count_checks, (CheckResult.ACCEPTED, CheckResult.PASS))),
+        ),
+    )  # fmt: skip
+    texts = tuple(
+        (entry.criterion.value, f"{entry.criterion}, until {entry.until}: {entry.reason}", "text")
+        for entry in inventory.accepted
+    )
+    return set_columns(
+        panel,
+        Column("criterion", "Criterion", mappings=texts),
+        Column("Value #A", "Ends in", unit=units.DurationSeconds),
+        Column("Value #B", "Accepted", unit=units.Short),
+        Column("Value #C", "Passed", unit=units.Short),
+        sort_by="Criterion",
+    )
 
 
 def _build_source_panels() -> list[timeseries.Panel]:
