@@ -30,9 +30,11 @@ EQUIVALENT_MUTATIONS = {
     r"^[A-Z]\w+: sloth_id=\S+ becomes sloth_id!=\S+ at 1[0-9]\d$": "the zero of a shortest window "
     "without events is tried by test_alert_values",
     r"^slo:sli_error:ratio_rate\w+: without sloth_id": "both sides of the division have it",
-    r"^slo:sli_error:ratio_rate\d+[mh]: \S+9ms becomes \S+ at (1[3-9]|2\d)\d$": "the mean of a total "
+    r"^slo:sli_error:ratio_rate\d+[mh]: \S+9ms becomes \S+ at (1[3-9]|2\d)\d$": "the mean of "
+    "a total "
     "that is constant is the same over any range; pages are tried on young histories",
-    r"^AgentSRENeverChecked: (3h|1d) becomes": "what runs all the time has a result within any range",
+    r"^AgentSRENeverChecked: (3h|1d) becomes": "what runs all the time has a result "
+    "within any range",
     r"^AgentSREScenarioOverdue: 999 becomes": "it only has to be more than eight days",
     r"^SLOProbeUnhealthy: 1h becomes": "a share that is constant is the same over any range",
     r"^slo:period_error_budget_remaining:ratio: without sloth_id": "both sides of the product "
