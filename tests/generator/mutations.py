@@ -35,6 +35,8 @@ EQUIVALENT_MUTATIONS = {
     "that is constant is the same over any range; pages are tried on young histories",
     r"^AgentSRENeverChecked: (3h|1d) becomes": "what runs all the time has a result "
     "within any range",
+    r"^AgentSRENeverChecked: deployment=~\S+ becomes": "a Deployment of another name counts in "
+    "its place; AgentSREReplicasMissing has the same matcher",
     r"^AgentSREScenarioOverdue: 999 becomes": "it only has to be more than eight days",
     r"^SLOProbeUnhealthy: 1h becomes": "a share that is constant is the same over any range",
     r"^slo:period_error_budget_remaining:ratio: without sloth_id": "both sides of the product "
