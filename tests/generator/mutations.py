@@ -42,21 +42,15 @@ EQUIVALENT_MUTATIONS = {
     r"^agent_sre_validation_dominating_stage_ratio: 1 becomes 1\.5": "topk takes whole "
     "numbers, and cuts others off",
     r"^AgentSRELoadUneven: 1 becomes 1\.5": "a count is whole",
-    r"^AgentSRE(\w+NeverRun|ReplicasUnknown): (1 becomes 0\.6|0\.01 becomes)": "it is a whole "
-    "count that fires at 0 alone, and 0 is a multiple of all",
     r"^AgentSRE(ReplicasMissing|ContainerWithoutLimits|ValidationWatchdog): 0\.01 becomes "
     r"0\.006": "its values are whole, and so are multiples of both",
-    r"^(AgentSREScalingSlow|SLORules\w+): a shorter for": "80 seconds are two rounds of a minute, "
+    r"^SLORulesFailing: a shorter for": "80 seconds are two rounds of a minute, "
     "as two minutes are",
-    r"^AgentSRESustainedLoadLow: (without probe=\S+ at 1[67]\d|1h becomes 5400000ms at 18\d)": "it "
-    "is times 0, and the guard asks for such a series within the hour anyway",
     r"^agent_sre_validation_resource_utilization_ratio: without (pod|container)=~": "pods and "
     "containers are those of both sides of the division, or of the sum",
     r"^agent_sre_validation_memory_floor_bytes: without": "both sides of `and` have it",
     r"^AgentSREContainerWithoutLimits: without namespace=\S+ at [23]\d\d": "the containers before "
     "`unless` have it, and are matched by it",
-    r"^AgentSREMemoryGrowing: without namespace=\S+ at 4\d\d": "the start of the pod, before "
-    "`unless`, has it, and is matched by it",
 }
 
 

@@ -91,7 +91,11 @@ ALERT_OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "for": SHORT,
     "keep_firing_for": LONG,
 }
-EVENT_ALERT_OPTIONS = {**ALERT_OPTIONS, "min_events": st.integers(1, 1000)}
+EVENT_ALERT_OPTIONS = {
+    **ALERT_OPTIONS,
+    "min_events": st.integers(1, 1000),
+    "min_errors": st.integers(1, 1000),
+}
 DISABLE_OPTION = {"disable": st.booleans()}
 THRESHOLD: dict[str, st.SearchStrategy[Any]] = {
     "name": st.sampled_from(["T1", "T2"]),
