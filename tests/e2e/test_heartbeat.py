@@ -10,6 +10,8 @@ from tests.e2e.replay.delivery import Notification, build_fast_config, deliver_e
 from tests.e2e.replay.evaluation import Episode
 from tests.generator.amtool import read_expected_alerts
 
+pytestmark = pytest.mark.timeout(600)
+
 HEARTBEAT = "AgentSREValidationWatchdog"
 MINUTES = 60
 LONGEST_GAP = 3.0
@@ -36,8 +38,8 @@ STOCK_INHIBITIONS = [
 ]
 
 
-def build_stock_config(address: str) -> dict[str, Any]:
-    config = build_fast_config(address)
+def build_stock_config(address: str, speed: float) -> dict[str, Any]:
+    config = build_fast_config(address, speed)
     config["inhibit_rules"] += STOCK_INHIBITIONS
     return config
 

@@ -26,6 +26,8 @@ from tests.e2e.replay.outages import (
 )
 from tests.e2e.replay.outcomes import Outcomes, record_outcomes
 
+pytestmark = pytest.mark.timeout(600)
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "alertmanager.md"
 BEGIN, END = "<!-- outages: begin -->\n", "<!-- outages: end -->"
 ALL = os.environ.get("OUTAGES") == "all"

@@ -22,7 +22,7 @@ from tests.e2e.replay.outcomes import Condition, Outcomes, record_outcomes
 from tests.e2e.replay.prober import Period, ProberReplay
 
 ALL = os.environ.get("OUTAGES") == "all"
-BETWEEN, AFTER = (120, 2880) if ALL else (20, 30)
+BETWEEN, AFTER = (120, 2880) if ALL else (15, 35)
 """Minutes between two events, and after the last."""
 STEP = 5
 INSTALL, RESTART, NEW_POD, MOVE, PROMETHEUS_RESTART = (BETWEEN * number for number in range(5))
