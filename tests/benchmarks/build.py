@@ -235,9 +235,9 @@ _HEAD = """\
 Made by `make bench-build`; do not edit. Spec files of one SLO each become as many rule files;
 queries are parsed and checked. Each build is that of the installed program into a new folder,
 except where it says that specs have changed since the last one. The least figures of {runs} runs in
-turns; MB are those of the largest process. Times are of one machine; its load average was {load:.0f}
-on {processors} processors, and seconds by the clock mean little above one for each. Sloth is measured
-where it is on the PATH.
+turns; MB are those of the largest process. Times are of one machine; its load average was
+{load:.0f} on {processors} processors, and seconds by the clock mean little above one for each.
+Sloth is measured where it is on the PATH.
 """
 
 if __name__ == "__main__":
