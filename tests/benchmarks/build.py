@@ -20,7 +20,6 @@ from typing import Self
 
 import click
 
-from tests.benchmarks.build_stages import measure_formats, measure_stages
 from tests.benchmarks.report import render_results, render_table
 from tests.benchmarks.targets import TargetResult
 
@@ -169,6 +168,9 @@ def main(*, check: bool, runs: int, only: tuple[str, ...]) -> None:
         for name in names:
             click.echo(f"{name}, run {number + 1} of {runs}", err=True)
             found[name].append(_MEASURES[name]())
+    # Imported late: a process that is started has the memory of this one at first.
+    from tests.benchmarks.build_stages import measure_formats, measure_stages  # noqa: PLC0415
+
     best = {name: choose_best(each) for name, each in found.items()}
     target_results = list(check_targets(best))
     text = "\n".join(
@@ -183,7 +185,8 @@ def main(*, check: bool, runs: int, only: tuple[str, ...]) -> None:
     )
     click.echo(text)
     if not only:
-        _PAGE.write_text(f"{_HEAD.format(runs=runs)}\n{text}")
+        head = _HEAD.format(runs=runs, load=os.getloadavg()[-1], processors=os.cpu_count())
+        _PAGE.write_text(f"{head}\n{text}")
         click.echo(f"wrote {_PAGE.name}", err=True)
     if check and not all(result.met for result in target_results):
         sys.exit(1)
@@ -232,8 +235,9 @@ _HEAD = """\
 Made by `make bench-build`; do not edit. Spec files of one SLO each become as many rule files;
 queries are parsed and checked. Each build is that of the installed program into a new folder,
 except where it says that specs have changed since the last one. The least figures of {runs} runs in
-turns; MB are those of the largest process. Times are of one machine. Sloth is measured where it is
-on the PATH.
+turns; MB are those of the largest process. Times are of one machine; its load average was
+{load:.0f} on {processors} processors, and seconds by the clock mean little above one for each.
+Sloth is measured where it is on the PATH.
 """
 
 if __name__ == "__main__":
