@@ -145,7 +145,7 @@ def test_hostile_text_is_shown_and_means_nothing() -> None:
         line for line in render_pages(document)["README.md"].split("\n") if line.startswith("| [")
     ]
     assert len(rows) == 4
-    assert all(len(re.findall(r"(?<!\\)\|", row)) == 4 for row in rows), rows
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 7 for row in rows), rows
 
 
 @settings(
