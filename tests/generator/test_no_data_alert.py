@@ -7,6 +7,7 @@ import pytest
 
 from generator.alerting.route_matching import match_routes
 from generator.model import AlertingRule
+from generator.outputs.runbooks.markdown import render_alert_text
 from tests.generator.promtool import PromtoolEvaluation
 from tests.generator.routing import build_counter_sli, render_files
 from tests.generator.spec_pipeline import build_plans
@@ -98,6 +99,11 @@ def test_it_is_grouped_by_name_and_held_until_office_hours_unless_it_says_otherw
     ]
     assert groups
     assert all("alertname" in each and "sloth_id" not in each for each in groups)
+
+
+def test_the_index_of_runbooks_shows_no_template_of_it() -> None:
+    text = render_alert_text("{{ $labels.sloth_id }}{{ if $labels.zone }}, zone{{ end }}: no data")
+    assert text == "*sloth_id*, zone: no data"
 
 
 def test_an_alert_of_the_same_name_is_an_error() -> None:

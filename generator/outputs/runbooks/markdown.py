@@ -18,6 +18,8 @@ _NAME = re.compile(r"[A-Za-z0-9:]*[A-Za-z0-9:]_[A-Za-z0-9_:]*[A-Za-z0-9]")
 _AT_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+=#>|]|[*_](?:\s|$)|[*_]{3}|`{3}|~{3})")
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
 _VALUE = re.compile(r"\{\{-?\s*(?:\$labels\.|\$|index \$labels \")([^\s\"}]+)\"?\s*-?\}\}")
+# A part of a text that depends on a label, as of a group.
+_CONDITION = re.compile(r"\{\{ if \$labels\.\w+ \}\}|\{\{ end \}\}")
 _BRACES = '{{ "{{" }}'
 
 _LONG_SILENCE = Duration.from_parts(days=1)
@@ -31,7 +33,7 @@ def escape_text(text: str) -> str:
 
 def render_alert_text(template: str) -> str:
     """Render the text of an alert, with names in the place of template values."""
-    pieces = _VALUE.split(template)
+    pieces = _VALUE.split(_CONDITION.sub("", template))
     words = (
         f"*{piece}*" if index % 2 else "".join(_escape_parts(piece.replace(_BRACES, "{{")))
         for index, piece in enumerate(pieces)
