@@ -70,6 +70,8 @@ def parse_request(options: dict[str, Any]) -> Request:
     to_file = to_file and not is_folder(Path(out))
     formats = tuple(dict.fromkeys(options["format_"]))
     in_one_file = to_file or out == STDOUT
+    if (in_one_file or as_written) and not _is_on_command_line("format_"):
+        formats = ()  # those of the project are for its output folder
     if in_one_file and len(formats) > 1:
         raise click.UsageError("several formats are several files; set --out to a folder")
     if in_one_file and formats and not load_formats()[formats[0]].ONE_FILE:

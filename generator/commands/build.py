@@ -135,7 +135,7 @@ def _render_file(build_plan: BuildPlan, request: Request) -> Artifact:
 
 
 def _choose_large_build(request: Request, jobs: int | None) -> LargeBuild | None:
-    """How to build many specs into a folder; None for other outputs."""
+    """Choose the build of many specs into a folder; None for other outputs."""
     names = tuple(each.name for each in request.formats)
     formats = names or tuple(filterfalse(is_missing, build.list_default_formats()))
     as_written = load_profiles()[request.settings.profile].AS_WRITTEN and not names

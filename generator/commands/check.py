@@ -65,7 +65,7 @@ def command(  # noqa: PLR0913, PLR0917 - click's way
     retention: Duration | None,
     url: str | None,
     diff: bool,  # noqa: FBT001
-    **options: Any,  # noqa: ANN401 - read by request_of
+    **options: Any,  # noqa: ANN401 - read by parse_request
 ) -> None:
     """Check specs, and check that the built files are up to date.
 

@@ -29,7 +29,7 @@ class SettingInForce:
 @click.command("config")
 @add_spec_options
 @click.option("--json", "as_json", is_flag=True, help="Print the settings as JSON.")
-def command(*, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - read by options
+def command(*, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - read by parse_read_settings
     """Print the settings that are in force, and where each comes from.
 
     Takes the options of build. An option on the command line overrides the project settings,

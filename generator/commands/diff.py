@@ -43,7 +43,7 @@ def command(
     as_json: bool,  # noqa: FBT001 - click's way
     rules: bool,  # noqa: FBT001
     exit_code: bool,  # noqa: FBT001
-    **options: Any,  # noqa: ANN401 - read by options
+    **options: Any,  # noqa: ANN401 - read by parse_read_settings
 ) -> None:
     """Show the meaning of a change of specs.
 

@@ -19,7 +19,7 @@ from generator.reference import explain
 @click.command("explain")
 @click.argument("slos", nargs=-1, metavar="[SLO]...")
 @add_read_options
-def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - read by options
+def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - read by parse_read_settings
     """Explain SLOs: objective, error budget, alerts, rules and their cost.
 
     SLO is the id of an SLO, or its name in the spec. Default: all SLOs.

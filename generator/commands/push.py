@@ -76,7 +76,7 @@ def push_mimir(
     prune: bool,
     dry_run: bool,
     as_json: bool,
-    **options: Any,  # noqa: ANN401 - read by options
+    **options: Any,  # noqa: ANN401 - read by parse_read_settings
 ) -> None:
     """Upload the rules of the specs to a tenant of Grafana Mimir.
 

@@ -48,7 +48,7 @@ def command(*, subject: str, markdown: bool, out: str, check: bool) -> None:
         if not check:
             output.write_file(artifact, Path(out))
         elif output.compare_file(artifact, Path(out)):
-            click.echo(f"{out} is out of date; run: make rules", err=True)
+            click.echo(f"{out} is out of date; run the same command without --check", err=True)
             sys.exit(1)
     except CannotWriteError as error:
         click.echo(f"error: {error}", err=True)

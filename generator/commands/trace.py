@@ -42,8 +42,9 @@ _UNLIMITED_REACH = Duration.from_parts(days=90)
 @click.option("--check", is_flag=True, help="Write no file; exit 1 if the file differs.")
 @click.option(
     "--prometheus",
-    "prometheus_url",
+    "url",
     metavar="URL",
+    callback=_values.check_web_address,
     help="Prometheus to ask for the oldest sample of each source, for the column `data since`.",
 )
 def command(
@@ -51,8 +52,8 @@ def command(
     clusters: Mapping[str, Inventory],
     *,
     check: bool,
-    prometheus_url: str | None,
-    **options: Any,  # noqa: ANN401 - read by options
+    url: str | None,
+    **options: Any,  # noqa: ANN401 - read by parse_read_settings
 ) -> None:
     """Write the traceability page: each requirement with its SLOs, alerts, metrics and tests.
 
@@ -65,7 +66,9 @@ def command(
       slo-rules trace -o docs/traceability.md --cluster dev=k8s/overlays/dev/inventory.yaml
       slo-rules trace --prometheus http://localhost:9090
     """
-    if check and prometheus_url:
+    if check and out == STDOUT:
+        raise click.UsageError("--check compares with a file; add --out FILE")
+    if check and url:
         raise click.UsageError("--check compares with the specs alone; leave out --prometheus")
     settings = parse_spec_settings(options)
     inputs, read_settings = parse_inputs(options), parse_read_settings(options)
@@ -81,7 +84,7 @@ def command(
         for name, each in clusters.items()
     }
     try:
-        since = _read_since(build_plan.coverage, prometheus_url) if prometheus_url else None
+        since = _read_since(build_plan.coverage, url) if url else None
     except APIError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
@@ -95,7 +98,7 @@ def command(
     try:
         if check:
             if output.compare_file(artifact, Path(out)):
-                click.echo(f"{out} is out of date; run: slo-rules trace -o {out}", err=True)
+                click.echo(f"{out} is out of date; run the same command without --check", err=True)
                 sys.exit(1)
             return
         output.write_file(artifact, Path(out))

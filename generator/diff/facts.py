@@ -43,8 +43,27 @@ def list_slo_facts(slo: SLO) -> dict[str, str]:
         facts[f"alert {threshold.meta.name}"] = limit + _format_timing(threshold.meta)
     if slo.absent_alert:
         facts[f"alert {slo.absent_alert.name}"] = "no events" + _format_timing(slo.absent_alert)
+    if groups := slo.missing_groups:
+        transient = f", except {groups.transient}" if groups.transient else ""
+        facts["groups that must not disappear"] = f"seen within {groups.seen_within}{transient}"
+    for meta in slo.alert_metas:
+        facts |= _list_meta_facts(meta)
     facts[SAMPLES] = f"{count_samples(slo):,}"
     return facts
+
+
+def _list_meta_facts(meta: AlertMeta) -> dict[str, str]:
+    """Facts of an alert that its conditions do not have."""
+    name = meta.name
+    facts = {f"{name} labels": _format_labels(meta.labels)}
+    if not meta.office_hours:
+        facts[f"{name} notifies"] = "at any hour"
+    if meta.respond:
+        facts[f"{name} response"] = f"{meta.respond.who} within {meta.respond.within}"
+    return {
+        **facts,
+        **{f"{name} annotation {key}": text for key, text in meta.annotations.items()},
+    }
 
 
 def count_samples(slo: SLO) -> int:
@@ -138,9 +157,10 @@ def _find_delay(slo: SLO, alert: BurnAlert, share: Decimal) -> Duration | None:
 
 def _format_timing(meta: AlertMeta) -> str:
     events = f", at {meta.min_events} events or more" if meta.min_events else ""
+    errors = f", at {meta.min_errors} bad events or more" if meta.min_errors else ""
     keep = f", kept for {meta.keep_firing_for}" if meta.keep_firing_for else ""
     hold = f", for {meta.for_}" if meta.for_ else ""
-    return events + hold + keep
+    return events + errors + hold + keep
 
 
 def _format_labels(labels: Mapping[str, str]) -> str:

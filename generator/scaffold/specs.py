@@ -39,7 +39,7 @@ def render_spec(service: str, slos: Sequence[ProposedSLO]) -> str:
         "# Labels of recorded series and alerts, for example for the routing of Alertmanager.",
         "labels: {owner: my-team}",
         "# The error budget holds for this period. It must not exceed the retention of Prometheus.",
-        "period: 30d",
+        "period: 7d",
         "scrape_interval: 30s",
         "slos:",
     ]

@@ -324,7 +324,7 @@ def describe_absent_alert(context: AnnotationContext, sources: Sequence[str]) ->
     }
 
 
-def describe_no_data_alert(group_by: Sequence[str]) -> dict[str, str]:
+def describe_no_data_alert(group_by: Sequence[str], hold: Duration) -> dict[str, str]:
     """Texts of the alert of a spec on missing data, whose series name the SLO and its group."""
     groups = "".join(
         f"{{{{ if {_read_label(label)} }}}}, {label} {{{{ {_read_label(label)} }}}}{{{{ end }}}}"
@@ -333,7 +333,7 @@ def describe_no_data_alert(group_by: Sequence[str]) -> dict[str, str]:
     return {
         "value": "no events are counted",
         "summary": f"{{{{ $labels.{names.ID} }}}}{groups}: no events are counted",
-        "description": "No events of this SLO have been counted for 10 minutes, so none of its "
+        "description": f"No events of this SLO have been counted for {hold}, so none of its "
         "alerts can fire. First check that the series that it is counted from exist.",
     }
 

@@ -11,7 +11,8 @@ from slos.schema.spec import Spec
 from slos.schema.standalone import StandaloneAlert
 from slos.schema.units import Duration
 
-_FOR = Duration.from_parts(minutes=10)
+DEFAULT_FOR = Duration.from_parts(minutes=10)
+"""Time without data after which its alert fires."""
 
 
 def build_no_data_alert(spec: Spec, slos: Sequence[SLO]) -> StandaloneAlert | None:
@@ -24,10 +25,12 @@ def build_no_data_alert(spec: Spec, slos: Sequence[SLO]) -> StandaloneAlert | No
     listed = [slo for slo in slos if slo.in_no_data_alert]
     if not options or not listed:
         return None
-    texts = describe_no_data_alert(sorted({each for slo in slos for each in slo.signal.group_by}))
+    hold = options.for_ or DEFAULT_FOR
+    group_by = sorted({each for slo in slos for each in slo.signal.group_by})
+    texts = describe_no_data_alert(group_by, hold)
     fields = {
         **{key: getattr(options, key) for key in options.model_fields_set},
-        "for_": options.for_ or _FOR,
+        "for_": hold,
         "severity": options.severity,
         "annotations": {"value": texts["value"], **options.annotations},
         "summary": texts["summary"],

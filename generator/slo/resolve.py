@@ -20,7 +20,7 @@ from generator.model import (
     Windows,
 )
 from generator.settings import RunSettings
-from generator.slo import annotations, burn_rate
+from generator.slo import annotations, burn_rate, no_data
 from generator.slo.annotations import AlertMetaBuilder
 from generator.slo.signals import adapt_signal
 from slos.schema.alerting import BurnAlertSpec
@@ -30,7 +30,6 @@ from slos.schema.sli_signal import SliSignal
 from slos.schema.spec import LocatedSpec, SloSpec
 from slos.schema.units import Duration
 
-_ABSENT_FOR = Duration.from_parts(minutes=10)
 _NO_NATIVE_HISTOGRAMS = (
     "VictoriaMetrics cannot count a native histogram",
     "use a classic histogram, or evaluate the rules with Prometheus",
@@ -217,4 +216,4 @@ class _SloResolver:
         if not self.has_absent_alert:
             return None
         texts = annotations.describe_absent_alert(self.annotation_context, self.signal.sources)
-        return self.meta_builder.build_absent_alert_meta(texts, default_for=_ABSENT_FOR)
+        return self.meta_builder.build_absent_alert_meta(texts, default_for=no_data.DEFAULT_FOR)

@@ -20,7 +20,6 @@ from slos.schema.fields import (
 from slos.schema.promql import is_filter_query
 from slos.schema.units import format_decimal
 
-_THRESHOLD_MARGIN = Decimal("0.98")
 _Example = Annotated[list[ExampleSeries], AfterValidator(check_no_samples)]
 
 
@@ -142,17 +141,6 @@ class StandaloneAlert(AlertOptions):
         if self.above is not None:
             return self.threshold * 2 if self.threshold else Decimal(1)
         return self.threshold / 2
-
-    @property
-    def boundary_values(self) -> tuple[Decimal, Decimal]:
-        """The values just on the silent and just on the firing side of the threshold.
-
-        An alert with `quiet` or `firing` of its own has those two values.
-        """
-        if self.quiet is not None or self.firing is not None or not self.threshold:
-            return self.quiet_value, self.firing_value
-        below, above = self.threshold * _THRESHOLD_MARGIN, self.threshold * (2 - _THRESHOLD_MARGIN)
-        return (below, above) if self.above is not None else (above, below)
 
     def is_firing_at(self, value: Decimal) -> bool:
         """Return whether the condition of the alert holds at a value."""
