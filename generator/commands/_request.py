@@ -19,9 +19,6 @@ from generator.profiles import load_profiles
 from generator.settings import RunSettings
 from slos.schema.extras import describe_missing, is_missing
 
-DEFAULT_OUTPUT = "rules"
-"""Output folder of a build."""
-_SPECS = Path("slos")
 _RUNBOOKS = "runbooks"
 _LINKS = ("runbook_url_prefix", "dashboard_url")
 
@@ -63,7 +60,7 @@ def parse_request(options: dict[str, Any]) -> Request:
     """
     as_written = load_profiles()[options["profile"]].AS_WRITTEN
     inputs = parse_inputs(options)
-    out = options["out"] or (STDOUT if as_written else DEFAULT_OUTPUT)
+    out = options["out"] or (STDOUT if as_written else get_project().out)
     # Sloth writes a file for a file and a folder for a folder; the name does not matter.
     is_yaml = Path(out).suffix.lower() in {".yaml", ".yml"}
     to_file = not any(map(is_folder, inputs)) if as_written else is_yaml
@@ -148,10 +145,10 @@ def choose_inputs(
     Raises:
         click.UsageError: there is no default folder.
     """
-    specs = specs or get_project().inputs
-    if not specs and not _SPECS.exists():
-        raise click.UsageError(f"there is no folder {_SPECS}/; add {argument}")
-    return specs or (_SPECS,)
+    project = get_project()
+    if not specs and not project.settings.inputs and not project.inputs[0].exists():
+        raise click.UsageError(f"there is no folder {project.inputs[0]}/; add {argument}")
+    return specs or project.inputs
 
 
 def parse_read_settings(options: dict[str, Any]) -> ReadSettings:

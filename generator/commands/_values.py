@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from generator.alerting import hours
 from generator.alerting.hours import OfficeHours
+from generator.text import kubernetes
 from slos.schema.fields import DurationLimit, Labels
 from slos.schema.golang import Re2Error, Re2Pattern
 from slos.schema.inventory import Inventory
@@ -23,10 +24,6 @@ from slos.schema.units import Duration, is_zero_duration
 OFFICE_HOURS = "monday:friday 08:00-18:00 UTC"
 """Default office hours, as a user would write them."""
 
-_DNS_LABEL = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_LABEL_TEXT = re.compile("[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_LONGEST_PREFIX = 253
 
 _LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(Labels)
 
@@ -145,10 +142,11 @@ def parse_pairs(
 
 
 def check_namespace(_: click.Context, __: click.Parameter, value: str) -> str:
-    """Check a Kubernetes namespace; with an empty one, `kubectl apply` chooses."""
-    if value and not _DNS_LABEL.fullmatch(value):
-        raise click.BadParameter("use at most 63 characters of a-z, 0-9 and -, like prometheus")
-    return value
+    """Check a Kubernetes namespace."""
+    try:
+        return kubernetes.check_namespace(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def parse_object_labels(
@@ -156,18 +154,10 @@ def parse_object_labels(
 ) -> dict[str, str] | None:
     """Parse repeated `key=value` as Kubernetes labels; None when none was given."""
     labels = parse_pairs(context, parameter, values)
-    for key, value in (labels or {}).items():
-        prefix, slash, name = key.rpartition("/")
-        is_valid_prefix = not slash or (
-            len(prefix) <= _LONGEST_PREFIX and _DNS_NAME.fullmatch(prefix)
-        )
-        if not (
-            is_valid_prefix and _LABEL_TEXT.fullmatch(name) and _LABEL_TEXT.fullmatch(value or "x")
-        ):
-            raise click.BadParameter(
-                f"{key}={value} is not a valid Kubernetes label; use letters, digits, "
-                "'-', '_' and '.', like team=web"
-            )
+    try:
+        kubernetes.check_labels(labels or {})
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
     return labels
 
 

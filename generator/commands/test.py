@@ -13,7 +13,6 @@ import click
 from generator.clients import promtool
 from generator.clients.promtool import UnitTestResult
 from generator.commands._project import config_option, get_project
-from generator.commands._request import DEFAULT_OUTPUT
 from slos.schema.units import format_count
 
 _TESTS = "tests"
@@ -61,8 +60,7 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
             err=True,
         )
         sys.exit(1)
-    out = get_project().out or DEFAULT_OUTPUT
-    places = tests or (Path(out, _TESTS),)
+    places = tests or (Path(get_project().out, _TESTS),)
     if missing := [place for place in places if not place.exists()]:
         hint = "check the path" if tests else "run: slo-rules build"
         click.echo(f"error: {missing[0]} does not exist; {hint}", err=True)

@@ -11,11 +11,13 @@ from generator.alerting.hours import parse_office_hours
 from generator.model import Engine
 from generator.outputs import load_formats
 from generator.profiles import load_profiles
+from generator.text import kubernetes
 from slos.schema.fields import (
     AlertText,
     DelayField,
     DurationField,
     Labels,
+    Options,
     PeriodField,
     ScrapeField,
     SpecModel,
@@ -24,9 +26,13 @@ from slos.schema.fields import (
 from slos.schema.golang import Re2Error, Re2Pattern
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration
-from slos.schema.yaml.document import Document, read_documents
-from slos.schema.yaml.validation import validate_document
+from slos.schema.yaml.document import Document, Location, read_documents
+from slos.schema.yaml.validation import format_location, validate_document
 
+DEFAULT_INPUT = "slos"
+"""Folder of the specs, below that of the settings or the working directory."""
+DEFAULT_OUTPUT = "rules"
+"""Output folder, below the same folder."""
 FILE_NAME = "slo-rules.yaml"
 """Name of the file; it is searched from the working directory upwards."""
 
@@ -56,14 +62,18 @@ def _check_hours(value: str) -> str:
 
 FormatName = Annotated[str, _check_member("format", load_formats)]
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
+Namespace = Annotated[str, AfterValidator(kubernetes.check_namespace)]
+ObjectLabels = Annotated[Options, AfterValidator(kubernetes.check_labels)]
 
 
 class FormatSettings(SpecModel):
     """Output format with settings of its own."""
 
     name: FormatName = Field(description="Name of the format.")
-    namespace: str | None = Field(None, description="Namespace of its Kubernetes objects.")
-    object_labels: Labels | None = Field(None, description="Labels of its Kubernetes objects.")
+    namespace: Namespace | None = Field(None, description="Namespace of its Kubernetes objects.")
+    object_labels: ObjectLabels | None = Field(
+        None, description="Labels of its Kubernetes objects."
+    )
     engine: Engine | None = Field(None, description="Engine that evaluates its rules.")
 
 
@@ -99,8 +109,8 @@ class ProjectSettings(SpecModel):
     profile: Annotated[str, _check_member("profile", load_profiles)] | None = Field(
         None, description="Profile of the rules."
     )
-    namespace: str | None = Field(None, description="Namespace of Kubernetes objects.")
-    object_labels: Labels | None = Field(None, description="Labels of Kubernetes objects.")
+    namespace: Namespace | None = Field(None, description="Namespace of Kubernetes objects.")
+    object_labels: ObjectLabels | None = Field(None, description="Labels of Kubernetes objects.")
     labels: Labels | None = Field(None, description="Labels of recorded series.")
     period: PeriodField | None = Field(None, description="Period of SLOs without a period.")
     scrape_interval: ScrapeField | None = Field(
@@ -156,13 +166,13 @@ class Project:
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """Spec files and folders; empty where the file names none."""
-        return tuple(Path(self._resolve(each)) for each in self.settings.inputs)
+        """Spec files and folders; without a file, or if it names none, the default folder."""
+        return tuple(Path(self._resolve(each)) for each in self.settings.inputs or (DEFAULT_INPUT,))
 
     @property
-    def out(self) -> str | None:
-        """Output folder or file; None where the file names none."""
-        return self._resolve(self.settings.out) if self.settings.out else None
+    def out(self) -> str:
+        """Output folder or file; the default folder if the file names none."""
+        return self._resolve(self.settings.out or DEFAULT_OUTPUT)
 
     @property
     def formats(self) -> Mapping[str, FormatSettings]:
@@ -241,7 +251,10 @@ def read_project(path: Path) -> tuple[Project, list[Problem]]:
     settings, problems = validate_document(document, ProjectSettings)
     if settings is None:
         return Project(), problems
-    problems = list(_find_repeated_formats(document, settings))
+    problems = [
+        *_find_repeated_formats(document, settings),
+        *_find_missing_folders(document, settings, path.parent),
+    ]
     positions = {key: document.find_position((key,)) for key in document.value}
     return Project(path, settings, positions), problems
 
@@ -253,3 +266,18 @@ def _find_repeated_formats(document: Document, settings: ProjectSettings) -> Ite
     except ValueError as error:
         message, _, hint = str(error).partition("; ")
         yield Problem(document.find_position(("formats",)), message, hint)
+
+
+def _find_missing_folders(
+    document: Document, settings: ProjectSettings, folder: Path
+) -> Iterator[Problem]:
+    """Find folders that do not exist."""
+    places: list[tuple[Location, str]] = [
+        (("plugins", index), each) for index, each in enumerate(settings.plugins)
+    ]
+    places += [(("windows",), settings.windows)] if settings.windows else []
+    for location, each in places:
+        if not (folder / each).is_dir():
+            message = f"{format_location(location)}: there is no folder {each}"
+            hint = "paths are relative to the settings file"
+            yield Problem(document.find_position(location), message, hint)

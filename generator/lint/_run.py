@@ -181,6 +181,11 @@ def _list_named_alerts(located: LocatedSpec, slos: Sequence[SLO]) -> Iterator[Na
         if slo:
             owner, place = f"SLO {slo.id!r}", str(located.find_position(path))
             yield from (NamedAlert(path, owner, each.name, place) for each in slo.alert_metas)
+    if no_data_alert := located.spec.no_data_alert:
+        place = str(located.find_position(("no_data_alert", "name")))
+        yield NamedAlert(
+            ("no_data_alert", "name"), "the alert on missing data", no_data_alert.name, place
+        )
     for index, alert in enumerate(located.spec.alerts):
         position = ("alerts", index, "name")
         yield NamedAlert(

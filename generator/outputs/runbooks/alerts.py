@@ -58,6 +58,12 @@ class AlertPage:
     standalone: StandaloneAlert | None = None
 
     @property
+    def lists_missing_slos(self) -> bool:
+        """True for the alert of a spec on missing data, whose series name the SLOs."""
+        alert = self.spec.no_data_alert
+        return self.standalone is not None and alert is not None and alert.name == self.name
+
+    @property
     def name(self) -> str:
         """Name of the alert."""
         return self.meta.name

@@ -147,6 +147,11 @@ class AlertView:
         )
 
     @property
+    def has_page(self) -> bool:
+        """True if the SLO has an alert that pages."""
+        return any(each.kind is AlertKind.PAGE for each in (self.page, *self.related))
+
+    @property
     def counts_increments(self) -> bool:
         """True if the SLO counts increments of counters, which need several samples."""
         return self.page.slo is not None and tiers.has_counter_queries(self.page.slo)
