@@ -51,10 +51,10 @@ def _find_nearest(windows: Mapping[Duration, float], length: float) -> Duration:
 def _compute_time(budget: float, burn: float, period: float) -> float:
     """Compute the seconds until the budget is exhausted at one burn rate.
 
-    A rate that takes longer than the period never exhausts it: by then all that was spent before
-    has left the period, and the rate is below 1.
+    A rate at which the budget lasts for the period or longer never exhausts it: by then all errors
+    of before have left the period.
     """
     if budget <= 0:
         return 0.0
     time = budget * period / burn if burn > 0 else math.inf
-    return time if time <= period else math.inf
+    return time if time < period else math.inf
