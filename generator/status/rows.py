@@ -117,20 +117,33 @@ def compute_statuses(recorded: RecordedSLOs) -> list[list[SLOStatus]]:
     for alert in recorded.alerts:
         for series in _find_series(series_by_id, alert):
             series.alerts.append(alert)
-    selected = {_read_items(sample.labels) for sample in recorded.selected}
+    selected: dict[str, set[Items]] = defaultdict(set)
+    for sample in recorded.selected:
+        selected[sample.labels.get(names.ID, "")].add(_read_items(sample.labels))
     every = (
         sorted(_compute_rows(series), key=lambda row: row.rank)
-        for listed in series_by_id.values()
+        for slo_id, listed in series_by_id.items()
         for series in listed
-        if frozenset(series.labels.items()) in selected
+        if any(series.labels.items() <= items for items in selected[slo_id])
     )
     return sorted(every, key=lambda rows: rows[0].rank)
 
 
 def _list_slos(samples: Iterable[Sample]) -> list[Labels]:
-    """List the labels of each SLO."""
-    found = {_read_items(sample.labels) for sample in samples if sample.is_catalogue}
-    return [dict(items) for items in sorted(found, key=sorted)]
+    """List the labels of each SLO.
+
+    A plug-in of Sloth may add labels to `sloth_slo_info`; those are no other SLO.
+    """
+    found: dict[str, set[Items]] = defaultdict(set)
+    for sample in samples:
+        if sample.is_catalogue:
+            found[sample.labels.get(names.ID, "")].add(_read_items(sample.labels))
+    return [
+        dict(items)
+        for listed in found.values()
+        for items in sorted(listed, key=sorted)
+        if not any(other < items for other in listed)
+    ]
 
 
 def _read_items(labels: Labels) -> Items:
@@ -157,6 +170,8 @@ def _find_series(series_by_id: Mapping[str, list[_Series]], labels: Labels) -> I
 
 
 def _find_group(series: _Series, sample: Sample) -> Items:
+    if sample.metric in (names.INFO, *_CONSTANTS):
+        return frozenset()
     return frozenset(
         (name, value) for name, value in _read_items(sample.labels) if name not in series.labels
     )

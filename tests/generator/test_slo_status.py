@@ -155,6 +155,16 @@ def test_slos_of_two_clusters_share_an_id_but_no_series_or_alert() -> None:
     assert compute_single(selected).labels["cluster"] == "one"
 
 
+def test_labels_that_a_plug_in_adds_to_the_info_make_no_other_slo() -> None:
+    samples = build_samples(HEALTHY, team="web")
+    info = Sample(names.INFO, {**samples[0].labels, "tier": "1"}, 1.0)
+    recorded = build_recorded([info, *samples[1:]])
+    status = compute_single(recorded)
+    assert (status.labels, status.group) == (build_labels(team="web"), {})
+    by_tier = RecordedSLOs([info], recorded.samples, ())
+    assert compute_single(by_tier) == status
+
+
 def test_the_worst_slo_comes_first() -> None:
     alert = {**build_alert("Slow"), **build_labels("paged")}
     ticket = {**build_alert("Slow", "ticket"), **build_labels("ticketed")}
