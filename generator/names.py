@@ -71,6 +71,16 @@ def build_error_ratio_pattern() -> str:
     return f"{_ERROR_RATIO}.+"
 
 
+def read_error_ratio_window(metric: str) -> Duration | None:
+    """Window of an error ratio, from the name of its metric; None of another metric."""
+    if not metric.startswith(_ERROR_RATIO):
+        return None
+    try:
+        return Duration.parse(metric.removeprefix(_ERROR_RATIO))
+    except ValueError:
+        return None
+
+
 def name_latency_quantile(window: Duration) -> str:
     """Metric of the latency quantiles over a window.
 

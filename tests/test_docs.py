@@ -30,6 +30,8 @@ def get_kind(block: DocBlock) -> str:
         "name: slos": "CI",
         "slo-rules:": "CI",
         "repos:": "CI",
+        # Its gate is run in tests/e2e/test_status.py.
+        "name: deploy": "CI",
         # Values of kube-prometheus-stack, in tests/generator/test_enforced_labels.py.
         "prometheus:": "values",
         "apiVersion: pyrra.dev": "foreign",

@@ -132,7 +132,9 @@ class ProjectSettings(SpecModel):
     office_hours: Annotated[str, AfterValidator(_check_hours)] | None = Field(
         None, description="Hours in which notifications for tickets are sent, or `always`."
     )
-    prometheus: str | None = Field(None, description="URL of the Prometheus, for doctor.")
+    prometheus: str | None = Field(
+        None, description="URL of the Prometheus, for doctor and status."
+    )
     alertmanager: str | None = Field(None, description="URL of its Alertmanager, for doctor.")
 
 

@@ -1,0 +1,1 @@
+"""Status of SLOs as a Prometheus has recorded them: budget, burn rate, forecast, alerts, gates."""
