@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, create_model, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, create_model, model_validator
 
 from exporter.fields import Section
 from exporter.observers import load_late_modules
@@ -46,7 +46,8 @@ def _build_refusing_type(why: str) -> Any:  # noqa: ANN401 - created at run time
     def refuse(_: object) -> object:
         raise ValueError(f"this plug-in cannot be used: {why}; fix it or remove this section")
 
-    return Annotated[Any, BeforeValidator(refuse)]
+    description = f"This plug-in cannot be used: {why}."
+    return Annotated[Any, BeforeValidator(refuse), Field(description=description)]
 
 
 Probes = _create_section(

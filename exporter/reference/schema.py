@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 
 from exporter.config.model import Config
 from exporter.fields import Address
@@ -26,6 +26,13 @@ def build_config_schema() -> Schema:
 
 class _SchemaGenerator(GenerateJsonSchema):
     """Generator that writes defaults as a user does, and names plug-ins by their folder."""
+
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> Schema:  # noqa: ANN401, ARG002 - the signature of pydantic
+        """Accept any value of a type without a JSON Schema, which only other distributions have."""
+        return {}
+
+    def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
+        """Emit nothing: a default of such a type is left out."""
 
     def encode_default(self, dft: Any) -> Any:  # noqa: ANN401 - the signature of pydantic
         """Encode a default; a section has the keys that differ from its own defaults."""
