@@ -37,8 +37,8 @@ class CanarySettings(Section):
     Service. Port 0 picks a free one. It is separate from the pages, so that a network policy can
     open only this port."""
     name: CanaryName = "agent-sre-canary"
-    """Function name in the alert; agent-sre calls `http://<name>.<namespace>.svc.cluster.local/`. It
-    must contain 'canary', so that a synthetic alert never names a real function."""
+    """Function name in the alert; agent-sre calls `http://<name>.<namespace>.svc.cluster.local/`.
+    It must contain 'canary', so that a synthetic alert never names a real function."""
     namespace: DnsLabel = "ai"
     """Namespace of the canary's Service. Default ai, the namespace of agent-sre."""
     reachable_after: DurationField | None = None
