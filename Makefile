@@ -41,6 +41,8 @@ check: set-up-dev ## lint, types, module borders, and rules that match their spe
 	$(BIN)/slo-rules trace --check -o docs/traceability.md $(CLUSTERS)
 	$(BIN)/slo-rules schema --markdown --check -o docs/spec-reference.md
 	$(BIN)/slo-rules schema --of project --markdown --check -o docs/project-settings.md
+	$(BIN)/slo-probe schema --markdown --check -o docs/probe-reference.md
+	$(BIN)/slo-probe schema --check -o docs/slo-probe.schema.json
 	$(BIN)/python .ci/dist --check
 
 rules: set-up ## build the rules from their specs
@@ -54,6 +56,8 @@ rules: set-up ## build the rules from their specs
 	$(BIN)/slo-rules schema --of project --markdown -o docs/project-settings.md
 	$(BIN)/slo-rules schema >docs/spec.schema.json
 	$(BIN)/slo-rules schema --of project >docs/project-settings.schema.json
+	$(BIN)/slo-probe schema --markdown -o docs/probe-reference.md
+	$(BIN)/slo-probe schema -o docs/slo-probe.schema.json
 
 bench-rules: set-up-dev tools ## measure our rules beside others' [CHECK=1]
 	$(BIN)/python -m tests.benchmarks.rules $(if $(CHECK),--check)

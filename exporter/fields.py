@@ -9,9 +9,18 @@ from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainValidator,
+    WithJsonSchema,
+)
+from pydantic.config import JsonDict
 
-from slos.schema.units import Duration, parse_ratio
+from slos.schema.reference_page import UNIT
+from slos.schema.units import DURATION_SCHEMA, SHARE_SCHEMA, Duration, parse_ratio
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+", re.ASCII)
@@ -106,9 +115,18 @@ def _check_canary_name(value: str) -> str:
     return _check_dns_label(value)
 
 
-DurationField = Annotated[Duration, PlainValidator(_parse_duration)]
-Share = Annotated[Decimal, PlainValidator(_parse_share)]
-AddressField = Annotated[Address, PlainValidator(_parse_address)]
+def in_unit(unit: str) -> JsonDict:
+    """Name the unit of a number in its JSON Schema."""
+    return {UNIT: unit}
+
+
+_ADDRESS_SCHEMA = {"type": "string", "pattern": ":[0-9]+$", "examples": ["127.0.0.1:8081"]}
+
+DurationField = Annotated[
+    Duration, PlainValidator(_parse_duration), WithJsonSchema(DURATION_SCHEMA)
+]
+Share = Annotated[Decimal, PlainValidator(_parse_share), WithJsonSchema(SHARE_SCHEMA)]
+AddressField = Annotated[Address, PlainValidator(_parse_address), WithJsonSchema(_ADDRESS_SCHEMA)]
 Url = Annotated[str, AfterValidator(_check_url)]
 FileName = Annotated[str, BeforeValidator(_check_file_name)]
 LabelName = Annotated[str, AfterValidator(_check_label_name)]

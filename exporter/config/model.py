@@ -15,6 +15,7 @@ from exporter.fields import (
     FileName,
     HostName,
     Section,
+    in_unit,
 )
 from exporter.httpclient.settings import HttpClientSettings
 from exporter.leaderelection import LeaderElectionSettings
@@ -36,8 +37,8 @@ class CanarySettings(Section):
     Service. Port 0 picks a free one. It is separate from the pages, so that a network policy can
     open only this port."""
     name: CanaryName = "agent-sre-canary"
-    """Function name in the alert; agent-sre calls http://<name>.<namespace>.svc... It must contain
-    'canary', so that a synthetic alert never names a real function."""
+    """Function name in the alert; agent-sre calls `http://<name>.<namespace>.svc.cluster.local/`.
+    It must contain 'canary', so that a synthetic alert never names a real function."""
     namespace: DnsLabel = "ai"
     """Namespace of the canary's Service. Default ai, the namespace of agent-sre."""
     reachable_after: DurationField | None = None
@@ -71,7 +72,9 @@ class JournalSettings(Section):
     path: FileName = "/var/lib/slo-probe/journal.sqlite"
     """SQLite file, relative to the configuration. Put it on a persistent volume; otherwise runs
     that a restart interrupts are not counted."""
-    keep_runs: int = Field(default=100_000, ge=100, le=100_000_000)
+    keep_runs: int = Field(
+        default=100_000, ge=100, le=100_000_000, json_schema_extra=in_unit("runs")
+    )
     """Finished runs to keep. Default 100000: about 87 days at the default interval, 30 MB."""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, create_model, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, create_model, model_validator
 
 from exporter.fields import Section
 from exporter.observers import load_late_modules
@@ -13,6 +13,8 @@ from exporter.probes import list_broken_modules, load_probe_modules
 
 class _ProbesSection(Section):
     """One section per probe; a probe without a section does not run."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     @model_validator(mode="after")
     def _check_at_least_one(self) -> "_ProbesSection":
@@ -24,10 +26,18 @@ class _ProbesSection(Section):
         return self
 
 
+class _PathsSection(Section):
+    """Further paths to agent-sre, one section per path; `direct` needs none."""
+
+
+class _ObserversSection(Section):
+    """Further sources of stage times, one section per observer."""
+
+
 def _create_section(model: str, base: type[Section], settings: Mapping[str, type[Section]]) -> Any:  # noqa: ANN401 - created at run time
     """Create a section with one key per plug-in."""
     keys: dict[str, Any] = {name: (each, None) for name, each in settings.items()}
-    return create_model(model, __base__=base, **keys)
+    return create_model(model, __base__=base, __doc__=base.__doc__, **keys)
 
 
 def _build_refusing_type(why: str) -> Any:  # noqa: ANN401 - created at run time
@@ -36,7 +46,8 @@ def _build_refusing_type(why: str) -> Any:  # noqa: ANN401 - created at run time
     def refuse(_: object) -> object:
         raise ValueError(f"this plug-in cannot be used: {why}; fix it or remove this section")
 
-    return Annotated[Any, BeforeValidator(refuse)]
+    description = f"This plug-in cannot be used: {why}."
+    return Annotated[Any, BeforeValidator(refuse), Field(description=description)]
 
 
 Probes = _create_section(
@@ -49,7 +60,7 @@ Probes = _create_section(
 )
 Paths = _create_section(
     "Paths",
-    Section,
+    _PathsSection,
     {
         path: module.Settings
         for path, module in load_path_modules().items()
@@ -57,5 +68,5 @@ Paths = _create_section(
     },
 )
 Observers = _create_section(
-    "Observers", Section, {n: m.Settings for n, m in load_late_modules().items()}
+    "Observers", _ObserversSection, {n: m.Settings for n, m in load_late_modules().items()}
 )

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, create_model
 
-from exporter.fields import Section
+from exporter.fields import Section, in_unit
 from exporter.loadtest.settings import LoadSettings
 from exporter.model.deadlines import Targets
 from exporter.observers.linear.settings import LinearSettings
@@ -29,15 +29,17 @@ class ScenarioSettings(Section):
     """Linear in which agent-sre opens the issues of a load: the real one, a stand-in (the
     simulator), or none. Default real, the safe assumption. Before a load, the issue of one event
     must be found as configured."""
-    real_issues: int = Field(default=100, ge=0, le=_MAX_EVENTS)
+    real_issues: int = Field(default=100, ge=0, le=_MAX_EVENTS, json_schema_extra=in_unit("events"))
     """Maximum number of events of one run while `linear` is real: each event opens an issue, or two
     if its function fails. Default 100: one burst of the burst probe."""
-    normal_failures: int = Field(default=5, ge=0, le=1000)
+    normal_failures: int = Field(default=5, ge=0, le=1000, json_schema_extra=in_unit("runs"))
     """Runs of the normal probes that may fail during a load before it is stopped. Default 5. Real
     alerts fail under the same conditions."""
-    max_events: int = Field(default=_MAX_EVENTS, ge=1, le=_MAX_EVENTS)
+    max_events: int = Field(
+        default=_MAX_EVENTS, ge=1, le=_MAX_EVENTS, json_schema_extra=in_unit("events")
+    )
     """Maximum number of events of one run, for any scenario. Default 10000."""
-    keep_results: int = Field(default=20, ge=1, le=1000)
+    keep_results: int = Field(default=20, ge=1, le=1000, json_schema_extra=in_unit("results"))
     """Results to keep per scenario, next to the journal. Default 20; the newest result for each
     number of replicas is always kept."""
 
@@ -48,6 +50,7 @@ _KEYS: dict[str, Any] = {
 Scenarios: Any = create_model(
     "Scenarios",
     __base__=ScenarioSettings,
+    __doc__=ScenarioSettings.__doc__,
     **_KEYS,
 )
 

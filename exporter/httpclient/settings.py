@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from exporter.fields import DurationField, FileName, Section, Url
+from exporter.fields import DurationField, FileName, Section, Url, in_unit
 from slos.schema.units import Duration
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -113,7 +113,7 @@ class HttpClientSettings(Section):
     timeout: DurationField = Duration.from_parts(seconds=10)
     """Time for one request, from the connection to the last byte. Default 10s. A request that timed
     out is not retried, because retries would slow down a slow server further."""
-    retries: int = Field(default=2, ge=0, le=10)
+    retries: int = Field(default=2, ge=0, le=10, json_schema_extra=in_unit("retries"))
     """Maximum number of retries of a read after a broken connection, a 429, 502, 503 or 504.
     Default 2: enough for a restart behind a load balancer."""
     backoff: DurationField = Duration.from_parts(seconds=0.5)

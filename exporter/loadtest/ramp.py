@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from pydantic import Field, model_validator
 
-from exporter.fields import DurationField, Share
+from exporter.fields import DurationField, Share, in_unit
 from exporter.loadtest.run import ScenarioRun
 from exporter.loadtest.settings import LoadSettings
 from exporter.loadtest.stats import SentEvents, find_highest_rate, measure_step
@@ -20,7 +20,9 @@ _MAX_RATE = 500
 class RampSettings(LoadSettings):
     """Settings of a load whose rate rises in steps."""
 
-    rates: list[int] = Field(default=[10], min_length=1)
+    rates: list[int] = Field(
+        default=[10], min_length=1, json_schema_extra=in_unit("events per second")
+    )
     """Events per second, one step each, ascending. Steps above the target show whether it is met
     with a margin."""
     hold: DurationField = Duration.from_parts(seconds=10)

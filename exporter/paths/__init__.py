@@ -7,7 +7,7 @@ which sends.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Protocol, cast
+from typing import Annotated, Any, Protocol, cast
 
 from pydantic import PlainValidator
 
@@ -122,4 +122,11 @@ def _parse_path(value: object) -> str:
     raise ValueError(f"{value!r} is not a path to agent-sre; known paths: {known}")
 
 
-PathField = Annotated[str, PlainValidator(_parse_path)]
+class _PathNames:
+    """JSON Schema of a path: the plug-ins are loaded when it is built."""
+
+    def __get_pydantic_json_schema__(self, *_: object) -> dict[str, Any]:
+        return {"type": "string", "enum": [*load_path_modules()]}
+
+
+PathField = Annotated[str, PlainValidator(_parse_path), _PathNames()]

@@ -21,16 +21,17 @@ from exporter.prober.inflight import InflightRun, InflightRuns
 from exporter.schedule.clock import Clock
 from slos.schema.contract import CanaryOutcome, is_load_probe
 
-_REQUIRED = ("ce-id", "ce-source", "ce-specversion", "ce-type")
+REQUIRED_HEADERS = ("ce-id", "ce-source", "ce-specversion", "ce-type")
+"""Headers of a CloudEvent in binary mode."""
 _REPLY_EVENT_TYPE = "io.homelab.agent-sre.remediation.response"
 _KUBELET = "kube-probe/"
 """Start of the user agent of the kubelet, whose health checks belong to no run."""
-_MAX_BODY_BYTES = 65_536
+MAX_BODY_BYTES = 65_536
 """Bytes; the parameters that are sent take a few hundred."""
 _MAX_ID_LENGTH = 100
 _MAX_CALLERS = 1_000
 """Peers that are kept: agent-sre's pods."""
-_BODY_TIMEOUT = 10.0
+BODY_TIMEOUT = 10.0
 """Seconds for a body to arrive, so that slow clients do not pile up."""
 
 _log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Canary:
         self._find_probe = find_probe
         self._count_call = count_call
         self._callers: deque[str] = deque(maxlen=_MAX_CALLERS)
-        self.app = web.Application(client_max_size=_MAX_BODY_BYTES)
+        self.app = web.Application(client_max_size=MAX_BODY_BYTES)
         self.app.add_routes(
             [web.get("/health", self._handle_health), web.post("/", self._handle_call)]
         )
@@ -145,7 +146,7 @@ class Canary:
         """Send the reply, and record when it was written or the caller disconnected."""
         if not inflight_run.is_load:
             self._count_call(CanaryOutcome.EXECUTED if well_formed else CanaryOutcome.MALFORMED)
-        response = _build_reply(inflight_run.id) if well_formed else _build_error(400, "malformed")
+        response = build_reply(inflight_run.id) if well_formed else _build_error(400, "malformed")
         try:
             await response.prepare(request)
             await response.write_eof()
@@ -173,7 +174,7 @@ class Canary:
         is_load = inflight_run.is_load if inflight_run else is_load_probe(probe or "")
         if not is_load:
             self._count_call(CanaryOutcome.AFTER_VERDICT)
-        return _build_reply(
+        return build_reply(
             inflight_run.id if inflight_run else next(iter(_list_run_ids(request, parameters)))
         )
 
@@ -237,7 +238,7 @@ def _find_alias(request: web.Request, inflight_run: InflightRun) -> str | None:
 
 async def _read_parameters(request: web.Request) -> dict[str, object] | None:
     """Read the body as an object; None if this is no CloudEvent with one."""
-    if any(header not in request.headers for header in _REQUIRED):
+    if any(header not in request.headers for header in REQUIRED_HEADERS):
         return None
     body = await _read_body(request)
     return body if isinstance(body, dict) else None
@@ -246,7 +247,7 @@ async def _read_parameters(request: web.Request) -> dict[str, object] | None:
 async def _read_body(request: web.Request) -> object:
     """Read the JSON of a request; None if there is none or it is too large."""
     try:
-        async with asyncio.timeout(_BODY_TIMEOUT):
+        async with asyncio.timeout(BODY_TIMEOUT):
             return json.loads(await request.read())
     except (TimeoutError, ValueError, RecursionError, web.HTTPException, web.RequestPayloadError):
         return None
@@ -264,7 +265,8 @@ def _list_notified_ids(body: object) -> list[str]:
     return found
 
 
-def _build_reply(run_id: str) -> web.Response:
+def build_reply(run_id: str) -> web.Response:
+    """Build the reply to a call of a run, a CloudEvent in binary mode."""
     headers = {
         "ce-specversion": "1.0",
         "ce-type": _REPLY_EVENT_TYPE,

@@ -7,7 +7,7 @@ from statistics import quantiles
 
 from pydantic import Field, model_validator
 
-from exporter.fields import DurationField
+from exporter.fields import DurationField, in_unit
 from exporter.model.deadlines import AlertProbeSettings
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
@@ -34,7 +34,9 @@ class Settings(AlertProbeSettings):
     """Time between two bursts of one size. Default 1h, because a burst is a load."""
     max_send_lag: DurationField = Duration.from_parts(seconds=1)
     """Delay between intended and actual send above which a run is `unknown`. Default 1s."""
-    sizes: list[int] = Field(default=[10, 50, 100], min_length=1)
+    sizes: list[int] = Field(
+        default=[10, 50, 100], min_length=1, json_schema_extra=in_unit("alerts")
+    )
     """Numbers of simultaneous alerts, each on its own schedule. Default 10, 50 and 100, as VAL-008
     requires. The label `probe` is `burst_<size>`."""
 

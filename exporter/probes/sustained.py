@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from exporter.fields import DurationField
+from exporter.fields import DurationField, in_unit
 from exporter.model.deadlines import AlertProbeSettings
 from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob
@@ -22,7 +22,7 @@ class Settings(AlertProbeSettings):
     interval: DurationField = Duration.from_parts(seconds=3.5)
     """Time between two events. Default 3500ms: 1,028 per hour, a little above the 1,000 of
     VAL-008."""
-    max_in_flight: int = Field(default=25, ge=1, le=10_000)
+    max_in_flight: int = Field(default=25, ge=1, le=10_000, json_schema_extra=in_unit("runs"))
     """Maximum number of runs in flight. Default 25: at most 20 with a timeout of 70s, and a
     reserve."""
 

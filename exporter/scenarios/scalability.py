@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from exporter.fields import Share
+from exporter.fields import Share, in_unit
 from exporter.httpclient.errors import RequestError
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.ramp import RampSettings, ramp
@@ -40,7 +40,11 @@ _REPLICAS_QUERY = (
 class Settings(RampSettings):
     """Settings of the scenario scalability."""
 
-    rates: list[int] = Field(default=[10, 20, 30, 40, 60, 80, 110, 150], min_length=1)
+    rates: list[int] = Field(
+        default=[10, 20, 30, 40, 60, 80, 110, 150],
+        min_length=1,
+        json_schema_extra=in_unit("events per second"),
+    )
     """Events per second, one step each, ascending. Default 10 to 150: one process handles 27, and
     five handle 135 with linear scaling."""
     least: Share = Decimal("0.7")

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from pydantic import Field, model_validator
 
-from exporter.fields import DurationField, Share
+from exporter.fields import DurationField, Share, in_unit
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.result import LoadStep, Measure, ScenarioResult
 from exporter.loadtest.run import ScenarioRun
@@ -48,13 +48,19 @@ _LOWEST_WATCHED, _HIGHEST_WATCHED = 101, 199
 class Settings(LoadSettings):
     """Settings of the scenario stress."""
 
-    levels: list[int] = Field(default=[50, 100, 150, 200, 300, 500, 750, 1000], min_length=1)
+    levels: list[int] = Field(
+        default=[50, 100, 150, 200, 300, 500, 750, 1000],
+        min_length=1,
+        json_schema_extra=in_unit("events at once"),
+    )
     """Numbers of simultaneous events, one step each, ascending. Default 50 to 1000; one must be
     from 101 to 199, the range of the alert on concurrency."""
     least: Share = Decimal("0.995")
     """Share of the events of a level that must be executed exactly once. Default 99.5%, the
     objective of availability. The first level below it is the breaking point."""
-    promised: int = Field(default=_LOWEST_WATCHED, ge=1, le=_MAX_LEVEL)
+    promised: int = Field(
+        default=_LOWEST_WATCHED, ge=1, le=_MAX_LEVEL, json_schema_extra=in_unit("events at once")
+    )
     """Number of simultaneous events that must be executed. Default 101: VAL-008 requires more than
     100."""
     recover_within: DurationField = Duration.from_parts(minutes=5)

@@ -17,8 +17,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from pydantic import Field, PlainValidator
+from pydantic import Field, PlainValidator, WithJsonSchema
 
+from exporter.fields import in_unit
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.ramp import RampResult, RampSettings, ramp
 from exporter.loadtest.result import Measure, ScenarioResult
@@ -46,14 +47,25 @@ def _parse_stage(value: object) -> Stage:
     )
 
 
+_StageField = Annotated[
+    Stage,
+    PlainValidator(_parse_stage),
+    WithJsonSchema({"type": "string", "enum": list(_PROMISED_RATES)}),
+]
+
+
 class Settings(RampSettings):
     """Settings of the scenario throughput."""
 
-    rates: list[int] = Field(default=[10, 20, 25, 55, 80, 110], min_length=1)
+    rates: list[int] = Field(
+        default=[10, 20, 25, 55, 80, 110],
+        min_length=1,
+        json_schema_extra=in_unit("events per second"),
+    )
     """Events per second, one step each, ascending. Default 10 to 110: a tenth above each target,
     because the last completions of a step end a moment after it."""
-    targets: dict[Annotated[Stage, PlainValidator(_parse_stage)], float] = Field(
-        default=_PROMISED_RATES, min_length=1
+    targets: dict[_StageField, float] = Field(
+        default=_PROMISED_RATES, min_length=1, json_schema_extra=in_unit("events per second")
     )
     """Rate in events per second that each stage must exceed. Default: the targets of AC2, 100
     CloudEvents, 50 issues, 50 selections, 20 calls. A stage that cannot be observed never meets its

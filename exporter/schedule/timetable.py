@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pydantic import Field, model_validator
 
-from exporter.fields import DurationField, Section, Share
+from exporter.fields import DurationField, Section, Share, in_unit
 from slos.schema.contract import Stage
 from slos.schema.units import Duration
 
@@ -31,7 +31,7 @@ class Schedule(Section):
     """Maximum jitter of a slot, as a share of the interval. Default 10%, so that slots do not
     coincide with other periodic work. The same slot always has the same jitter. With a single run
     at a time it is limited so that two runs never overlap."""
-    max_in_flight: int = Field(default=1, ge=1, le=1000)
+    max_in_flight: int = Field(default=1, ge=1, le=1000, json_schema_extra=in_unit("runs"))
     """Maximum number of runs in flight. Default 1: more would be a load test. A slot above this
     limit is counted as missed and does not wait."""
     max_send_lag: DurationField = Duration.from_parts(seconds=1)

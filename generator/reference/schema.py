@@ -10,18 +10,13 @@ import itertools
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from generator.files.project_settings import ProjectSettings
 from slos.schema.fields import SpecModel
+from slos.schema.reference_page import Schema, mark_schema
 from slos.schema.sli import load_sli_types
 from slos.schema.spec import Spec
 
-Schema = dict[str, Any]
-
-_SPEC_ID = "https://github.com/bvlucena/slo-monitor/blob/main/docs/spec.schema.json"
-_PROJECT_ID = "https://github.com/bvlucena/slo-monitor/blob/main/docs/project-settings.schema.json"
-_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n(?: {6,}.*|))*)", re.MULTILINE)
 # YAML keys of fields whose names differ in Python.
 _KEYS = {"for_": "for", "is_": "is", "while_": "while", "override_previous": "overridePrevious"}
@@ -36,13 +31,8 @@ def build_spec_schema() -> Schema:
     _add_descriptions(schema, Spec)
     # Any dialect passes over such keys, see `slos.schema.dialects`.
     extensions = {"^x-": {"description": "Place for YAML anchors; ignored."}}
-    return {
-        "$schema": _DRAFT,
-        "$id": _SPEC_ID,
-        **schema,
-        "patternProperties": extensions,
-        "title": "SLO spec",
-    }
+    schema["patternProperties"] = extensions
+    return mark_schema(schema, file="spec.schema.json", title="SLO spec")
 
 
 def build_project_schema() -> Schema:
@@ -52,7 +42,8 @@ def build_project_schema() -> Schema:
     for name, definition in schema["$defs"].items():
         _add_descriptions(definition, models.get(name))
     _add_descriptions(schema, ProjectSettings)
-    return {"$schema": _DRAFT, "$id": _PROJECT_ID, **schema, "title": "slo-rules project settings"}
+    file, title = "project-settings.schema.json", "slo-rules project settings"
+    return mark_schema(schema, file=file, title=title)
 
 
 def _add_descriptions(definition: Schema, model: type[SpecModel] | None) -> None:

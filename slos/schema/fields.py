@@ -35,7 +35,7 @@ from slos.schema.promql import (
     is_metric_name,
 )
 from slos.schema.settings import check_setting_name
-from slos.schema.units import Duration, is_zero_duration, parse_ratio
+from slos.schema.units import DURATION_SCHEMA, SHARE_SCHEMA, Duration, is_zero_duration, parse_ratio
 from slos.schema.yaml.scalars import WrittenMapping
 
 Entry = TypeVar("Entry")
@@ -251,9 +251,6 @@ def _parse_share(value: Any) -> Decimal:  # noqa: ANN401
 # JSON Schema for editors; the validators check more and have better messages.
 _SCALAR_SCHEMA = {"type": ["string", "number", "boolean"]}
 _TEXTS_SCHEMA = WithJsonSchema({"type": ["object", "null"], "additionalProperties": _SCALAR_SCHEMA})
-_DURATION_SCHEMA = WithJsonSchema(
-    {"type": "string", "pattern": r"^([0-9]+(y|w|d|h|m|s|ms))+$", "examples": ["30s", "5m", "28d"]}
-)
 _HOLD_SCHEMA = WithJsonSchema(
     {
         "type": ["string", "integer"],
@@ -261,9 +258,6 @@ _HOLD_SCHEMA = WithJsonSchema(
         "maximum": 0,
         "examples": ["2m", "0s"],
     }
-)
-_SHARE_SCHEMA = WithJsonSchema(
-    {"type": ["number", "string"], "pattern": r"%$", "examples": ["5%", 0.05]}
 )
 
 PERIOD_LIMIT = DurationLimit(
@@ -308,7 +302,9 @@ Annotations = Annotated[
     dict[AnnotationName, AlertText], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA
 ]
 Options = Annotated[dict[str, str], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA]
-DurationField = Annotated[Duration, BeforeValidator(_parse_duration), _DURATION_SCHEMA]
+DurationField = Annotated[
+    Duration, BeforeValidator(_parse_duration), WithJsonSchema(DURATION_SCHEMA)
+]
 HoldField = Annotated[Duration, BeforeValidator(_parse_hold), _HOLD_SCHEMA]
 """Duration that may be 0."""
 PeriodField = Annotated[DurationField, AfterValidator(PERIOD_LIMIT.check)]
@@ -317,7 +313,7 @@ DelayField = Annotated[HoldField, AfterValidator(DELAY_LIMIT.check)]
 GapField = Annotated[DurationField, AfterValidator(GAP_LIMIT.check)]
 AlertHoldField = Annotated[HoldField, AfterValidator(HOLD_LIMIT.check)]
 """The `for` or `keep_firing_for` of an alert."""
-Ratio = Annotated[Decimal, BeforeValidator(_parse_share), _SHARE_SCHEMA]
+Ratio = Annotated[Decimal, BeforeValidator(_parse_share), WithJsonSchema(SHARE_SCHEMA)]
 Selector = Annotated[str, _validate_promql(check_selector)]
 Query = Annotated[str, _validate_promql(check_template)]
 PlainQuery = Annotated[str, _validate_promql(check_query)]

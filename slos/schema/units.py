@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache, total_ordering
-from typing import Self
+from typing import Any, Self
 
 # Prometheus common/model/time.go: each unit at most once, largest first.
 _UNITS_MS = {
@@ -20,6 +20,17 @@ _UNITS_MS = {
     "m": 60_000,
     "s": 1_000,
     "ms": 1,
+}
+# JSON Schemas for editors; the parsers check more.
+DURATION_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^([0-9]+(y|w|d|h|m|s|ms))+$",
+    "examples": ["30s", "5m", "28d"],
+}
+SHARE_SCHEMA: dict[str, Any] = {
+    "type": ["number", "string"],
+    "pattern": r"%$",
+    "examples": ["5%", 0.05],
 }
 _DURATION = re.compile("".join(f"(?:([0-9]+){unit}(?![a-z]))?" for unit in _UNITS_MS))
 _ZERO_DURATION = re.compile(r"0(?:ms|[smhdwy])?")

@@ -15,45 +15,19 @@ from exporter.model.alert import create_run_id
 from exporter.model.bounds import Bounds
 from exporter.model.evidence import Call, Evidence
 from exporter.observers import canary as canary_observer
-from exporter.prober.canary import Canary
 from exporter.prober.contacts import ContactLog
 from exporter.prober.inflight import InflightRun, InflightRuns
 from slos.schema.contract import CanaryOutcome, Stage
+from tests.exporter.canary_harness import RUN_1, RUN_2, SENT, CanaryHarness, start_canary
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_agent import build_call_headers
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.in_process_prober import InProcessProber, run_prober
 
-RUN_1 = f"slo-probe-{1:032x}"
-RUN_2 = f"slo-probe-{2:032x}"
-SENT = {"probe_id": RUN_1, "nonce": "n", "name": "canary", "namespace": "ai"}
-
-
-class CanaryHarness:
-    """A canary that listens, and what it counted."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
-        self.ledger = InflightRuns(now=0.0)
-        self.outcomes: list[CanaryOutcome] = []
-        self.journalled: set[str] = set()
-        self.url = ""
-        self.canary = Canary(
-            self.ledger, clock=clock, find_probe=self._probe_of, count_call=self.outcomes.append
-        )
-
-    async def _probe_of(self, run_id: str) -> str | None:
-        return "remediation" if run_id in self.journalled else None
-
-    def issue(self, run_id: str = RUN_1) -> InflightRun:
-        return self.ledger.open_run(run_id, SENT | {"probe_id": run_id}, now=self.clock.now())
-
 
 @pytest.fixture
 async def harness(serving: Serve, clock: FakeClock) -> CanaryHarness:
-    made = CanaryHarness(clock)
-    made.url = await serving(made.canary.app)
-    return made
+    return await start_canary(serving, clock)
 
 
 async def post_call(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 
-from exporter.fields import DurationField, FileName, Section, Url
+from exporter.fields import DurationField, FileName, Section, Url, in_unit
 from exporter.httpclient.auth import read_secret_file, read_secret_variable
 from slos.schema.units import Duration
 
@@ -47,13 +47,17 @@ class LinearSettings(Section):
     be set. It is read again when Linear refuses the key, so that a rotated key takes effect."""
     key_env: Annotated[str, AfterValidator(_check_variable_name)] | None = None
     """Environment variable with the API key."""
-    requests_per_hour: int = Field(default=600, ge=10, le=1_000_000)
+    requests_per_hour: int = Field(
+        default=600, ge=10, le=1_000_000, json_schema_extra=in_unit("requests per hour")
+    )
     """Maximum number of requests per hour, over all uses. Default 600, one every 6 s: Linear allows
     2,500 per hour (fewer in small workspaces) for all keys of one user together, and agent-sre may
     share that user."""
     timeout: DurationField = Duration.from_parts(seconds=10)
     """Time for one request. Default 10s."""
-    page_size: int = Field(default=MAX_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
+    page_size: int = Field(
+        default=MAX_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE, json_schema_extra=in_unit("issues")
+    )
     """Issues per request. Default 250, the maximum at Linear: the number of requests is the limit
     that matters. A full page costs less than a tenth of the 10,000 points that one query may
     cost."""

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from exporter.fields import Address, AddressField, DurationField
+from exporter.fields import Address, AddressField, DurationField, in_unit
 from exporter.httpclient.settings import HeaderName
 from exporter.listener.server import ListenError, bind_socket, serve_app
 from exporter.model.alert import create_run_id
@@ -58,13 +58,15 @@ class Settings(Schedule):
     health of a function at once, with a timeout of 5 s."""
     settle: DurationField = Duration.from_parts(seconds=1)
     """Time to wait for more calls after the reply. Default 1s."""
-    body_bytes: int = Field(default=1_048_576, ge=65_536, le=67_108_864)
+    body_bytes: int = Field(
+        default=1_048_576, ge=65_536, le=67_108_864, json_schema_extra=in_unit("bytes")
+    )
     """Size of the oversized event in bytes. Default 1 MiB: hundreds of times an alert, and harmless
     for a target that reads it."""
     decoy: AddressField = Address("0.0.0.0", 8082)  # noqa: S104 - other pods are to reach it
     """Listen address of the honeypot during a round, host:port. Default 0.0.0.0:8082. The Service
     of the canary needs this port too; without it, names with a port or a scheme are not tried."""
-    decoy_port: int | None = Field(default=None, ge=1, le=65_535)
+    decoy_port: int | None = Field(default=None, ge=1, le=65_535, json_schema_extra=in_unit("port"))
     """Port of the canary's Service that leads to the honeypot. Default: the port of `decoy`."""
     credentials: list[HeaderName] = Field(default=["Authorization", "X-Api-Key"])
     """Headers of the target that hold credentials. Default Authorization (which basic_auth and
@@ -74,12 +76,16 @@ class Settings(Schedule):
     say. With `none` the criterion is not configured, and fails if a burst is limited all the same.
     Default none: agent-sre has no limit, and a rejected alert is a lost alert. With `expected`,
     normal events of this prober are rejected too while the limit lasts."""
-    rate_limit_status: int = Field(default=429, ge=400, le=599)
+    rate_limit_status: int = Field(
+        default=429, ge=400, le=599, json_schema_extra=in_unit("HTTP status")
+    )
     """Status with which the limit rejects. Default 429; some proxies use 503."""
-    rate_limit_allows: int = Field(default=1, ge=0, le=500)
+    rate_limit_allows: int = Field(default=1, ge=0, le=500, json_schema_extra=in_unit("requests"))
     """Number of requests of the burst that the limit must accept. Default 1: a limit that accepts
     nothing is none."""
-    rate_limit_requests: int = Field(default=50, ge=1, le=500)
+    rate_limit_requests: int = Field(
+        default=50, ge=1, le=500, json_schema_extra=in_unit("requests")
+    )
     """Number of requests of the burst, of which the limit must reject at least one. Default 50; it
     ends with the first one that is rejected."""
 
