@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from slos.schema.accepted import AcceptedCriterion, merge_accepted
+from slos.schema.contract import Criterion
 from slos.schema.problem import Position, Problem, ProblemSeverity
 from slos.schema.spec import LocatedSpec, Requirement, SloSpec
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
@@ -46,12 +48,14 @@ class Coverage:
         claims: claims of SLOs, alerts and recordings.
         sources: origin of metrics by selectors with the prefix of their names.
         recordings: recordings of all specs.
+        accepted: criteria whose failure the specs accept.
     """
 
     requirements: tuple[LocatedRequirement, ...] = ()
     claims: tuple[Claim, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     recordings: tuple[StandaloneRecording, ...] = ()
+    accepted: Mapping[Criterion, AcceptedCriterion] = field(default_factory=dict)
 
     def __add__(self, other: "Coverage") -> "Coverage":
         return Coverage(
@@ -59,11 +63,17 @@ class Coverage:
             self.claims + other.claims,
             {**self.sources, **other.sources},
             self.recordings + other.recordings,
+            merge_accepted([self.accepted.values(), other.accepted.values()]),
         )
 
     def list_claims(self, requirement: str) -> list[Claim]:
         """Claims that cover a requirement, in the order of the specs."""
         return [claim for claim in self.claims if claim.requirement == requirement]
+
+    def list_accepted(self, requirement: Requirement) -> list[AcceptedCriterion]:
+        """Entries of the specs that accept the failure of a criterion of a requirement."""
+        criteria: Sequence[str] = requirement.criteria or [requirement.id]
+        return [entry for entry in self.accepted.values() if entry.criterion in criteria]
 
 
 def collect_coverage(specs: Iterable[LocatedSpec]) -> Coverage:
@@ -86,6 +96,7 @@ def collect_coverage(specs: Iterable[LocatedSpec]) -> Coverage:
             tuple(claims),
             located.spec.sources,
             tuple(located.spec.recordings),
+            merge_accepted([located.spec.accepted]),
         )
     return total
 

@@ -1,15 +1,23 @@
 """Queries of the SLOs, alerts and recordings of specs, and which of them a prober serves."""
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
 import promql_parser as ast
 
 from generator import names
-from slos.schema.compatibility import read_metric_name
+from slos.schema.compatibility import list_label_matchers, read_metric_name
 from slos.schema.inventory import Inventory
 from slos.schema.problem import Position
-from slos.schema.promql import list_children, parse_template, strip_parentheses, walk_nodes
+from slos.schema.promql import (
+    list_children,
+    matches_value,
+    parse_template,
+    strip_parentheses,
+    walk_nodes,
+)
 from slos.schema.query_analysis import NotSummableError
 from slos.schema.spec import LocatedSpec, Spec
 from slos.schema.yaml.document import Location
@@ -82,29 +90,72 @@ def _name_part(spec: Spec, location: Location) -> str:
     return spec.recordings[index].record if kind == "recordings" else ""
 
 
-def is_served(query: str, has_series: _HasSeries) -> bool:
+def is_served(
+    query: str, has_series: _HasSeries, *, labels: Mapping[str, str] = MappingProxyType({})
+) -> bool:
     """Tell whether a query can have a result, by the series that exist.
 
     With `or` one side suffices. A side without series, such as `vector(0)` or `0 * x`, only fills
     in for the other, and does not count. For `unless` the left side decides.
+
+    Args:
+        query: the query.
+        has_series: tells whether a selector can match a series.
+        labels: labels of the results that count; `label_replace` may exclude them.
     """
-    return _is_node_served(parse_template(query), has_series) is not False
+    return _is_node_served(parse_template(query), has_series, labels) is not False
 
 
-def _is_node_served(node: ast.Expr, has_series: _HasSeries) -> bool | None:
+def _is_node_served(
+    node: ast.Expr, has_series: _HasSeries, labels: Mapping[str, str]
+) -> bool | None:
     """Tell whether a node can have a result; None if it reads no series that matter."""
     if isinstance(node, ast.VectorSelector):
         return has_series(node)
+    set_label = _read_set_label(node)
+    if set_label and set_label[0] in labels and not _can_be(set_label[1], labels[set_label[0]]):
+        return False
     operator = str(node.op) if isinstance(node, ast.BinaryExpr) else ""
     if operator == "*" and any(map(_is_zero, list_children(node))):
         return None
     children = list_children(node)[:1] if operator == "unless" else list_children(node)
     results = [
-        found for child in children if (found := _is_node_served(child, has_series)) is not None
+        found
+        for child in children
+        if (found := _is_node_served(child, has_series, labels)) is not None
     ]
     if not results:
         return None
     return any(results) if operator == "or" else all(results)
+
+
+def can_have_label(node: ast.Expr, label: str, value: str) -> bool:
+    """Tell whether a node selects a value of a label, or sets it with `label_replace`."""
+    for each in walk_nodes(node):
+        if isinstance(each, ast.VectorSelector):
+            matchers = [found for found in list_label_matchers(each) if found.name == label]
+            if matchers and all(matches_value(found, value) for found in matchers):
+                return True
+        set_label = _read_set_label(each)
+        if set_label and set_label[0] == label and _can_be(set_label[1], value):
+            return True
+    return False
+
+
+def _read_set_label(node: ast.Expr) -> tuple[str, str] | None:
+    """Read the label that `label_replace` sets, and the template of its value."""
+    if not isinstance(node, ast.Call) or node.func.name != "label_replace":
+        return None
+    label, template = (strip_parentheses(each) for each in list(node.args)[1:3])
+    if isinstance(label, ast.StringLiteral) and isinstance(template, ast.StringLiteral):
+        return label.val, template.val
+    return None
+
+
+def _can_be(template: str, value: str) -> bool:
+    """Tell whether a template of `label_replace` can give a value; `$1` gives any text."""
+    parts = re.split(r"\$(?:\w+|\{\w+\})", template)
+    return re.fullmatch(".+".join(map(re.escape, parts)), value, re.DOTALL) is not None
 
 
 def _is_zero(node: ast.Expr) -> bool:

@@ -19,6 +19,7 @@ from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
 from generator.reference import traceability
+from generator.reference.cluster_coverage import keep_served_claims
 from generator.requirements import Coverage
 from slos.schema.inventory import Inventory
 from slos.schema.units import Duration
@@ -78,9 +79,13 @@ def command(
         sys.exit(1)
     specs = [source for plan in build_plan.plans for source in plan.sources]
     coverage_by_cluster = {
-        name: build.plan_inputs(
-            inputs, replace(settings, inventory=each), out=STDOUT, read_settings=read_settings
-        ).coverage
+        name: keep_served_claims(
+            build.plan_inputs(
+                inputs, replace(settings, inventory=each), out=STDOUT, read_settings=read_settings
+            ).coverage,
+            build_plan.coverage,
+            each,
+        )
         for name, each in clusters.items()
     }
     try:

@@ -8,12 +8,10 @@ from types import MappingProxyType
 
 from generator import names
 from generator.reference.origins import find_origins
-from generator.requirements import Claim, Coverage, LocatedRequirement
-from generator.rules.recorded_series import list_raw_selectors
+from generator.reference.watched_series import list_claim_data, list_watcher_queries
+from generator.requirements import Claim, Coverage, LocatedRequirement, Watcher
 from generator.text import yaml_writer
-from slos.schema.promql import list_selectors
-from slos.schema.sli.plugin import PluginSli
-from slos.schema.sli_signal import EventQueries
+from slos.schema.promql import format_label_set, list_selectors
 from slos.schema.spec import SloSpec
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
 
@@ -28,18 +26,9 @@ def list_data_selectors(coverage: Coverage) -> list[str]:
     """List the selectors of all series that cover a requirement, directly or through recordings."""
     return list(
         dict.fromkeys(
-            selector for claim in coverage.claims for selector in _list_claim_data(coverage, claim)
+            selector for claim in coverage.claims for selector in list_claim_data(coverage, claim)
         )
     )
-
-
-def _list_claim_data(coverage: Coverage, claim: Claim) -> list[str]:
-    selectors = (
-        selector
-        for query in _list_queries(claim.watcher)
-        for selector in list_raw_selectors(query, coverage.recordings)
-    )
-    return list(dict.fromkeys(selectors))
 
 
 _CLUSTER_INTRO = """\
@@ -124,7 +113,12 @@ class _Table:
     def list_rows(self, located: LocatedRequirement) -> Iterator[list[str]]:
         claims = self.coverage.list_claims(located.requirement.id)
         validation = located.requirement.validated_by
-        first_cells = [located.requirement.says, _describe_watch(claims, validation)]
+        watch = _describe_watch(claims, validation)
+        for until in dict.fromkeys(
+            each.until for each in self.coverage.list_accepted(located.requirement)
+        ):
+            watch += f", accepted until {until}"
+        first_cells = [located.requirement.says, watch]
         if validation:
             since_cells = [] if self.since is None else [""]
             yield [*first_cells, f"validated by {validation}", "", "", "", *since_cells]
@@ -136,13 +130,16 @@ class _Table:
     def _list_claim_cells(self, claim: Claim) -> Iterator[str]:
         metrics = dict.fromkeys(
             name.group()
-            for query in _list_queries(claim.watcher)
+            for query in list_watcher_queries(claim.watcher)
             for selector in list_selectors(query)
             if (name := _NAME.match(selector))
         )
-        selectors = _list_claim_data(self.coverage, claim)
+        selectors = list_claim_data(self.coverage, claim)
         texts = dict.fromkeys(
-            text for selector in selectors for text in find_origins(selector, self.coverage.sources)
+            text
+            for selector in selectors
+            for origin in find_origins(selector, self.coverage.sources)
+            for text in origin.split("; ")
         )
         yield _describe_watcher(claim)
         yield ", ".join(f"`{metric}`" for metric in metrics)
@@ -167,14 +164,12 @@ def _describe_watch(claims: Sequence[Claim], validation: str) -> str:
     """Describe whether alerts watch a requirement, or a command or a person validates it."""
     if any(_has_alert(claim.watcher) for claim in claims):
         return "in part" if validation else "yes"
-    if claims:
-        return "recorded, no alert"
     if not validation:
-        return "no"
+        return "recorded, no alert" if claims else "no"
     return "no, by command" if _COMMAND.search(validation) else "no, by hand"
 
 
-def _has_alert(watcher: SloSpec | StandaloneAlert | StandaloneRecording) -> bool:
+def _has_alert(watcher: Watcher) -> bool:
     """Tell whether an alert fires on the values; that on missing data does not."""
     if not isinstance(watcher, SloSpec):
         return isinstance(watcher, StandaloneAlert)
@@ -190,19 +185,8 @@ def _describe_watcher(claim: Claim) -> str:
         case StandaloneAlert():
             return f"alert `{claim.watcher.name}`"
         case StandaloneRecording():
-            return f"series `{claim.watcher.record}`"
-
-
-def _list_queries(watcher: SloSpec | StandaloneAlert | StandaloneRecording) -> list[str]:
-    if not isinstance(watcher, SloSpec):
-        return [watcher.query]
-    sli = watcher.sli.get_type()
-    if isinstance(sli, PluginSli):
-        return []
-    queries = sli.build_queries()
-    if isinstance(queries, EventQueries):
-        return [queries.total, queries.errors]
-    return [queries.ratio]
+            labels = claim.watcher.labels
+            return f"series `{claim.watcher.record}{format_label_set(labels) if labels else ''}`"
 
 
 def _name_test(claim: Claim) -> str:

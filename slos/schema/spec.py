@@ -20,6 +20,7 @@ from slos.schema.alerting import Alerting, NoDataAlertSpec, Silence
 from slos.schema.fields import (
     AlertText,
     Covers,
+    CriterionField,
     DelayField,
     GapField,
     Labels,
@@ -143,11 +144,13 @@ class Requirement(SpecModel):
         id: id of the requirement, as `covers` refers to it.
         says: text of the requirement.
         validated_by: test scenario that validates a requirement without continuous monitoring.
+        criteria: criteria of checks that it needs, if they have other names than its id.
     """
 
     id: Name
     says: Annotated[str, Field(min_length=1)]
     validated_by: str = ""
+    criteria: list[CriterionField] = Field(default_factory=list)
 
 
 class Spec(SpecModel):

@@ -24,12 +24,14 @@ from exporter.devstack.stack import (
     find_free_port,
     wait_for_line,
 )
+from exporter.metrics.checks import CheckMetrics, CheckSettings
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import LabelSet, RunMetrics
 from generator import names
 from generator.pipeline import BuildSettings, render_file
 from slos.schema import contract
-from slos.schema.contract import DeliveryPath, Stage, StageSource, Verdict
+from slos.schema.accepted import AcceptedCriterion
+from slos.schema.contract import Criterion, DeliveryPath, Stage, StageSource, Verdict
 from slos.schema.loader import parse_specs
 from tests.e2e.conftest import BIN
 from tests.generator import dashboards
@@ -94,14 +96,15 @@ def write_prometheus_config(folder: Path, targets: Sequence[str], rules: str) ->
     return path
 
 
-class _AuthenticationCollector(Collector):
-    """Observes an authentication at each scrape, so that the histogram increases."""
+class _SecurityCollector(Collector):
+    """Counts an authentication and an accepted failure at each scrape, so that they increase."""
 
-    def __init__(self, gauges: Gauges) -> None:
-        self._gauges = gauges
+    def __init__(self, gauges: Gauges, checks: CheckMetrics) -> None:
+        self._gauges, self._checks = gauges, checks
 
     def collect(self) -> Iterable[Metric]:
         self._gauges.authentication_duration.labels("accepted").observe(0.01)
+        self._checks.count_checks({Criterion.CONTAINMENT: False})
         return ()
 
 
@@ -110,7 +113,10 @@ def _set_prober_gauges(registry: CollectorRegistry) -> None:
     for name in (*_LEAKS, "leak_verdict"):
         getattr(gauges, name).labels("working_set", "agent-sre-a").set(1)
     gauges.leak_signal_observed.labels("working_set").set(1)
-    registry.register(_AuthenticationCollector(gauges))
+    checks = CheckMetrics(registry, wall=time.time)
+    entry = AcceptedCriterion(criterion=Criterion.CONTAINMENT, reason="known", until="2100-01-01")
+    checks.configure(CheckSettings(accepted={entry.criterion: entry}), [entry.criterion])
+    registry.register(_SecurityCollector(gauges, checks))
     gauges.clock_skew.labels(StageSource.LINEAR).set(0.1)
     gauges.span_errors.labels("cloudevent.handle").inc()
     gauges.tls_expiry.labels(contract.SERVICE).set(2_000_000_000)
@@ -130,11 +136,17 @@ def _list_recorded(specs: Path) -> Iterator[tuple[str, dict[str, str], float]]:
 def _set_gauges(
     registry: CollectorRegistry, every: Sequence[tuple[str, dict[str, str], float]]
 ) -> None:
-    known: dict[str, Gauge] = {}
+    names_of: dict[str, set[str]] = {}
+    for name, labels, _ in every:
+        names_of.setdefault(name, set()).update(labels)
+    known = {
+        name: Gauge(name, "Seldom.", sorted(found), registry=registry)
+        for name, found in names_of.items()
+    }
     for name, labels, value in every:
-        if name not in known:
-            known[name] = Gauge(name, "Seldom.", sorted(labels), registry=registry)
-        (known[name].labels(**labels) if labels else known[name]).set(value)
+        # Records of one name may have different labels; Prometheus drops those that are empty.
+        given = {label: labels.get(label, "") for label in names_of[name]}
+        (known[name].labels(**given) if given else known[name]).set(value)
 
 
 SPEC = Path(__file__).parent / "dashboards.yaml"

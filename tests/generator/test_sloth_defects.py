@@ -47,12 +47,14 @@ def build_closeness_query(series: str, value: float) -> str:
 def test_1_the_period_weighs_events_and_not_minutes(tmp_path: Path) -> None:
     """Half a day of 6000 a minute without errors, half a day of 6 a minute with a tenth bad."""
     series = {
-        FINE: "0+3000x1440 4320002.7+2.7x1449",
-        ERRORS: "0x1440 0.3+0.3x1449",
+        FINE: "0+3000x1440 4320002.7+2.7x1469",
+        ERRORS: "0x1440 0.3+0.3x1469",
     }
     truth = (0.3 * 1440) / (3000 * 1440 + 3 * 1440)
     checked = build_closeness_query("slo:sli_error:ratio_rate1d", truth)
-    PromtoolEvaluation(build_day_spec(), series).expect_value("24h4m", checked, 1).run_promtool(
+    # The last step of the day is recorded at 24h4m. The groups of one evaluation have no order, so
+    # what reads it may see it a minute later.
+    PromtoolEvaluation(build_day_spec(), series).expect_value("24h8m", checked, 1).run_promtool(
         tmp_path
     )
 

@@ -1,0 +1,77 @@
+"""Coverage of requirements in a cluster: the claims whose series its prober exports."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import promql_parser as ast
+
+from generator.reference.watched_series import SLO_PREFIX, list_watcher_queries
+from generator.requirements import Claim, Coverage, Watcher
+from generator.served_parts import can_have_label, is_served
+from slos.schema.compatibility import list_label_matchers, read_metric_name
+from slos.schema.contract import Criterion
+from slos.schema.inventory import Inventory
+from slos.schema.promql import matches_value, parse_template
+from slos.schema.spec import SloSpec
+from slos.schema.standalone import StandaloneRecording
+
+_CRITERION = "criterion"
+_CRITERIA = frozenset(Criterion)
+
+
+def keep_served_claims(kept: Coverage, whole: Coverage, inventory: Inventory) -> Coverage:
+    """Leave out the claims whose requirement has no series in a cluster.
+
+    An alert about several requirements is kept if one of them has series, and covers those only
+    that have. A query of the series that SLOs and recordings record covers a requirement by those
+    of them that cover it as well. If a query has the requirement as a criterion, its other criteria
+    do not count.
+
+    Args:
+        kept: coverage of the parts that the prober of the cluster serves.
+        whole: coverage of all parts.
+        inventory: metrics and label values that the prober exports.
+    """
+    claims = (claim for claim in kept.claims if _is_claim_served(claim, kept, whole, inventory))
+    return replace(kept, claims=tuple(claims))
+
+
+def _is_claim_served(claim: Claim, kept: Coverage, whole: Coverage, inventory: Inventory) -> bool:
+    criterion = claim.requirement
+    remaining = [*(each.watcher for each in kept.list_claims(criterion)), *kept.recordings]
+    covering = [each.watcher for each in whole.list_claims(criterion)]
+
+    def has_series(selector: ast.VectorSelector) -> bool:
+        metric = read_metric_name(selector)
+        recorded = _find_recorded(covering, metric) or _find_recorded(whole.recordings, metric)
+        if recorded:
+            return any(each in remaining for each in recorded)
+        return inventory.has_series(selector)
+
+    def has_series_of_criterion(selector: ast.VectorSelector) -> bool:
+        matchers = [each for each in list_label_matchers(selector) if each.name == _CRITERION]
+        if not matchers:
+            return has_series(selector)
+        is_exported = criterion not in _CRITERIA or criterion in inventory.labels[_CRITERION]
+        return (
+            is_exported
+            and all(matches_value(each, criterion) for each in matchers)
+            and has_series(selector)
+        )
+
+    return all(
+        is_served(query, has_series_of_criterion, labels={_CRITERION: criterion})
+        if can_have_label(parse_template(query), _CRITERION, criterion)
+        else is_served(query, has_series)
+        for query in list_watcher_queries(claim.watcher)
+    )
+
+
+def _find_recorded(watchers: Iterable[Watcher], metric: str) -> list[Watcher]:
+    """Find the SLOs and recordings that record the series of a name."""
+    return [
+        each
+        for each in watchers
+        if (isinstance(each, StandaloneRecording) and each.record == metric)
+        or (isinstance(each, SloSpec) and metric.startswith(SLO_PREFIX))
+    ]
