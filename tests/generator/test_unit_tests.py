@@ -149,6 +149,7 @@ SERIES = [
         ("up{pod='a'} or up", {"a": 0, "b": 1}),
         ("max(up) - min(up)", {"": 1}),
         ("rate(nothing[1m])", {}),
+        ("nothing > time()", {}),
     ],
 )
 def test_a_query_over_steady_series_has_this_value(query: str, expected: dict[str, int]) -> None:

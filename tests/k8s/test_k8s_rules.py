@@ -1,6 +1,7 @@
 """The rules of each overlay are those of what its prober runs."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from exporter.config.loader import load_sections
 from slos.schema.contract import PREFIX
 from slos.schema.inventory import CLOSED_LABELS, Inventory, render_inventory
 from tests.generator.command_line import run_slo_rules
+from tests.generator.promtool import check_rules_on_series, select_rules
 from tests.k8s.manifests import (
     K8S,
     ROOT,
@@ -142,13 +144,44 @@ def test_with_a_stand_in_for_linear_the_other_scenarios_have_their_alerts(tmp_pa
         "--inventory", tmp_path / "inventory.yaml", "--format", "operator", "-o", tmp_path / "out",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    texts = " ".join(read_groups(tmp_path / "out").values())
-    assert {'scenario="throughput"', 'scenario="scalability"'} <= set(
-        re.findall(r'scenario="\w+"', texts)
-    )
-    assert 'scenario="throughput"' not in " ".join(
-        read_groups(get_folder(overlay) / "rules").values()
-    )
+    check_overdue(tmp_path / "out", inventory.labels["scenario"], tmp_path)
+
+
+def test_only_scenarios_that_the_prober_runs_become_overdue(
+    overlay: Manifests, tmp_path: Path
+) -> None:
+    scenarios = read_inventory(overlay).labels["scenario"]
+    assert scenarios == {"stress"}
+    check_overdue(get_folder(overlay) / "rules", scenarios, tmp_path)
+
+
+def check_overdue(rules: Path, scenarios: Iterable[str], folder: Path) -> None:
+    """Check that each configured scenario is overdue without a result, and not with one."""
+    groups = [group for each in build_objects(rules) for group in each["spec"].get("groups") or ()]
+    alert = "AgentSREScenarioOverdue"
+    read = select_rules(groups, {"alert_rule_test": [{"alertname": alert}]})
+    (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": read}))
+    expr = f'count by (scenario) (ALERTS{{alertname="{alert}",alertstate="firing"}})'
+    overdue = [{"labels": f'{{scenario="{each}"}}', "value": 1} for each in sorted(scenarios)]
+    series = [
+        {"series": f'{PREFIX}build_info{{version="1"}}', "values": "1x2600"},
+        *(
+            {"series": f'{PREFIX}scenario_running{{scenario="{each}"}}', "values": "0x2600"}
+            for each in sorted(scenarios)
+        ),
+    ]
+    completed = [
+        {
+            "series": f'{PREFIX}scenario_completed_timestamp_seconds{{scenario="{each}"}}',
+            "values": "345600x2600",
+        }
+        for each in sorted(scenarios)
+    ]
+    early = {"expr": expr, "eval_time": "5d23h", "exp_samples": []}
+    late = {"expr": expr, "eval_time": "8d12h", "exp_samples": overdue}
+    check_rules_on_series(folder, series, [early, late], interval="5m", step="5m")
+    late = {**late, "exp_samples": []}
+    check_rules_on_series(folder, series + completed, [early, late], interval="5m", step="5m")
 
 
 @pytest.mark.parametrize("name", ["probes.burst", "nothing"])

@@ -185,9 +185,13 @@ class Evaluator:
         return {labels: function(values) for labels, values in parts.items()}
 
     def _evaluate_binary(self, node: ast.BinaryExpr) -> Vector:
-        left, right = self.evaluate(node.lhs), self.evaluate(node.rhs)
         operator, modifier = str(node.op), node.modifier
-        if operator in ("or", "and", "unless"):
+        is_set_operator = operator in ("or", "and", "unless")
+        left = self.evaluate(node.lhs)
+        if not left and not is_set_operator:
+            return {}  # whatever the other side is
+        right = self.evaluate(node.rhs)
+        if is_set_operator:
             return _apply_set_operator(operator, left, right, _build_match_key(modifier))
         if modifier is not None and str(modifier.card) != "VectorMatchCardinality.OneToOne":
             raise UnsupportedQueryError("group_left")
