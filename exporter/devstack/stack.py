@@ -1,5 +1,6 @@
 """Processes of the demo: finds the programs, starts and stops them."""
 
+import secrets
 import shutil
 import socket
 import subprocess
@@ -28,6 +29,8 @@ _BINARY_NAMES = {"alertmanager": ("alertmanager", "prometheus-alertmanager")}
 
 _BIN = Path(sys.executable).parent
 _REQUEST_TIMEOUT = 2.0
+_PORTS = range(20_000, 32_000)
+"""Below the range from which systems give ports: from 32768 on Linux, 49152 elsewhere."""
 
 
 class NotReadyError(Exception):
@@ -113,10 +116,15 @@ def wait_for_line(child: ChildProcess, prefix: str) -> str:
 
 
 def find_free_port() -> int:
-    """Find an unused loopback port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Find an unused loopback port, outside the range from which the system gives ports itself.
+
+    Connections and listeners at port 0 of other processes do not take it before it is used.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def find_binary(program: str) -> Path | None:

@@ -37,6 +37,8 @@ EQUIVALENT_MUTATIONS = {
     "within any range",
     r"^AgentSRENeverChecked: deployment=~\S+ becomes": "a Deployment of another name counts in "
     "its place; AgentSREReplicasMissing has the same matcher",
+    r"^AgentSREAcceptedOutdated: without result=\"pass\"": "criteria with any other result are "
+    "left out by `unless`",
     r"^AgentSREScenarioOverdue: 999 becomes": "it only has to be more than eight days",
     r"^SLOProbeUnhealthy: 1h becomes": "a share that is constant is the same over any range",
     r"^slo:period_error_budget_remaining:ratio: without sloth_id": "both sides of the product "

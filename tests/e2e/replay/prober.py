@@ -48,12 +48,11 @@ _OVERDUE = 250.0
 _SETTLED_SIGNALS = ("working_set", "rss", "threads")
 _LEAK_EVERY, _LEAK_AFTER = 900.0, 14_400.0
 
-# agent-sre as the specs want it, also in what 0.5.15 fails or lacks: that is no outage.
 _SECURITY_CHECKS = (
-    *((Criterion.INPUT_VALIDATION, True),) * 4,
-    *((Criterion.CONTAINMENT, True),) * 2,
-    (Criterion.AUTHENTICATION, True),
-    (Criterion.RATE_LIMITING, True),
+    *(Criterion.INPUT_VALIDATION,) * 4,
+    *(Criterion.CONTAINMENT,) * 2,
+    Criterion.AUTHENTICATION,
+    Criterion.RATE_LIMITING,
 )
 
 
@@ -91,6 +90,8 @@ class _VirtualClock:
 
 class ProberReplay:
     """The prober of a configuration over some minutes, scraped into a history.
+
+    agent-sre fails what the specs accept, and is as they want it otherwise.
 
     Args:
         loaded: its configuration.
@@ -263,7 +264,9 @@ class ProberReplay:
             late: dict[Stage, dict[str, Bounds]] = {
                 stage: {StageSource.TEMPO: Bounds.exactly(0.02)}
                 for stage in run.due_stages
-                if stage is not Stage.LINEAR_ISSUE_CREATION and run.verdict is Verdict.OK
+                if stage is not Stage.LINEAR_ISSUE_CREATION
+                and run.verdict is Verdict.OK
+                and self._passes(Criterion.from_stage(stage))
             }
             if opens_issue:
                 late[Stage.LINEAR_ISSUE_CREATION] = {StageSource.LINEAR: Bounds.exactly(0.3)}
@@ -272,6 +275,9 @@ class ProberReplay:
             self._status.metrics.count_observed(known, count)
 
         self._plan(at, observe, outlives_process=True)
+
+    def _passes(self, criterion: Criterion) -> bool:
+        return criterion not in self._loaded.accepted
 
     def _check_health(self) -> Sequence[tuple[Criterion, bool | None]]:
         is_up = not self._has(Condition.AGENT_DOWN)
@@ -284,7 +290,7 @@ class ProberReplay:
         if self._has(Condition.AGENT_DOWN):
             return ()
         hidden = {Criterion.CONTAINMENT} if self._has(Condition.CANARY_UNREACHABLE) else set()
-        return [check for check in _SECURITY_CHECKS if check[0] not in hidden]
+        return [(each, self._passes(each)) for each in _SECURITY_CHECKS if each not in hidden]
 
     def _check_leaks(self) -> Sequence[tuple[Criterion, bool | None]]:
         """Judge every 15 minutes; the first hours of a process are too short to judge itself."""
