@@ -113,17 +113,16 @@ def _set_prober_gauges(registry: CollectorRegistry) -> None:
     for name in (*_LEAKS, "leak_verdict"):
         getattr(gauges, name).labels("working_set", "agent-sre-a").set(1)
     gauges.leak_signal_observed.labels("working_set").set(1)
-    checks = CheckMetrics(registry, wall=time.time)
-    entry = AcceptedCriterion(criterion=Criterion.CONTAINMENT, reason="known", until="2100-01-01")
-    checks.configure(CheckSettings(accepted={entry.criterion: entry}), [entry.criterion])
-    registry.register(_SecurityCollector(gauges, checks))
     gauges.clock_skew.labels(StageSource.LINEAR).set(0.1)
     gauges.span_errors.labels("cloudevent.handle").inc()
     gauges.tls_expiry.labels(contract.SERVICE).set(2_000_000_000)
     gauges.start_at_zero(kinds=contract.LeftoverKind, sources=StageSource)
     seen = {Stage.LINEAR_ISSUE_CREATION: [StageSource.LINEAR, StageSource.TEMPO]}
     line = LabelSet("remediation", DeliveryPath.DIRECT, seen, [])
-    RunMetrics(registry, label_sets=[line], targets={})
+    entry = AcceptedCriterion(criterion=Criterion.CONTAINMENT, reason="known", until="2100-01-01")
+    settings = CheckSettings(frozenset({entry.criterion}), {entry.criterion: entry})
+    runs = RunMetrics(registry, label_sets=[line], targets={}, checks=settings)
+    registry.register(_SecurityCollector(gauges, runs.checks))
 
 
 def _list_recorded(specs: Path) -> Iterator[tuple[str, dict[str, str], float]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from generator.files.sources import FileFilter, read_sources
 from generator.model import SpecFile
 from generator.pipeline import BuildSettings, parse_source, plan_build
-from generator.served_parts import find_unserved_parts, is_served
+from generator.served_parts import can_have_label, find_unserved_parts, is_served
 from slos.schema.contract import PREFIX
 from slos.schema.inventory import CLOSED_LABELS, Inventory, build_inventory
 from slos.schema.promql import parse_query
@@ -63,6 +63,19 @@ def test_a_query_is_served_if_its_series_can_exist(query: str, served: bool) -> 
     text = query.replace("RUNS", RUNS).replace("PREFIX", PREFIX)
     parse_query(text)
     assert is_served(text, INVENTORY.has_series) is served
+
+
+@pytest.mark.parametrize(
+    ("value", "served"), [("A.10", True), ("A", False), ("B", False), ("C", False), ("D", False)]
+)
+def test_a_side_that_sets_another_label_does_not_count(value: str, served: bool) -> None:  # noqa: FBT001 - a case
+    query = f"""
+      label_replace({RUNS}{{probe="burst_10"}}, "item", "A.$1", "probe", "(.*_10)")
+      or label_replace({RUNS}{{probe="burst_50"}}, "item", "B", "", "")
+      or label_replace(vector(0), "item", "C", "", "")
+    """
+    assert is_served(query, INVENTORY.has_series, labels={"item": value}) is served
+    assert can_have_label(parse_query(query), "item", value) is (value not in {"A", "D"})
 
 
 def build_recording(record: str, query: str) -> dict[str, Any]:
