@@ -43,7 +43,7 @@ class Run:
     due_stages: tuple[Stage, ...] = ()
     """Stages that are counted only after late sources have observed them."""
     is_result_due: bool = False
-    """Whether the run counts as passed or failed only with its due stages."""
+    """True if the run counts as passed or failed only with its due stages."""
     trace_id: str | None = None
     """Id of the prober's own trace, if there is one."""
 

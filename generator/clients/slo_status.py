@@ -44,7 +44,7 @@ class Sample:
 
     @property
     def is_catalogue(self) -> bool:
-        """Whether the series exists once for each SLO, with the labels of the SLO."""
+        """True if the series exists once for each SLO, with the labels of the SLO."""
         return self.metric in _CATALOGUE
 
 

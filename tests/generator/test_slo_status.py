@@ -107,7 +107,7 @@ def test_no_history_exhausts_a_budget_before_the_forecast(
 
 
 def forecast_is_on_the_edge(budget: float, burn: float) -> bool:
-    """Whether the budget lasts for the period, to a rounding error."""
+    """True if the budget lasts for the period, to a rounding error."""
     return budget == pytest.approx(burn, abs=1e-6)
 
 

@@ -64,7 +64,7 @@ def list_rules(folder: Path) -> tuple[Json, ...]:
 
 
 def list_absent(text: str, inventory: Inventory, recorded: set[str]) -> tuple[set[str], set[str]]:
-    """What a text reads of the prober: that which there is, and that which there is not.
+    """Metrics of the prober that a text reads: exported ones, and others.
 
     Only the names and values in the text count, not how the query combines them.
     """

@@ -86,7 +86,7 @@ async def _check_probes(overlay: Manifests, get: Gets) -> None:
 
 
 async def _scrape(overlay: Manifests, get: Gets) -> str:
-    """What the ServiceMonitor has Prometheus read."""
+    """Targets that the ServiceMonitor has Prometheus scrape."""
     monitor = overlay.get_object("ServiceMonitor")["spec"]
     (endpoint,) = monitor["endpoints"]
     (service,) = [

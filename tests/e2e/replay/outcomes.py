@@ -1,4 +1,4 @@
-"""What runs find under each condition: verdicts, reasons and stage times of a real prober."""
+"""Outcomes of runs under each condition: verdicts, reasons and stage times of a real prober."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
