@@ -24,7 +24,7 @@ def is_dropped(metric: str) -> bool:
 
 
 def is_kept(overlay: Manifests, **labels: str) -> bool:
-    """Return whether our own scrape keeps a series; patterns are anchored, values are joined by ;."""
+    """Return whether our own scrape keeps a series; patterns are anchored."""
     monitor = overlay.get_object("ServiceMonitor", "slo-probe-open-files")["spec"]
     (endpoint,) = monitor["endpoints"]
     (rule,) = endpoint["metricRelabelings"]
