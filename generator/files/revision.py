@@ -1,7 +1,7 @@
 """Reader of the specs of a git revision."""
 
 import subprocess
-import tarfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,10 +29,11 @@ def export_revision(revision: str, paths: Sequence[Path], folder: Path) -> list[
     ]
     if not present:
         return []
-    archive = folder / "archive.tar"
-    _run_git(top, "archive", "--format=tar", f"--output={archive}", commit, "--", *present)
-    with tarfile.open(archive) as files:
-        files.extractall(folder, filter="data")
+    # zipfile keeps members below the folder in every Python; tarfile does so from 3.11.4 on.
+    archive = folder / "archive.zip"
+    _run_git(top, "archive", "--format=zip", f"--output={archive}", commit, "--", *present)
+    with zipfile.ZipFile(archive) as files:
+        files.extractall(folder)
     return [folder / name for name in present]
 
 
