@@ -15,6 +15,7 @@ from generator.model import Artifact
 from generator.scaffold.discovery import Job, propose_slos
 from generator.scaffold.files import build_project_files
 from generator.scaffold.specs import KINDS, ProposedSLO, render_spec
+from slos.schema.promql import quote_string
 from slos.schema.units import Duration, format_names
 
 _MAX_NAMES = 10
@@ -95,8 +96,7 @@ def _discover_slos(url: str, job: str, service: str, over: Duration) -> list[Pro
     Raises:
         APIError: when a request fails.
     """
-    escaped = job.replace("\\", "\\\\").replace('"', '\\"')
-    client = JobMetricsClient(url, f'job="{escaped}"')
+    client = JobMetricsClient(url, f"job={quote_string(job)}")
     metrics = client.list_metrics()
     if not metrics:
         jobs = format_names(list_jobs(url), _MAX_NAMES) or "none"

@@ -68,12 +68,7 @@ def _list_meta_facts(meta: AlertMeta) -> dict[str, str]:
 
 def count_samples(slo: SLO) -> int:
     """Samples that all rules of an SLO read in an hour, with one series for each metric."""
-    groups = list_groups(slo)
-    costs = (
-        cost.compute_group_cost(slo, group) * cost.count_hourly_evaluations(group)
-        for group in groups
-    )
-    total = sum(costs, cost.Cost())
+    total = cost.compute_hourly_cost(slo, list_groups(slo))
     return total.raw + total.recorded
 
 

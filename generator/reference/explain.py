@@ -134,10 +134,7 @@ def _explain_rules(slo: SLO, groups: Sequence[RuleGroup]) -> Iterator[str]:
             for group, group_cost in costs
         ],
     )
-    hourly = sum(
-        (group_cost * cost.count_hourly_evaluations(group) for group, group_cost in costs),
-        cost.Cost(),
-    )
+    hourly = cost.compute_hourly_cost(slo, groups)
     suffix = " for each group" if slo.signal.group_by else ""
     yield (
         f"per hour: {hourly.raw:,} samples of each series that the SLI reads, "

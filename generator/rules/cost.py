@@ -1,6 +1,6 @@
 """Cost of rules: the samples that one evaluation reads, counted on the syntax tree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import promql_parser as ast
@@ -36,6 +36,14 @@ class Cost:
 def compute_group_cost(slo: SLO, group: RuleGroup) -> Cost:
     """Cost of one evaluation of all rules of a group."""
     return sum((compute_rule_cost(slo, rule) for rule in group.rules), Cost())
+
+
+def compute_hourly_cost(slo: SLO, groups: Iterable[RuleGroup]) -> Cost:
+    """Cost of all evaluations of some groups in an hour."""
+    return sum(
+        (compute_group_cost(slo, group) * count_hourly_evaluations(group) for group in groups),
+        Cost(),
+    )
 
 
 def count_hourly_evaluations(group: RuleGroup) -> int:

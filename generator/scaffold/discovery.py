@@ -5,13 +5,19 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from typing import Protocol
 
-from generator.scaffold.specs import ProposedSLO, name_alert, write_events, write_latency
+from generator.scaffold.specs import (
+    FAILED_GRPC_CODES,
+    ProposedSLO,
+    name_alert,
+    write_events,
+    write_latency,
+)
+from slos.schema.promql import quote_string
 from slos.schema.units import format_decimal
 
 _CODE_LABELS = ("code", "status", "status_code", "http_status", "response_code")
 _FAILED_CODES = "5.."
 _GRPC_LABEL = "grpc_code"
-_FAILED_GRPC = "Unknown|Internal|Unavailable|DataLoss|DeadlineExceeded|Unimplemented"
 _FAILURE_WORDS = ("errors", "failures", "failed")
 _OBJECTIVES = tuple(map(Decimal, ("99.99", "99.95", "99.9", "99.5", "99", "95", "90")))
 _USUAL_OBJECTIVE = Decimal(99)
@@ -55,8 +61,7 @@ class Job:
     @property
     def selector(self) -> str:
         """Matcher of the job."""
-        escaped = self.name.replace("\\", "\\\\").replace('"', '\\"')
-        return f'job="{escaped}"'
+        return f"job={quote_string(self.name)}"
 
 
 def propose_slos(job: Job) -> list[ProposedSLO]:
@@ -75,7 +80,7 @@ def _propose_counters(job: Job) -> Iterator[ProposedSLO]:
         if code and any(each.isdecimal() and len(each) == len(_FAILED_CODES) for each in codes):
             yield _propose_events(job, metric, f'{code}=~"{_FAILED_CODES}"')
         elif _GRPC_LABEL in labels and "started" not in metric:
-            yield _propose_events(job, metric, f'{_GRPC_LABEL}=~"{_FAILED_GRPC}"')
+            yield _propose_events(job, metric, f'{_GRPC_LABEL}=~"{FAILED_GRPC_CODES}"')
         elif pair := _find_total(metric, totals):
             yield _propose_pair(job, metric, pair)
 

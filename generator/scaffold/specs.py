@@ -8,6 +8,9 @@ from decimal import Decimal
 from generator.text.yaml_writer import format_scalar
 from slos.schema.units import format_decimal
 
+FAILED_GRPC_CODES = "Unknown|Internal|Unavailable|DataLoss|DeadlineExceeded|Unimplemented"
+"""Codes of gRPC that the server is responsible for."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProposedSLO:
@@ -110,7 +113,7 @@ def _propose_http(service: str) -> list[ProposedSLO]:
 
 def _propose_grpc(service: str) -> list[ProposedSLO]:
     selector = f'job="{service}"'
-    failed = 'grpc_code=~"Unknown|Internal|Unavailable|DataLoss|DeadlineExceeded|Unimplemented"'
+    failed = f'grpc_code=~"{FAILED_GRPC_CODES}"'
     return [
         ProposedSLO(
             "availability",

@@ -25,7 +25,6 @@ from tests.benchmarks.targets import TargetResult
 
 _PAGE = Path(__file__).parents[2] / "docs" / "benchmarks-build.md"
 _RUNS = 5
-_STARTS = 20
 _START_AT_MOST = 0.120
 _OF_SLOTH = 0.8
 # Ten times the specs may take so much more than ten times the processor time, for noise.

@@ -17,7 +17,6 @@ from generator.pipeline import BuildSettings
 
 Result = TypeVar("Result")
 _SPECS = 1_000
-_OBJECT_KINDS = ("PrometheusRule", "VMRule")
 
 
 def measure_stages(spec: str) -> list[tuple[str, str]]:

@@ -86,10 +86,6 @@ def test_a_condition_holds_when_both_windows_are_above_and_events_enough() -> No
     assert Condition(Decimal("0.1"), five, HOUR, 60).holds(run, run.last_step)
 
 
-def build_alert_meta(for_: int = 0, keep: int = 0) -> AlertMeta:
-    return AlertMeta("A", {}, {}, MINUTE * for_ or None, MINUTE * keep or None)
-
-
 @pytest.mark.parametrize(
     ("for_", "keep", "expected"),
     [
