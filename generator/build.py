@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from generator import large_build, partial_build, pipeline
+from generator import parallel_build, partial_build, pipeline
 from generator.files import plugins
 from generator.files.sources import (
     FileFilter,
@@ -14,9 +14,9 @@ from generator.files.sources import (
     read_sources,
     read_windows,
 )
-from generator.large_build import LargeBuild
 from generator.model import Artifact, Engine, SpecFile, SpecPlan
 from generator.outputs import load_formats
+from generator.parallel_build import ParallelBuild
 from generator.pipeline import BuildPlan, BuildSettings
 from generator.profiles import load_profiles
 from generator.sli_plugins import SliPlugin
@@ -64,7 +64,7 @@ def plan_inputs(  # noqa: PLR0913 - each is a setting of its own
     read_settings: ReadSettings | None = None,
     keep_going: bool = False,
     formats: Sequence[FormatRequest] = (),
-    large: LargeBuild | None = None,
+    parallel: ParallelBuild | None = None,
 ) -> BuildPlan:
     """Read and plan spec files; files that cannot be read are among the problems.
 
@@ -75,7 +75,7 @@ def plan_inputs(  # noqa: PLR0913 - each is a setting of its own
         read_settings: settings of reading.
         keep_going: leave out what has errors, instead of building nothing.
         formats: formats to build; the rules of each engine among them are planned.
-        large: how to build many specs.
+        parallel: how to build many specs in several processes.
     """
     read_settings = read_settings or ReadSettings()
     sources, read_problems = read_sources(inputs, read_settings.file_filter)
@@ -96,8 +96,8 @@ def plan_inputs(  # noqa: PLR0913 - each is a setting of its own
         engine_settings = replace(settings, run_settings=run_settings)
         if keep_going:
             return partial_build.plan_partial_build(sources, engine_settings, read_errors)
-        if large and large.suits(len(sources)):
-            return large_build.plan_large_build(sources, engine_settings, large)
+        if parallel and parallel.is_worthwhile(len(sources)):
+            return parallel_build.plan_parallel_build(sources, engine_settings, parallel)
         return pipeline.plan_build(sources, engine_settings)
 
     build_plan = plan_for_engine(settings.run_settings.engine)

@@ -11,6 +11,7 @@ from typing import Any
 from generator import requirements, sli_plugins
 from generator.collisions import NameRegistry, SpecNames, collect_names
 from generator.lint import _run
+from generator.missing_series import find_parts_without_series, list_queries, list_read_names
 from generator.model import (
     SLO,
     AlertingRule,
@@ -25,7 +26,6 @@ from generator.model import (
 from generator.outputs import OutputSettings, _objects, load_formats
 from generator.profiles import ResolvedSLO, load_profiles
 from generator.requirements import Coverage, collect_coverage
-from generator.served_parts import find_unserved_parts, list_queries, list_read_names
 from generator.settings import RunSettings
 from generator.sli_plugins import SliPlugin
 from slos.schema.compatibility import OLDEST_VERSION
@@ -171,7 +171,7 @@ def plan_build(
 def prepare_run(sources: Sequence[SpecFile], settings: BuildSettings) -> Run:
     """Collect what the plan of each source depends on in other sources."""
     settings = replace(settings, indicators=collect_indicators(sources))
-    sources = _leave_out_unserved(sources, settings)
+    sources = _leave_out_without_series(sources, settings)
     sorted_sources = tuple(sorted(sources, key=lambda source: str(source.path)))
     # The recorded metrics of all specs must be known before the first is checked. Only files with
     # recordings are parsed early: the positions of a spec's keys take more memory than its plan.
@@ -266,14 +266,18 @@ def merge_source_plans(
     return BuildPlan(plans, slos, coverage, tuple(merged))
 
 
-def _leave_out_unserved(sources: Sequence[SpecFile], settings: BuildSettings) -> Sequence[SpecFile]:
+def _leave_out_without_series(
+    sources: Sequence[SpecFile], settings: BuildSettings
+) -> Sequence[SpecFile]:
     """Leave out the parts of specs whose series the prober of the inventory does not export."""
     if not settings.inventory:
         return sources
     specs = [spec for source in sources for spec in parse_source(source, settings)[0]]
     applied, _ = apply_sli_plugins(specs, settings.sli_plugins)
-    unserved = find_unserved_parts(applied, settings.inventory)
-    kept = (leave_out_parts(source, unserved.get(source.display_name, ())) for source in sources)
+    without_series = find_parts_without_series(applied, settings.inventory)
+    kept = (
+        leave_out_parts(source, without_series.get(source.display_name, ())) for source in sources
+    )
     return [source for source in kept if source]
 
 

@@ -17,8 +17,8 @@ from generator.files import build_cache, output
 from generator.files.output import Changes
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
-from generator.large_build import LargeBuild
 from generator.model import Artifact
+from generator.parallel_build import ParallelBuild
 from generator.pipeline import BuildPlan
 from generator.profiles import load_profiles
 from slos.schema.extras import is_missing
@@ -69,7 +69,7 @@ def command(
     request = parse_request(options)
     check_extras(request)
     out = request.out
-    large = None if keep_going or dry_run else _choose_large_build(request, jobs)
+    parallel = None if keep_going or dry_run else _choose_parallel_build(request, jobs)
     build_plan = build.plan_inputs(
         request.inputs,
         request.settings,
@@ -77,7 +77,7 @@ def command(
         read_settings=request.read_settings,
         keep_going=keep_going,
         formats=request.formats,
-        large=large,
+        parallel=parallel,
     )
     problems = sort_problems((*build_plan.problems, *build_plan.left_out_errors))
     hidden = (ProblemSeverity.NOTE,) if quiet else ()
@@ -96,7 +96,7 @@ def command(
         elif dry_run:
             _report.print_planned_changes(_compare(build_plan, request), out)
         else:
-            changes = _write(build_plan, request, large)
+            changes = _write(build_plan, request, parallel)
             if not quiet:
                 _report.print_changes(changes, out, verbose=verbose, is_folder=not request.to_file)
             _report.print_problems(output.warn_of_kept_pages(changes, Path(out)))
@@ -110,10 +110,10 @@ def command(
         sys.exit(1)
 
 
-def _write(build_plan: BuildPlan, request: Request, large: LargeBuild | None) -> Changes:
+def _write(build_plan: BuildPlan, request: Request, parallel: ParallelBuild | None) -> Changes:
     out = Path(request.out)
     if not request.to_file:
-        return _write_folder(build_plan, request, large)
+        return _write_folder(build_plan, request, parallel)
     return output.write_file(_render_file(build_plan, request), out)
 
 
@@ -134,7 +134,7 @@ def _render_file(build_plan: BuildPlan, request: Request) -> Artifact:
     return build.render_file_artifact(build_plan, request.formats, request.settings, name=name)
 
 
-def _choose_large_build(request: Request, jobs: int | None) -> LargeBuild | None:
+def _choose_parallel_build(request: Request, jobs: int | None) -> ParallelBuild | None:
     """Choose the build of many specs into a folder; None for other outputs."""
     names = tuple(each.name for each in request.formats)
     formats = names or tuple(filterfalse(is_missing, build.list_default_formats()))
@@ -146,10 +146,12 @@ def _choose_large_build(request: Request, jobs: int | None) -> LargeBuild | None
     )
     if request.to_file or request.out == STDOUT or as_written or has_own_settings:
         return None
-    return LargeBuild(Path(request.out), formats, jobs)
+    return ParallelBuild(Path(request.out), formats, jobs)
 
 
-def _write_folder(build_plan: BuildPlan, request: Request, large: LargeBuild | None) -> Changes:
+def _write_folder(
+    build_plan: BuildPlan, request: Request, parallel: ParallelBuild | None
+) -> Changes:
     """Write the files of a plan into a folder."""
     folder = Path(request.out)
     try:
@@ -161,7 +163,7 @@ def _write_folder(build_plan: BuildPlan, request: Request, large: LargeBuild | N
             out=request.out,
             read_settings=request.read_settings,
             formats=request.formats,
-            large=replace(large, uses_cache=False) if large else None,
+            parallel=replace(parallel, uses_cache=False) if parallel else None,
         )
         if build_plan.has_errors:
             raise CannotWriteError("a spec has changed during the build; build again") from None

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import promql_parser as ast
 
+from generator.missing_series import can_have_label, can_have_result
 from generator.reference.watched_series import SLO_PREFIX, list_watcher_queries
 from generator.requirements import Claim, Coverage, Watcher
-from generator.served_parts import can_have_label, is_served
 from slos.schema.compatibility import list_label_matchers, read_metric_name
 from slos.schema.contract import Criterion
 from slos.schema.inventory import Inventory
@@ -60,9 +60,9 @@ def _is_claim_served(claim: Claim, kept: Coverage, whole: Coverage, inventory: I
         )
 
     return all(
-        is_served(query, has_series_of_criterion, labels={_CRITERION: criterion})
+        can_have_result(query, has_series_of_criterion, labels={_CRITERION: criterion})
         if can_have_label(parse_template(query), _CRITERION, criterion)
-        else is_served(query, has_series)
+        else can_have_result(query, has_series)
         for query in list_watcher_queries(claim.watcher)
     )
 

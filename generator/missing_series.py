@@ -1,4 +1,4 @@
-"""Queries of the SLOs, alerts and recordings of specs, and which of them a prober serves."""
+"""Queries of specs whose series are missing: they can have no result with those that exist."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +49,7 @@ def _list_selected_names(selector: ast.VectorSelector) -> Iterator[str]:
     yield from (each.value for each in selector.matchers.matchers if each.name == names.ID)
 
 
-def find_unserved_parts(
+def find_parts_without_series(
     specs: Sequence[LocatedSpec], inventory: Inventory
 ) -> dict[str, list[Position]]:
     """Find the parts whose queries read series that a prober never exports, by file.
@@ -62,24 +62,24 @@ def find_unserved_parts(
         for location, query in list_queries(located.spec)
     ]
     recorded = {name for _, _, name, _ in parts}
-    served = parts
+    remaining = parts
     while True:
-        provided = {name for _, _, name, _ in served}
+        provided = {name for _, _, name, _ in remaining}
 
         def has_series(selector: ast.VectorSelector, provided: set[str] = provided) -> bool:
             read = recorded & set(_list_selected_names(selector))
             return read <= provided if read else inventory.has_series(selector)
 
-        kept = [part for part in served if is_served(part[3], has_series)]
-        if len(kept) == len(served):
+        kept = [part for part in remaining if can_have_result(part[3], has_series)]
+        if len(kept) == len(remaining):
             break
-        served = kept
-    unserved: dict[str, list[Position]] = {}
+        remaining = kept
+    found: dict[str, list[Position]] = {}
     for part in parts:
-        if part not in served:
+        if part not in remaining:
             position = part[0].find_position(part[1])
-            unserved.setdefault(position.file, []).append(position)
-    return unserved
+            found.setdefault(position.file, []).append(position)
+    return found
 
 
 def _name_part(spec: Spec, location: Location) -> str:
@@ -90,7 +90,7 @@ def _name_part(spec: Spec, location: Location) -> str:
     return spec.recordings[index].record if kind == "recordings" else ""
 
 
-def is_served(
+def can_have_result(
     query: str, has_series: _HasSeries, *, labels: Mapping[str, str] = MappingProxyType({})
 ) -> bool:
     """Tell whether a query can have a result, by the series that exist.
@@ -103,10 +103,10 @@ def is_served(
         has_series: tells whether a selector can match a series.
         labels: labels of the results that count; `label_replace` may exclude them.
     """
-    return _is_node_served(parse_template(query), has_series, labels) is not False
+    return _can_node_have_result(parse_template(query), has_series, labels) is not False
 
 
-def _is_node_served(
+def _can_node_have_result(
     node: ast.Expr, has_series: _HasSeries, labels: Mapping[str, str]
 ) -> bool | None:
     """Tell whether a node can have a result; None if it reads no series that matter."""
@@ -122,7 +122,7 @@ def _is_node_served(
     results = [
         found
         for child in children
-        if (found := _is_node_served(child, has_series, labels)) is not None
+        if (found := _can_node_have_result(child, has_series, labels)) is not None
     ]
     if not results:
         return None

@@ -1,4 +1,4 @@
-"""Plan of a build of many specs, with the files of each plan rendered at once.
+"""Parallel build: the plan of a build of many specs, with the files of each plan rendered at once.
 
 Specs are planned and rendered in several processes. What is known from the last build is not
 planned again. Neither changes the result: a plan that depends on other specs is not known, and a
@@ -29,8 +29,8 @@ _INHIBITS = b"inhibits"
 
 
 @dataclass(frozen=True, slots=True)
-class LargeBuild:
-    """Large build of a folder.
+class ParallelBuild:
+    """Build of many specs into a folder, in several processes and with a cache.
 
     Attributes:
         folder: output folder.
@@ -50,7 +50,7 @@ class LargeBuild:
             return min(self.jobs, max(specs, 1))
         return max(1, min(processes.count_processors(), specs // _FEWEST_OF_A_JOB))
 
-    def suits(self, specs: int) -> bool:
+    def is_worthwhile(self, specs: int) -> bool:
         """Tell whether so many spec files are worth it."""
         return self.jobs is not None or specs >= 2 * _FEWEST_OF_A_JOB
 
@@ -63,8 +63,8 @@ class _RenderedSource:
     files: dict[str, list[PackedArtifact]]
 
 
-def plan_large_build(
-    sources: Sequence[SpecFile], settings: BuildSettings, build: LargeBuild
+def plan_parallel_build(
+    sources: Sequence[SpecFile], settings: BuildSettings, build: ParallelBuild
 ) -> BuildPlan:
     """Plan a build, with its files and the entries for the next build."""
     run = pipeline.prepare_run(sources, settings)
@@ -102,7 +102,7 @@ def plan_large_build(
     return replace(build_plan, rendered=files, entries=entries)
 
 
-def _compute_keys(run: Run, build: LargeBuild) -> list[str]:
+def _compute_keys(run: Run, build: ParallelBuild) -> list[str]:
     """Compute a digest for each source of all that its files are made of.
 
     Indicators and SLI plugins are left out: a source that needs them has no entry.
@@ -127,7 +127,7 @@ def _compute_keys(run: Run, build: LargeBuild) -> list[str]:
 
 
 def _render_files(
-    plan: Plan | None, run: Run, build: LargeBuild
+    plan: Plan | None, run: Run, build: ParallelBuild
 ) -> dict[str, list[PackedArtifact]]:
     plans, formats = ([plan] if plan else []), load_formats()
     return {

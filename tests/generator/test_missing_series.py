@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.files.sources import FileFilter, read_sources
+from generator.missing_series import can_have_label, can_have_result, find_parts_without_series
 from generator.model import SpecFile
 from generator.pipeline import BuildSettings, parse_source, plan_build
-from generator.served_parts import can_have_label, find_unserved_parts, is_served
 from slos.schema.contract import PREFIX
 from slos.schema.inventory import CLOSED_LABELS, Inventory, build_inventory
 from slos.schema.promql import parse_query
@@ -30,7 +30,7 @@ INVENTORY = build_inventory(
 
 
 @pytest.mark.parametrize(
-    ("query", "served"),
+    ("query", "has_result"),
     [
         ('sum(rate(RUNS{probe="burst_10"}[5m]))', True),
         ('sum(rate(RUNS{probe="burst_50"}[5m]))', False),
@@ -59,22 +59,23 @@ INVENTORY = build_inventory(
         ("time()", True),
     ],
 )
-def test_a_query_is_served_if_its_series_can_exist(query: str, served: bool) -> None:  # noqa: FBT001 - a case
+def test_a_query_can_have_a_result_if_its_series_can_exist(query: str, has_result: bool) -> None:  # noqa: FBT001 - a case
     text = query.replace("RUNS", RUNS).replace("PREFIX", PREFIX)
     parse_query(text)
-    assert is_served(text, INVENTORY.has_series) is served
+    assert can_have_result(text, INVENTORY.has_series) is has_result
 
 
 @pytest.mark.parametrize(
-    ("value", "served"), [("A.10", True), ("A", False), ("B", False), ("C", False), ("D", False)]
+    ("value", "has_result"),
+    [("A.10", True), ("A", False), ("B", False), ("C", False), ("D", False)],
 )
-def test_a_side_that_sets_another_label_does_not_count(value: str, served: bool) -> None:  # noqa: FBT001 - a case
+def test_a_side_that_sets_another_label_does_not_count(value: str, has_result: bool) -> None:  # noqa: FBT001 - a case
     query = f"""
       label_replace({RUNS}{{probe="burst_10"}}, "item", "A.$1", "probe", "(.*_10)")
       or label_replace({RUNS}{{probe="burst_50"}}, "item", "B", "", "")
       or label_replace(vector(0), "item", "C", "", "")
     """
-    assert is_served(query, INVENTORY.has_series, labels={"item": value}) is served
+    assert can_have_result(query, INVENTORY.has_series, labels={"item": value}) is has_result
     assert can_have_label(parse_query(query), "item", value) is (value not in {"A", "D"})
 
 
@@ -117,7 +118,7 @@ def read_own_specs() -> tuple[LocatedSpec, ...]:
 
 
 def list_left_out(inventory: Inventory) -> set[tuple[str, int]]:
-    found = find_unserved_parts(read_own_specs(), inventory)
+    found = find_parts_without_series(read_own_specs(), inventory)
     return {(each.file, each.line) for positions in found.values() for each in positions}
 
 
