@@ -165,12 +165,12 @@ from grafana_foundation_sdk.builders import dashboard
 
 from generator.outputs.grafana import frame
 from generator.outputs.grafana.frame import BoardInfo
-from generator.outputs.grafana.queries import RunInventory
+from generator.outputs.grafana.queries import BuildSummary
 
 BOARD = BoardInfo(uid="slo-empty", title="SLOs: empty", description="Empty.", span="1h", order=9)
 
 
-def build_dashboard(_: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
+def build_dashboard(_: BuildSummary, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
     return frame.create_dashboard(BOARD, others)
 '''

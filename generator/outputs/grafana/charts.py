@@ -53,7 +53,7 @@ def _render_burn_rate(slo: SeriesSelection) -> str:
     Every window of the subquery is as long as the time range. Events before its start are
     multiplied by zero.
     """
-    if not slo.inventory.steps:
+    if not slo.summary.steps:
         return _average_burn_rate(slo)
     errors, total = _sum_events(slo, names.name_errors), _sum_events(slo, names.name_total)
     return f"({errors}) / ({total} > 0) / scalar(max({slo.select(names.ERROR_BUDGET)}))"
@@ -64,7 +64,7 @@ def _sum_events(slo: SeriesSelection, name: names.MetricNamer) -> str:
     sums = (
         f"sum_over_time((sum({slo.select_groups(name(step))})"
         f" * (time() > bool {_FROM}))[{_RANGE}:{step}])"
-        for step in slo.inventory.steps
+        for step in slo.summary.steps
     )
     return "(" + " or ".join(sums) + ")"
 

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from generator import names
 from generator.outputs.grafana.panels import RED, SOURCE
-from generator.outputs.grafana.queries import RunInventory
+from generator.outputs.grafana.queries import BuildSummary
 from generator.slo import links
 
 TAG = "slo-rules"
@@ -136,10 +136,10 @@ def build_slo_variable() -> dashboard.QueryVariable:
 
 
 def build_run_label_variables(
-    inventory: RunInventory, *, single: bool
+    summary: BuildSummary, *, single: bool
 ) -> Iterator[dashboard.QueryVariable]:
     """Build a variable for each label of the run, of a single value or of several."""
-    for label in inventory.run_labels:
+    for label in summary.run_labels:
         name, query = links.name_variable(label), f"label_values({names.OBJECTIVE}, {label})"
         yield (
             _build_query_variable(name, query)
@@ -148,9 +148,9 @@ def build_run_label_variables(
         ).label(label)
 
 
-def build_grouping_variables(inventory: RunInventory) -> Iterator[dashboard.QueryVariable]:
+def build_grouping_variables(summary: BuildSummary) -> Iterator[dashboard.QueryVariable]:
     """Build a variable for each label that splits SLOs; it is empty for an SLO without them."""
-    for label in inventory.grouping:
+    for label in summary.grouping:
         series = f'{names.CURRENT_BURN_RATE}{{{names.ID}="$slo"}}'
         name = links.name_variable(label)
         yield build_multi_value_variable(name, f"label_values({series}, {label})").label(label)

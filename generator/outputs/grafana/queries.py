@@ -34,8 +34,8 @@ _OTHER_MATCHERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class RunInventory:
-    """All that differs between the dashboards of two runs.
+class BuildSummary:
+    """Summary of a build: all that differs between the dashboards of two builds.
 
     Attributes:
         run_labels: labels of the run, which tell its SLOs from those of other runs.
@@ -76,12 +76,12 @@ class RunInventory:
         return next(thresholds, None)
 
 
-def collect_inventory(plans: Sequence[Plan]) -> RunInventory:
-    """Collect the inventory of a run."""
+def summarize_build(plans: Sequence[Plan]) -> BuildSummary:
+    """Summarize the SLOs, alerts and rules of a build."""
     slos = [slo for plan in plans for spec_plan in plan.spec_plans for slo in spec_plan.slos]
     rules = [rule for plan in plans for group in plan.groups for rule in group.rules]
     run_labels = {label for slo in slos for label in slo.run_labels}
-    return RunInventory(
+    return BuildSummary(
         run_labels=tuple(sorted(run_labels)),
         grouping=tuple(
             sorted({label for slo in slos for label in slo.signal.group_by} - run_labels)
@@ -125,17 +125,17 @@ class SeriesSelection:
     """The SLO or the services that are selected in a dashboard.
 
     Attributes:
-        inventory: the labels that exist.
+        summary: the labels that exist.
         matcher: the matcher of the SLO or of the services.
     """
 
-    inventory: RunInventory
+    summary: BuildSummary
     matcher: str
 
     @property
     def key(self) -> str:
         """Labels on which series of one SLO are joined."""
-        return ", ".join((names.ID, *self.inventory.run_labels))
+        return ", ".join((names.ID, *self.summary.run_labels))
 
     @property
     def identity(self) -> str:
@@ -145,13 +145,13 @@ class SeriesSelection:
     def select(self, metric: str, *matchers: str) -> str:
         """Select a metric with one series for each SLO."""
         return _render_selector(
-            metric, *matchers, self.matcher, *_match_variables(self.inventory.run_labels)
+            metric, *matchers, self.matcher, *_match_variables(self.summary.run_labels)
         )
 
     def select_firing(self, *matchers: str) -> str:
         """Select the firing alerts of the selection."""
         return select_firing_alerts(
-            self.inventory, *matchers, self.matcher, *_match_variables(self.inventory.run_labels)
+            self.summary, *matchers, self.matcher, *_match_variables(self.summary.run_labels)
         )
 
     def select_pages(self) -> str:
@@ -164,9 +164,9 @@ class SeriesSelection:
 
     def select_groups(self, metric: str, *matchers: str) -> str:
         """Select a metric with one series for each group of an SLO."""
-        within = _match_variables(self.inventory.grouping)
+        within = _match_variables(self.summary.grouping)
         return _render_selector(
-            metric, *matchers, self.matcher, *_match_variables(self.inventory.run_labels), *within
+            metric, *matchers, self.matcher, *_match_variables(self.summary.run_labels), *within
         )
 
     def join_slo(self, measured: str, metric: str, operator: str = "*") -> str:
@@ -176,7 +176,7 @@ class SeriesSelection:
     @property
     def group_legend(self) -> str:
         """Part of a legend that tells groups apart."""
-        return "".join(f" {{{{{label}}}}}" for label in self.inventory.grouping)
+        return "".join(f" {{{{{label}}}}}" for label in self.summary.grouping)
 
     def join_runbooks(self, metric: str = "ALERTS", *matchers: str) -> str:
         """Select alerts, joined with the URLs of their runbooks where these are known."""
@@ -191,19 +191,19 @@ class SeriesSelection:
         )
 
 
-def select_firing_alerts(inventory: RunInventory, *matchers: str) -> str:
+def select_firing_alerts(summary: BuildSummary, *matchers: str) -> str:
     """Select firing alerts without heartbeats, which always fire."""
-    return _render_selector("ALERTS", FIRING, *inventory.heartbeat_exclusion, *matchers)
+    return _render_selector("ALERTS", FIRING, *summary.heartbeat_exclusion, *matchers)
 
 
-def select_slo(inventory: RunInventory) -> SeriesSelection:
+def select_slo(summary: BuildSummary) -> SeriesSelection:
     """Select one SLO."""
-    return SeriesSelection(inventory, f'{names.ID}="$slo"')
+    return SeriesSelection(summary, f'{names.ID}="$slo"')
 
 
-def select_services(inventory: RunInventory) -> SeriesSelection:
+def select_services(summary: BuildSummary) -> SeriesSelection:
     """Select all SLOs of some services."""
-    return SeriesSelection(inventory, f'{names.SERVICE}=~"$service"')
+    return SeriesSelection(summary, f'{names.SERVICE}=~"$service"')
 
 
 def _match_variables(labels: tuple[str, ...]) -> list[str]:

@@ -1,7 +1,7 @@
 """Registry of dashboards: one file for each.
 
 A dashboard module describes its dashboard in `BOARD` and builds it with
-`build_dashboard(inventory, others)`.
+`build_dashboard(summary, others)`.
 """
 
 import json
@@ -14,7 +14,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from generator.model import Plan
 from generator.outputs.grafana.frame import BoardInfo
-from generator.outputs.grafana.queries import RunInventory, collect_inventory
+from generator.outputs.grafana.queries import BuildSummary, summarize_build
 from slos.schema.plugin_loader import load_modules
 
 
@@ -24,7 +24,7 @@ class BoardModule(Protocol):
     BOARD: BoardInfo
 
     def build_dashboard(
-        self, inventory: RunInventory, others: Sequence[BoardInfo], /
+        self, summary: BuildSummary, others: Sequence[BoardInfo], /
     ) -> dashboard.Dashboard:
         """Build the dashboard, with links to the others."""
         ...
@@ -39,11 +39,11 @@ def load_boards() -> tuple[BoardModule, ...]:
 
 def build_dashboards(plans: Sequence[Plan]) -> Iterator[tuple[str, dict[str, object]]]:
     """Build the dashboards of a run as JSON; those of the prober only if rules read its metrics."""
-    inventory = collect_inventory(plans)
+    summary = summarize_build(plans)
     modules = [
-        module for module in load_boards() if inventory.reads_probe or not module.BOARD.needs_prober
+        module for module in load_boards() if summary.reads_probe or not module.BOARD.needs_prober
     ]
     boards = [module.BOARD for module in modules]
     for module in modules:
-        content = module.build_dashboard(inventory, boards).build()
+        content = module.build_dashboard(summary, boards).build()
         yield module.BOARD.uid, json.loads(json.dumps(content, cls=JSONEncoder, sort_keys=True))

@@ -19,7 +19,7 @@ from generator.outputs.grafana.panels import (
     color_from,
     set_columns,
 )
-from generator.outputs.grafana.queries import FIRING, RunInventory, SeriesSelection
+from generator.outputs.grafana.queries import FIRING, BuildSummary, SeriesSelection
 from generator.slo import links
 from generator.slo.links import Board
 from slos.schema.units import format_decimal
@@ -34,17 +34,17 @@ BOARD = BoardInfo(
 _QUANTILE_COLORS = {"0.5": GREEN, "0.95": ORANGE, "0.99": RED}
 
 
-def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
+def build_dashboard(summary: BuildSummary, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
-    slo = queries.select_slo(inventory)
+    slo = queries.select_slo(summary)
     board = frame.create_dashboard(BOARD, others)
     filters = (
         frame.build_slo_service_variable(),
-        *frame.build_run_label_variables(inventory, single=True),
+        *frame.build_run_label_variables(summary, single=True),
         frame.build_slo_variable(),
     )
     frame.add_variables(
-        board, (frame.build_source_variable(), *filters, *frame.build_grouping_variables(inventory))
+        board, (frame.build_source_variable(), *filters, *frame.build_grouping_variables(summary))
     )
     frame.mark_alerts(board, slo.select("ALERTS", FIRING))
     for panel in (
@@ -54,9 +54,9 @@ def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> das
         charts.build_burn_down(slo),
     ):
         board.with_panel(panel)
-    if inventory.steps:
+    if summary.steps:
         board.with_panel(_build_event_bars(slo))
-    if inventory.has_latency:
+    if summary.has_latency:
         board.with_panel(_build_latency_graph(slo))
     frame.add_row(board, 100, "Alerts and runbooks", [_build_alert_table(slo)])
     return board
@@ -171,7 +171,7 @@ def _render_event_rate(slo: SeriesSelection, name: names.MetricNamer) -> str:
     rates = (
         f"sum(avg_over_time({slo.select_groups(name(step))}[$__rate_interval]))"
         f" / {format_decimal(step.seconds)}"
-        for step in slo.inventory.steps
+        for step in slo.summary.steps
     )
     return "(" + " or ".join(rates) + ")"
 
@@ -179,7 +179,7 @@ def _render_event_rate(slo: SeriesSelection, name: names.MetricNamer) -> str:
 def _build_latency_graph(slo: SeriesSelection) -> timeseries.Panel:
     description = "Latency quantiles, and the target of the spec."
     # Without a known unit, the number is shown as the metric has it.
-    unit = units.Seconds if slo.inventory.latency_in_seconds else units.Short
+    unit = units.Seconds if slo.summary.latency_in_seconds else units.Short
     measured = slo.select_groups("", f'__name__=~"{names.build_latency_pattern()}"')
     panel = panels.build_timeseries(
         PanelOptions(24, "P50, P95, P99", description, 24),

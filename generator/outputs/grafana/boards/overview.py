@@ -21,7 +21,7 @@ from generator.outputs.grafana.panels import (
     color_from,
     set_columns,
 )
-from generator.outputs.grafana.queries import RunInventory, SeriesSelection
+from generator.outputs.grafana.queries import BuildSummary, SeriesSelection
 from generator.slo import links
 from generator.slo.links import Board, PanelRef
 
@@ -36,13 +36,13 @@ BOARD = BoardInfo(
 _MAX_BURN_SCORE = 90
 
 
-def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
+def build_dashboard(summary: BuildSummary, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
-    services = queries.select_services(inventory)
+    services = queries.select_services(summary)
     board = frame.create_dashboard(BOARD, others)
     filters = (
         frame.build_service_variable(),
-        *frame.build_run_label_variables(inventory, single=False),
+        *frame.build_run_label_variables(summary, single=False),
     )
     frame.add_variables(board, (frame.build_source_variable(), *filters))
     frame.mark_alerts(board, services.select_pages(), title="Pages")
@@ -67,7 +67,7 @@ def build_url(panel_ref: PanelRef | Board, *parameters: str) -> str:
 def build_detail_url(services: SeriesSelection, panel_ref: PanelRef | Board) -> str:
     """Build the URL from a table row to the detail of its SLO."""
     labels = {"slo": names.ID} | {
-        links.name_variable(label): label for label in services.inventory.run_labels
+        links.name_variable(label): label for label in services.summary.run_labels
     }
     parameters = (
         f"var-{name}=${{__data.fields.{label}:percentencode}}" for name, label in labels.items()
@@ -146,7 +146,7 @@ def _build_firing_table(services: SeriesSelection, title: str) -> table.Panel:
         Column(names.SEVERITY, "Severity", mappings=_SEVERITIES, width=120),
         Column(names.SERVICE, "Service"),
         Column(names.SLO_NAME, title, links=(burn_rates,)),
-        *(Column(label) for label in services.inventory.run_labels),
+        *(Column(label) for label in services.summary.run_labels),
         Column("Value", "Since", unit=units.DateTimeFromNow, width=180),
         Column(names.RUNBOOK_URL, hidden=True),
         Column(names.ID, hidden=True),
@@ -194,7 +194,7 @@ def _build_slo_table(services: SeriesSelection) -> table.Panel:
         panels.build_table(PanelOptions(11, "SLOs by rank", description, 24, 14), *queries),
         Column(names.SLO_NAME, "SLO", links=(detail,)),
         Column(names.SERVICE, "Service"),
-        *(Column(label) for label in services.inventory.run_labels),
+        *(Column(label) for label in services.summary.run_labels),
         Column("Value #B", "Budget left", unit=units.PercentUnit, steps=panels.BUDGET_COLORS),
         Column("Value #C", "Burn rate now", unit=panels.BURN_UNIT, steps=panels.BURN_COLORS),
         Column("Value #D", "Exhausted in", unit=units.DurationSeconds),

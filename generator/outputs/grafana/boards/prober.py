@@ -20,7 +20,7 @@ from generator.outputs.grafana.panels import (
     query_range,
     set_columns,
 )
-from generator.outputs.grafana.queries import RunInventory, select_firing_alerts
+from generator.outputs.grafana.queries import BuildSummary, select_firing_alerts
 from generator.slo import links
 from generator.slo.links import Board
 from slos.schema import contract
@@ -51,7 +51,7 @@ _VERDICT_COLORS = {
 }
 
 
-def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
+def build_dashboard(summary: BuildSummary, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
     board = frame.create_dashboard(BOARD, others)
     filters = (
@@ -60,7 +60,7 @@ def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> das
     )
     frame.add_variables(board, (frame.build_source_variable(), *filters))
     services = f'{names.SERVICE}=~"slo-probe|{contract.SERVICE}", {names.ID}=""'
-    frame.mark_alerts(board, select_firing_alerts(inventory, services))
+    frame.mark_alerts(board, select_firing_alerts(summary, services))
     frame.add_row(
         board,
         100,
@@ -73,7 +73,7 @@ def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> das
     frame.add_row(board, 103, "Leaks", leaks)
     frame.add_row(board, 104, "Sources", _build_source_panels())
     frame.add_row(
-        board, 106, "Security", [*_build_security_panels(), _build_accepted_table(inventory)]
+        board, 106, "Security", [*_build_security_panels(), _build_accepted_table(summary)]
     )
     frame.add_row(
         board, 105, "Target and prober", [*_build_target_panels(), *_build_prober_panels()]
@@ -260,7 +260,7 @@ def _build_security_panels() -> list[timeseries.Panel | statetimeline.Panel]:
     return [duration, configured]
 
 
-def _build_accepted_table(inventory: RunInventory) -> table.Panel:
+def _build_accepted_table(summary: BuildSummary) -> table.Panel:
     until = f"max by (criterion) ({contract.ACCEPTED_UNTIL})"
 
     def count_checks(result: CheckResult) -> str:
@@ -280,7 +280,7 @@ def _build_accepted_table(inventory: RunInventory) -> table.Panel:
     )  # fmt: skip
     texts = tuple(
         (entry.criterion.value, f"{entry.criterion}, until {entry.until}: {entry.reason}", "text")
-        for entry in inventory.accepted
+        for entry in summary.accepted
     )
     return set_columns(
         panel,

@@ -22,7 +22,7 @@ from generator.outputs.grafana.panels import (
     query_range,
     set_columns,
 )
-from generator.outputs.grafana.queries import RunInventory, select_firing_alerts
+from generator.outputs.grafana.queries import BuildSummary, select_firing_alerts
 from generator.slo import links
 from generator.slo.links import Board
 from slos.schema import contract
@@ -58,7 +58,7 @@ _MEANWHILE_GRAPHS = (
 )  # fmt: skip
 
 
-def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
+def build_dashboard(summary: BuildSummary, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
     board = frame.create_dashboard(BOARD, others)
     scenarios_query = f"label_values({contract.SCENARIO_COMPLETED}, scenario)"
@@ -69,10 +69,8 @@ def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> das
             frame.build_multi_value_variable("scenario", scenarios_query),
         ),
     )
-    frame.mark_alerts(
-        board, select_firing_alerts(inventory, f'{names.SERVICE}="{contract.SERVICE}"')
-    )
-    frame.add_row(board, 100, "Results", [_build_age_table(inventory), _build_running_timeline()])
+    frame.mark_alerts(board, select_firing_alerts(summary, f'{names.SERVICE}="{contract.SERVICE}"'))
+    frame.add_row(board, 100, "Results", [_build_age_table(summary), _build_running_timeline()])
     frame.add_row(
         board,
         101,
@@ -90,14 +88,14 @@ def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> das
             *_build_breaking_point_graphs(),
         ],
     )
-    resource_graphs = list(_build_resource_graphs(inventory))
+    resource_graphs = list(_build_resource_graphs(summary))
     if resource_graphs:
         frame.add_row(board, 104, "Meanwhile", resource_graphs)
     return board
 
 
-def _build_age_table(inventory: RunInventory) -> table.Panel:
-    limit = inventory.find_threshold(contract.SCENARIO_COMPLETED, "time()")
+def _build_age_table(summary: BuildSummary) -> table.Panel:
+    limit = summary.find_threshold(contract.SCENARIO_COMPLETED, "time()")
     stale = float(limit or 8) * _DAY
     age = f"time() - max by (scenario) ({contract.SCENARIO_COMPLETED}{{{_SCENARIO_MATCHER}}})"
     panel = panels.build_table(
@@ -257,11 +255,11 @@ def _build_breaking_point_graphs() -> Iterator[timeseries.Panel]:
     )  # fmt: skip
 
 
-def _build_resource_graphs(inventory: RunInventory) -> Iterator[timeseries.Panel]:
+def _build_resource_graphs(summary: BuildSummary) -> Iterator[timeseries.Panel]:
     """Build the graphs of resources and scaling during load, for the metrics that specs record."""
     graphs = zip(links.RECORDED_METRIC_PANELS.items(), _MEANWHILE_GRAPHS, strict=True)
     for (metric, panel_ref), (label, unit, title, description) in graphs:
-        if metric in inventory.recorded_metrics:
+        if metric in summary.recorded_metrics:
             expr = f"max by ({label}) ({metric})"
             legend = " ".join(f"{{{{{each}}}}}" for each in label.split(", ") if each) or title
             yield panels.build_timeseries(
