@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from slos.schema import contract
 from slos.schema.accepted import AcceptedCriterion
-from slos.schema.contract import CheckResult, Criterion, DeliveryPath, RunResult
+from slos.schema.contract import Criterion, CriterionResult, DeliveryPath, RunResult
 
 Checks = Mapping[Criterion, bool]
 """Checks of a run, by criterion, and whether each was met."""
@@ -83,7 +83,7 @@ class CheckMetrics:
         for criterion in settings.criteria:
             self._not_configured.labels(criterion)
         for criterion in {*settings.criteria, *criteria}:
-            for result in CheckResult:
+            for result in CriterionResult:
                 self._checks.labels(criterion, result)
         for probe in settings.probes:
             self.start_results(probe, DeliveryPath.DIRECT)
@@ -107,7 +107,7 @@ class CheckMetrics:
     def is_failed(self, checks: Checks) -> bool:
         """Return whether a run with these checks is failed: one failed and is not accepted."""
         return any(
-            self._find_result(criterion, passed=passed) is CheckResult.FAIL
+            self._find_result(criterion, passed=passed) is CriterionResult.FAIL
             for criterion, passed in checks.items()
         )
 
@@ -138,7 +138,9 @@ class CheckMetrics:
             failed = {criterion: False for criterion, passed in made if not passed}
             self.count_result(probe, DeliveryPath.DIRECT, failed)
 
-    def _find_result(self, criterion: Criterion, *, passed: bool) -> CheckResult:
+    def _find_result(self, criterion: Criterion, *, passed: bool) -> CriterionResult:
         if passed:
-            return CheckResult.PASS
-        return CheckResult.ACCEPTED if criterion in self.list_accepted() else CheckResult.FAIL
+            return CriterionResult.PASS
+        return (
+            CriterionResult.ACCEPTED if criterion in self.list_accepted() else CriterionResult.FAIL
+        )

@@ -180,8 +180,8 @@ class Verdict(StrEnum):
     """Failure of the prober itself; the SLI excludes it, and another alert covers it."""
 
 
-class CheckResult(StrEnum):
-    """The result of a check of a criterion."""
+class CriterionResult(StrEnum):
+    """The result of a criterion in one check; the label `result`."""
 
     PASS = "pass"  # noqa: S105 - a result, not a secret
     FAIL = "fail"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from slos.schema import contract
-from slos.schema.contract import CheckResult, Criterion, RunResult, Stage, Verdict
+from slos.schema.contract import Criterion, CriterionResult, RunResult, Stage, Verdict
 from slos.schema.fields import DurationField, check_criterion, check_unique
 from slos.schema.promql import quote_string
 from slos.schema.query_analysis import Counting
@@ -111,7 +111,7 @@ class ProbeSli(SliType):
         return _build_share_signal(
             contract.CHECKS,
             total_matchers=[matcher],
-            error_matchers=[matcher, f"result={quote_string(CheckResult.FAIL)}"],
+            error_matchers=[matcher, f"result={quote_string(CriterionResult.FAIL)}"],
         )
 
 

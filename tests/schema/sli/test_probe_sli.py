@@ -6,7 +6,7 @@ import promql_parser
 import pytest
 
 from slos.schema import contract
-from slos.schema.contract import CheckResult, Criterion, Stage, Verdict
+from slos.schema.contract import Criterion, CriterionResult, Stage, Verdict
 from slos.schema.promql import parse_query, render_template, walk_nodes
 from tests.schema.specs import parse_signal
 
@@ -14,7 +14,7 @@ LABELS: dict[str, set[str]] = {
     "stage": set(Stage),
     "verdict": set(Verdict),
     "criterion": set(Criterion),
-    "result": set(CheckResult),
+    "result": set(CriterionResult),
 }
 METRICS = {
     contract.PROBE_RUNS,

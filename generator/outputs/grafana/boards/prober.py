@@ -24,7 +24,7 @@ from generator.outputs.grafana.queries import BuildSummary, select_firing_alerts
 from generator.slo import links
 from generator.slo.links import Board
 from slos.schema import contract
-from slos.schema.contract import CheckResult, LeakVerdict, RunResult, Verdict
+from slos.schema.contract import CriterionResult, LeakVerdict, RunResult, Verdict
 
 BOARD = BoardInfo(
     uid=Board.PROBER,
@@ -115,7 +115,7 @@ def _build_verdict_panels() -> list[timeseries.Panel]:
             links.CHECKS_PANEL.panel_id, "Failed checks",
             "Failed checks of VAL-008 by criterion.", 8,
         ),
-        contract.CHECKS, "criterion", f'result="{CheckResult.FAIL}"',
+        contract.CHECKS, "criterion", f'result="{CriterionResult.FAIL}"',
     )  # fmt: skip
     return [runs, failed, failed_checks]
 
@@ -263,7 +263,7 @@ def _build_security_panels() -> list[timeseries.Panel | statetimeline.Panel]:
 def _build_accepted_table(summary: BuildSummary) -> table.Panel:
     until = f"max by (criterion) ({contract.ACCEPTED_UNTIL})"
 
-    def count_checks(result: CheckResult) -> str:
+    def count_checks(result: CriterionResult) -> str:
         checks = f'{contract.CHECKS}{{result="{result}"}}'
         return f"sum by (criterion) (increase({checks}[1d])) and on (criterion) {until}"
 
@@ -275,7 +275,7 @@ def _build_accepted_table(summary: BuildSummary) -> table.Panel:
         ),
         *map(
             panels.query_table,
-            (f"{until} - time()", *map(count_checks, (CheckResult.ACCEPTED, CheckResult.PASS))),
+            (f"{until} - time()", *map(count_checks, (CriterionResult.ACCEPTED, CriterionResult.PASS))),
         ),
     )  # fmt: skip
     texts = tuple(
