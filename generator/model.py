@@ -100,7 +100,7 @@ class ThresholdAlert:
 
 
 @dataclass(frozen=True, slots=True)
-class MissingGroups:
+class ExpectedGroups:
     """Groups of a split SLO whose disappearance is an alert.
 
     Attributes:
@@ -147,7 +147,7 @@ class SLO:
         run_labels: labels of the run; the same specs built with other run labels are other SLOs.
         burn_alerts: page first.
         absent_alert: None when switched off.
-        missing_groups: None without an alert on missing data, and where the SLO has no groups.
+        expected_groups: None without an alert on missing data, and where the SLO has no groups.
         in_no_data_alert: whether the alert on missing data of the spec lists the SLO.
         expected_events: events expected in a period; None where the spec does not say.
         engine: engine that evaluates the rules.
@@ -166,7 +166,7 @@ class SLO:
     burn_alerts: tuple[BurnAlert, ...]
     threshold_alerts: tuple[ThresholdAlert, ...]
     absent_alert: AlertMeta | None
-    missing_groups: MissingGroups | None = None
+    expected_groups: ExpectedGroups | None = None
     in_no_data_alert: bool = False
     expected_events: int | None = None
     engine: Engine = Engine.PROMETHEUS

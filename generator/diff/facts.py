@@ -43,7 +43,7 @@ def list_slo_facts(slo: SLO) -> dict[str, str]:
         facts[f"alert {threshold.meta.name}"] = limit + _format_timing(threshold.meta)
     if slo.absent_alert:
         facts[f"alert {slo.absent_alert.name}"] = "no events" + _format_timing(slo.absent_alert)
-    if groups := slo.missing_groups:
+    if groups := slo.expected_groups:
         transient = f", except {groups.transient}" if groups.transient else ""
         facts["groups that must not disappear"] = f"seen within {groups.seen_within}{transient}"
     for meta in slo.alert_metas:

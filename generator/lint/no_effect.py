@@ -22,7 +22,7 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
         for key in sorted(absent.model_fields_set - {"disable", *_GROUP_KEYS}):
             message = f"{key} has no effect, as the spec has a no_data_alert"
             yield LintFinding((*path, _KEYS.get(key, key)), message, "move it to no_data_alert")
-    if subject.slo.missing_groups:
+    if subject.slo.expected_groups:
         yield from _check_transient_groups(subject, absent.transient_groups)
         return
     if not absent.disable and not alerting.name and absent.model_fields_set:

@@ -118,7 +118,7 @@ def _build_absent_alert_rule(slo: SLO, meta: AlertMeta) -> AlertingRule:
     lately, as its ratio over a long window shows, and has no count now.
     """
     absences = no_data.render_absences(slo)
-    if groups := slo.missing_groups:
+    if groups := slo.expected_groups:
         missing = no_data.render_missing_groups(slo, groups, by=slo.signal.group_by)
         absences += f"\nor on ()\n{missing}"
     # The label of a series is text, that of an alert is a template.

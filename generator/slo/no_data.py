@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from generator import names
-from generator.model import SLO, MissingGroups
+from generator.model import SLO, ExpectedGroups
 from generator.slo.annotations import describe_no_data_alert
 from slos.schema.promql import format_label_names
 from slos.schema.spec import Spec
@@ -51,7 +51,7 @@ def render_absences(slo: SLO) -> str:
     )
 
 
-def render_missing_groups(slo: SLO, groups: MissingGroups, *, by: Sequence[str]) -> str:
+def render_missing_groups(slo: SLO, groups: ExpectedGroups, *, by: Sequence[str]) -> str:
     """Expression of the groups that had events lately, as a long window shows, and have no count.
 
     Args:
@@ -72,7 +72,7 @@ def render_missing_groups(slo: SLO, groups: MissingGroups, *, by: Sequence[str])
 
 def _render_absence(slo: SLO) -> str:
     absences = render_absences(slo)
-    if slo.missing_groups:
+    if slo.expected_groups:
         by = (*names.build_key_labels(slo), *slo.signal.group_by)
-        absences += f"\nor on ()\n({render_missing_groups(slo, slo.missing_groups, by=by)})"
+        absences += f"\nor on ()\n({render_missing_groups(slo, slo.expected_groups, by=by)})"
     return f"(\n{absences}\n)"

@@ -14,7 +14,7 @@ from generator.model import (
     BurnAlert,
     BurnCondition,
     Engine,
-    MissingGroups,
+    ExpectedGroups,
     ThresholdAlert,
     Window,
     Windows,
@@ -97,7 +97,7 @@ class _SloResolver:
             burn_alerts=tuple(self._build_burn_alerts()),
             threshold_alerts=tuple(self._build_threshold_alerts()),
             absent_alert=self._build_absent_alert(),
-            missing_groups=self.missing_groups,
+            expected_groups=self.expected_groups,
             in_no_data_alert=self.is_listed,
             expected_events=self.spec.expected_events,
             engine=self.run_settings.engine,
@@ -163,17 +163,17 @@ class _SloResolver:
         return self.located.spec.no_data_alert is None and is_enabled
 
     @property
-    def missing_groups(self) -> MissingGroups | None:
+    def expected_groups(self) -> ExpectedGroups | None:
         absent = self.spec.alerting.absent_alert
         if not (self.is_listed or self.has_absent_alert) or not self.signal.group_by:
             return None
-        return MissingGroups(min(absent.seen_within or _DAY, self.period), absent.transient_groups)
+        return ExpectedGroups(min(absent.seen_within or _DAY, self.period), absent.transient_groups)
 
     def _collect_window_lengths(self) -> set[Duration]:
         windows = (*self.windows.page, *self.windows.ticket)
         lengths = {alert.over for alert in self.spec.alerting.threshold_alerts}
-        if self.missing_groups:
-            lengths.add(self.missing_groups.seen_within)
+        if self.expected_groups:
+            lengths.add(self.expected_groups.seen_within)
         return {w.short for w in windows} | {w.long for w in windows} | lengths
 
     def _build_burn_alerts(self) -> Iterator[BurnAlert]:

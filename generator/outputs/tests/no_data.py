@@ -44,8 +44,8 @@ def build_no_data_cases(meta: AlertMeta, slos: Sequence[SLO]) -> Iterator[UnitTe
         f"{meta.name}: all are counted", INTERVAL, INTERVAL, tuple(series), (silence,)
     )
     for slo in listed:
-        if slo.missing_groups:
-            seen = names.name_error_ratio(slo.missing_groups.seen_within)
+        if slo.expected_groups:
+            seen = names.name_error_ratio(slo.expected_groups.seen_within)
             yield _build_missing_group_case(slo, meta, seen, series, wait)
 
 

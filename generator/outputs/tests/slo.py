@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from generator import names
-from generator.model import SLO, AlertMeta, BurnAlert, MissingGroups, ThresholdAlert
+from generator.model import SLO, AlertMeta, BurnAlert, ExpectedGroups, ThresholdAlert
 from generator.outputs.tests import alert_timing, recorded, series, trial
 from generator.outputs.tests.alert_timing import compute_timeline, list_conditions
 from generator.outputs.tests.error_course import ErrorCourse, build_course
@@ -404,11 +404,11 @@ def _build_no_data_cases(slo: SLO) -> Iterator[UnitTestCase]:
     others = [each for each in slo.alert_metas if each != meta]
     checks += [_expect_silence(each, error_course, first) for each in others]
     yield UnitTestCase(f"{meta.name}: no data", step, step, (), tuple(checks))
-    if slo.missing_groups:
-        yield _build_missing_group_case(slo, meta, slo.missing_groups)
+    if slo.expected_groups:
+        yield _build_missing_group_case(slo, meta, slo.expected_groups)
 
 
-def _build_missing_group_case(slo: SLO, meta: AlertMeta, groups: MissingGroups) -> UnitTestCase:
+def _build_missing_group_case(slo: SLO, meta: AlertMeta, groups: ExpectedGroups) -> UnitTestCase:
     """Build a case in which one group is counted for two steps, and another one throughout."""
     step, counted_steps = slo.steps.fine, 2
     length = counted_steps + 2 + (meta.for_ or step).ms // step.ms
