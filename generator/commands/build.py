@@ -156,7 +156,7 @@ def _write_folder(
     folder = Path(request.out)
     try:
         changes = output.write_folder(_render_artifacts(build_plan, request), folder)
-    except output.UnknownTextError:
+    except output.StaleCacheError:
         build_plan = build.plan_inputs(
             request.inputs,
             request.settings,

@@ -67,7 +67,7 @@ def read_text(path: Path) -> str | None:
         return None
 
 
-class UnknownTextError(Exception):
+class StaleCacheError(Exception):
     """A file is not as the last build left it, and only the digest of its text is known."""
 
 
@@ -272,7 +272,7 @@ class _FileState:
         present = read_text(path)
         if artifact.digest:
             if present is None or compute_digest(present) != artifact.digest:
-                raise UnknownTextError(name)
+                raise StaleCacheError(name)
             return cls(name, present, present)
         file = cls(name, artifact.text, present)
         if not artifact.keeps_notes:
