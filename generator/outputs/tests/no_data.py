@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from generator import names
 from generator.model import SLO, AlertMeta
+from generator.outputs.tests.alert_cases import expect_firing
 from generator.outputs.tests.promtool_file import (
     AlertCheck,
     InputSeries,
@@ -12,7 +13,6 @@ from generator.outputs.tests.promtool_file import (
     ValueCheck,
 )
 from generator.outputs.tests.series import OTHER_VALUE, build_group_labels, round_up_length
-from generator.outputs.tests.trial import expect_firing
 from generator.rules.standalone import INTERVAL
 from slos.schema.units import Duration
 

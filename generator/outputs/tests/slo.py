@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from generator import names
 from generator.model import SLO, AlertMeta, BurnAlert, ExpectedGroups, ThresholdAlert
-from generator.outputs.tests import alert_timing, recorded, series, trial
+from generator.outputs.tests import alert_cases, alert_timing, recorded, series
+from generator.outputs.tests.alert_cases import expect_firing
 from generator.outputs.tests.alert_timing import compute_timeline, list_conditions
 from generator.outputs.tests.error_course import ErrorCourse, build_course
 from generator.outputs.tests.evaluator import (
@@ -30,7 +31,6 @@ from generator.outputs.tests.series import (
     list_incomplete_series,
     scale_around_threshold,
 )
-from generator.outputs.tests.trial import expect_firing
 from generator.rules import alert_rules, increments, tiers
 from generator.rules.groups import Role, find_group
 from slos.schema.units import Duration
@@ -336,13 +336,13 @@ def _list_kinds(slo: SLO) -> Iterator[tuple[str, Duration, list[Role], list[Unit
     quick = [alert for alert in _list_alerts(slo) if alert_rules.is_in_fine_group(slo, alert)]
     slow = [alert for alert in _list_alerts(slo) if not alert_rules.is_in_fine_group(slo, alert)]
     fine_cases = [
-        *trial.build_alert_cases(slo, quick, slo.steps.fine),
+        *alert_cases.build_alert_cases(slo, quick, slo.steps.fine),
         *_build_no_traffic_cases(slo, slo.steps.fine),
         *_build_no_data_cases(slo),
     ]
     slow_step = alert_timing.choose_slow_step(slo, slow)
     slow_cases = [
-        *trial.build_alert_cases(slo, slow, slow_step),
+        *alert_cases.build_alert_cases(slo, slow, slow_step),
         *recorded.build_coarse_window_cases(slo, slow_step),
     ]
     yield "counting", slo.steps.fine, [fine, coarse], list(build_counting_cases(slo))

@@ -9,6 +9,7 @@ import promql_parser as ast
 from generator import names
 from generator.model import SLO, AlertMeta
 from generator.outputs.tests import decoys, guards
+from generator.outputs.tests.alert_cases import expect_firing, expect_firing_state
 from generator.outputs.tests.evaluator import Evaluator
 from generator.outputs.tests.no_data import build_no_data_cases, expect_all_firing
 from generator.outputs.tests.numbers import Number, UnsupportedQueryError
@@ -22,7 +23,6 @@ from generator.outputs.tests.promtool_file import (
     expect_values,
 )
 from generator.outputs.tests.series import CoursePart, find_end, round_up_length, sample_series
-from generator.outputs.tests.trial import expect_firing, expect_firing_state
 from generator.rules import alert_rules
 from generator.rules.standalone import INTERVAL, build_standalone_groups
 from generator.slo.annotations import build_standalone_alert_meta
