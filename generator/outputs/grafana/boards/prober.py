@@ -275,7 +275,10 @@ def _build_accepted_table(summary: BuildSummary) -> table.Panel:
         ),
         *map(
             panels.query_table,
-            (f"{until} - time()", *map(count_checks, (CriterionResult.ACCEPTED, CriterionResult.PASS))),
+            (
+                f"{until} - time()",
+                *map(count_checks, (CriterionResult.ACCEPTED, CriterionResult.PASS)),
+            ),
         ),
     )  # fmt: skip
     texts = tuple(
