@@ -11,7 +11,7 @@ from generator import build
 from generator.model import SLO, BurnAlert
 from generator.outputs.tests import alert_timing
 from generator.outputs.tests.alert_timing import Condition, list_conditions
-from generator.outputs.tests.error_course import build_course
+from generator.outputs.tests.error_timeline import build_timeline
 from generator.pipeline import BuildSettings
 from slos.schema.units import Duration
 from tests.generator.spec_pipeline import resolve_single_slo
@@ -35,7 +35,7 @@ def is_tried_alone(slo: SLO, alert: BurnAlert, one: Condition, step: Duration) -
     if first is None:
         return False
     parts = [(found.before, past), (found.share, first + waits + 1)]
-    run = build_course(step, Decimal(1000), parts)
+    run = build_timeline(step, Decimal(1000), parts)
     others = [each for each in every if each != one]
     return not any(
         each.holds(run, n) for each in others for n in range(past - 1, run.last_step + 1)
@@ -74,7 +74,7 @@ def test_a_condition_comes_true_when_the_arithmetic_says(
     one = Condition(limit, MINUTE * 5, MINUTE * 60, None)
     found = alert_timing.Incident(Decimal(before), share)
     steps = alert_timing.count_steps_until(one, found, MINUTE)
-    run = build_course(MINUTE, Decimal(1), [(found.before, 61), (share, 61)])
+    run = build_timeline(MINUTE, Decimal(1), [(found.before, 61), (share, 61)])
     first = next((n for n in range(60, run.last_step + 1) if one.holds(run, n)), None)
     assert steps == (None if first is None else first - 60)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from exporter.devstack.stack import find_binary
 from generator.model import AlertMeta
 from generator.outputs.tests import promtool_file
-from generator.outputs.tests.alert_timing import Condition, choose_slow_step, compute_timeline
-from generator.outputs.tests.error_course import build_course
+from generator.outputs.tests.alert_timing import Condition, choose_slow_step, evaluate_alert
+from generator.outputs.tests.error_timeline import build_timeline
 from generator.outputs.tests.evaluator import Evaluator, SteadySeries
 from generator.outputs.tests.numbers import UnsupportedQueryError
 from slos.schema.promql import parse_query
@@ -43,7 +43,7 @@ def test_the_rules_of_every_golden_spec_pass_their_tests(case: str, tmp_path: Pa
 def test_a_window_that_fills_up_has_the_mean_of_before_and_since(
     quiet: Decimal, much: Decimal, after: int
 ) -> None:
-    run = build_course(MINUTE, Decimal(10), [(quiet, 61), (much, after)])
+    run = build_timeline(MINUTE, Decimal(10), [(quiet, 61), (much, after)])
     expected = (quiet * (60 - after) + much * after) / 60
     assert run.compute_ratio(HOUR, run.last_step) == pytest.approx(expected)
     assert run.compute_ratio(MINUTE, run.last_step) == much
@@ -51,13 +51,13 @@ def test_a_window_that_fills_up_has_the_mean_of_before_and_since(
 
 
 def test_a_window_counts_what_there_is_before_it_is_full() -> None:
-    run = build_course(MINUTE, Decimal(10), [(Decimal(1), 5)])
+    run = build_timeline(MINUTE, Decimal(10), [(Decimal(1), 5)])
     assert run.count_events(HOUR, run.last_step) == 50
     assert run.compute_ratio(HOUR, run.last_step) == 1
 
 
 def test_only_a_short_window_that_is_not_full_is_filled_up_with_good_events() -> None:
-    run = replace(build_course(MINUTE, Decimal(10), [(Decimal(1), 15)]), filled=HOUR)
+    run = replace(build_timeline(MINUTE, Decimal(10), [(Decimal(1), 15)]), filled=HOUR)
     assert run.compute_ratio(HOUR, run.last_step) == Decimal("0.25")
     assert run.compute_ratio(HOUR * 2, run.last_step) == 1
     assert run.count_events(HOUR, run.last_step) == 150
@@ -78,7 +78,7 @@ def test_the_step_of_slow_alerts_divides_their_windows_and_waits(
 
 
 def test_a_condition_holds_when_both_windows_are_above_and_events_enough() -> None:
-    run = build_course(MINUTE, Decimal(1), [(Decimal(0), 61), (Decimal(1), 10)])
+    run = build_timeline(MINUTE, Decimal(1), [(Decimal(0), 61), (Decimal(1), 10)])
     five = Duration.from_parts(minutes=5)
     above = Condition(Decimal("0.1"), five, HOUR, None)
     assert [above.holds(run, run.last_step - n) for n in (0, 3, 4)] == [True, True, None]
@@ -97,9 +97,9 @@ def test_a_condition_holds_when_both_windows_are_above_and_events_enough() -> No
 )
 def test_an_alert_waits_and_stays_as_told(for_: int, keep: int, expected: str) -> None:
     holds = "..###...#."
-    run = build_course(MINUTE, Decimal(1), [(Decimal(0), len(holds))])
+    run = build_timeline(MINUTE, Decimal(1), [(Decimal(0), len(holds))])
     alert = AlertMeta("A", {}, {}, MINUTE * for_ if for_ else None, MINUTE * keep if keep else None)
-    fires = compute_timeline(alert, run, lambda step: holds[step] == "#")
+    fires = evaluate_alert(alert, run, lambda step: holds[step] == "#")
     assert "".join(".#"[each] for each in fires) == expected
 
 

@@ -8,14 +8,14 @@ from generator import names
 from generator.model import SLO, AlertMeta, AlertSeverity, BurnAlert, ThresholdAlert
 from generator.outputs.tests import promtool_file
 from generator.outputs.tests.alert_timing import list_conditions
-from generator.outputs.tests.checked_courses import (
+from generator.outputs.tests.checked_timelines import (
     EVENTS,
     AlertNumbers,
-    CheckedCourse,
-    build_blip_course,
-    build_condition_courses,
+    CheckedTimeline,
+    build_blip_timeline,
+    build_condition_timelines,
 )
-from generator.outputs.tests.error_course import build_course
+from generator.outputs.tests.error_timeline import build_timeline
 from generator.outputs.tests.promtool_file import (
     AlertCheck,
     ExpectedAlert,
@@ -71,32 +71,32 @@ def build_alert_cases(
     for alert in slo_alerts:
         numbers = AlertNumbers.from_alert(slo, alert, step)
         for condition in numbers.conditions:
-            for course in build_condition_courses(numbers, condition):
-                yield _build_course_case(slo, alert, step, course)
+            for timeline in build_condition_timelines(numbers, condition):
+                yield _build_timeline_case(slo, alert, step, timeline)
         if isinstance(alert, BurnAlert) and alert.severity is AlertSeverity.PAGE:
-            blip = build_blip_course(numbers)
+            blip = build_blip_timeline(numbers)
             if blip:
-                yield _build_course_case(slo, alert, step, blip)
+                yield _build_timeline_case(slo, alert, step, blip)
         yield from _build_young_history_cases(slo, alert, step)
 
 
-def _build_course_case(
-    slo: SLO, alert: SLOAlert, step: Duration, checked: CheckedCourse
+def _build_timeline_case(
+    slo: SLO, alert: SLOAlert, step: Duration, checked: CheckedTimeline
 ) -> UnitTestCase:
-    meta, course = alert.meta, checked.course
+    meta, timeline = alert.meta, checked.timeline
     series_labels = {**names.build_display_labels(slo), **build_group_labels(slo)}
     labels = {**series_labels, **meta.labels}
     checks = (
-        AlertCheck(course.compute_time(number), meta.name)
+        AlertCheck(timeline.compute_time(number), meta.name)
         if value is None
-        else expect_firing(meta, course.compute_time(number), labels, series_labels, value)
+        else expect_firing(meta, timeline.compute_time(number), labels, series_labels, value)
         for number, value in checked.checks
     )
     return UnitTestCase(
         f"{meta.name}: {checked.name}",
-        course.sample_interval,
+        timeline.sample_interval,
         step,
-        build_tier_series(slo, course),
+        build_tier_series(slo, timeline),
         tuple(checks),
     )
 
@@ -109,16 +109,16 @@ def _build_young_history_cases(slo: SLO, alert: SLOAlert, step: Duration) -> Ite
     bad = min(conditions[0].limit * _YOUNG_STEPS * 3 / 2, Decimal(_YOUNG_STEPS))
     whole, share = int(bad), bad % 1
     parts = [(Decimal(0), _YOUNG_STEPS - whole - 1), (share, 1), (Decimal(1), whole)]
-    course = build_course(step, EVENTS, parts)
-    would_fire = conditions[0].holds(course, course.last_step)
-    filled = replace(course, filled=tiers.find_longest_fine_window(slo))
+    timeline = build_timeline(step, EVENTS, parts)
+    would_fire = conditions[0].holds(timeline, timeline.last_step)
+    filled = replace(timeline, filled=tiers.find_longest_fine_window(slo))
     shares = (
-        min(filled.compute_ratio(window, course.last_step) for window in (each.short, each.long))
+        min(filled.compute_ratio(window, timeline.last_step) for window in (each.short, each.long))
         / each.limit
         for each in conditions
     )
     # At three quarters of a limit, rounding decides nothing.
     if would_fire and all(each < Decimal("0.75") for each in shares):
-        check = AlertCheck(course.compute_time(course.last_step), alert.meta.name)
-        series = build_tier_series(slo, course)
+        check = AlertCheck(timeline.compute_time(timeline.last_step), alert.meta.name)
+        series = build_tier_series(slo, timeline)
         yield UnitTestCase(f"{alert.meta.name}: a young history", step, step, series, (check,))

@@ -7,7 +7,7 @@ from math import gcd
 from typing import Protocol
 
 from generator.model import SLO, BurnAlert, ThresholdAlert
-from generator.outputs.tests.error_course import ErrorCourse
+from generator.outputs.tests.error_timeline import ErrorTimeline
 from generator.rules import tiers
 from slos.schema.units import Duration
 
@@ -43,20 +43,20 @@ class Condition:
     guard: int | None
     min_errors: int | None = None
 
-    def holds(self, course: ErrorCourse, step: int) -> bool | None:
+    def holds(self, timeline: ErrorTimeline, step: int) -> bool | None:
         """Check whether the condition is true at a step; None if rounding could decide it."""
         if self.guard is not None:
-            events = course.count_events(self.long, step)
+            events = timeline.count_events(self.long, step)
             if events < self.guard - Decimal("0.5"):
                 return False
         is_sure, margin = True, _TOO_NEAR * self.limit
         if self.min_errors is not None:
-            excess = course.count_errors(self.long, step) - self.min_errors + Decimal("0.5")
+            excess = timeline.count_errors(self.long, step) - self.min_errors + Decimal("0.5")
             if excess < -_TOO_NEAR:
                 return False
             is_sure = excess > _TOO_NEAR
         for window in (self.short, self.long):
-            excess = course.compute_ratio(window, step) - self.limit
+            excess = timeline.compute_ratio(window, step) - self.limit
             if excess < -margin:
                 return False
             is_sure = is_sure and excess > margin
@@ -110,19 +110,23 @@ def choose_slow_step(slo: SLO, alerts: Sequence[BurnAlert | ThresholdAlert]) -> 
     )
 
 
-def find_alert_value(conditions: Sequence[Condition], course: ErrorCourse, step: int) -> Decimal:
+def find_alert_value(
+    conditions: Sequence[Condition], timeline: ErrorTimeline, step: int
+) -> Decimal:
     """Find the ratio that a firing alert shows: that of its shortest window."""
-    return course.compute_ratio(min(condition.short for condition in conditions), step)
+    return timeline.compute_ratio(min(condition.short for condition in conditions), step)
 
 
-def compute_timeline(waits: Waits, course: ErrorCourse, holds: Callable[[int], bool]) -> list[bool]:
+def evaluate_alert(
+    waits: Waits, timeline: ErrorTimeline, holds: Callable[[int], bool]
+) -> list[bool]:
     """Compute for each step whether the alert fires, with `for` and `keep_firing_for`."""
     wait, keep = _to_ms(waits.for_), _to_ms(waits.keep_firing_for)
     fires: list[bool] = []
     since: int | None = None
     ended: int | None = None
-    for step in range(course.last_step + 1):
-        now = course.compute_time(step).ms
+    for step in range(timeline.last_step + 1):
+        now = timeline.compute_time(step).ms
         firing_before = bool(fires) and fires[-1]
         if holds(step):
             since, ended = now if since is None else since, None
@@ -135,18 +139,19 @@ def compute_timeline(waits: Waits, course: ErrorCourse, holds: Callable[[int], b
     return fires
 
 
-def compute_sure_timeline(
-    waits: Waits, course: ErrorCourse, conditions: Sequence[Condition]
+def evaluate_alert_with_margin(
+    waits: Waits, timeline: ErrorTimeline, conditions: Sequence[Condition]
 ) -> list[bool | None]:
     """Compute for each step whether the alert fires; None if rounding could decide it.
 
     What it decides at a step can show much later, with `for` and `keep_firing_for`.
     """
     states = [
-        [each.holds(course, step) for each in conditions] for step in range(course.last_step + 1)
+        [each.holds(timeline, step) for each in conditions]
+        for step in range(timeline.last_step + 1)
     ]
-    least = compute_timeline(waits, course, lambda step: True in states[step])
-    most = compute_timeline(waits, course, lambda step: {*states[step]} != {False})
+    least = evaluate_alert(waits, timeline, lambda step: True in states[step])
+    most = evaluate_alert(waits, timeline, lambda step: {*states[step]} != {False})
     return [
         low if low is high and None not in state else None
         for low, high, state in zip(least, most, states, strict=True)
@@ -180,7 +185,7 @@ def find_isolated_incident(
     Args:
         target: the condition to be tested.
         conditions: all conditions of its alert.
-        step: the step of the course.
+        step: the step of the timeline.
         pending_steps: steps for which the alert is pending before it fires.
         is_clear: checks that an alert shows an error ratio without ambiguity.
     """

@@ -8,7 +8,7 @@ import promql_parser as ast
 from generator import names
 from generator.model import SLO
 from generator.outputs.tests import decoys, numbers
-from generator.outputs.tests.error_course import ErrorCourse, build_course
+from generator.outputs.tests.error_timeline import ErrorTimeline, build_timeline
 from generator.outputs.tests.evaluator import LabelSet, SteadySeries, Vector
 from generator.outputs.tests.numbers import Number
 from generator.outputs.tests.promtool_file import UnitTestCase, ValueCheck, expect_values
@@ -35,16 +35,16 @@ CountedEvents = tuple[Vector, Vector]
 def _build_window_cases(
     slo: SLO, step: Duration, windows: Iterable[Duration]
 ) -> Iterator[UnitTestCase]:
-    """Build a case of ratios over windows, on a course in which no two steps are equal."""
+    """Build a case of ratios over windows, on a timeline in which no two steps are equal."""
     sorted_windows = sorted(windows)
     if sorted_windows:
-        error_course = _build_varied_course(step, sorted_windows[-1].ms // step.ms + 3)
-        checks = tuple(_check_ratio(slo, error_course, window) for window in sorted_windows)
+        timeline = _build_varied_timeline(step, sorted_windows[-1].ms // step.ms + 3)
+        checks = tuple(_check_ratio(slo, timeline, window) for window in sorted_windows)
         yield UnitTestCase(
             f"ratios up to {sorted_windows[-1]}",
             step,
             step,
-            build_tier_series(slo, error_course),
+            build_tier_series(slo, timeline),
             checks,
         )
 
@@ -57,19 +57,19 @@ def choose_period_step(slo: SLO) -> Duration:
 def build_period_case(slo: SLO) -> UnitTestCase:
     """Build the case of the budget and the objective, after more than a period."""
     step = choose_period_step(slo)
-    error_course = _build_varied_course(step, slo.period.ms // step.ms + 5)
+    timeline = _build_varied_timeline(step, slo.period.ms // step.ms + 5)
     checks = (
-        *_check_objective(slo, error_course),
-        *_check_budget(slo, error_course),
-        *_check_period_sums(slo, error_course),
-        _check_ratio(slo, error_course, slo.period),
+        *_check_objective(slo, timeline),
+        *_check_budget(slo, timeline),
+        *_check_period_sums(slo, timeline),
+        _check_ratio(slo, timeline, slo.period),
     )
     metrics_read = (
         *map(names.name_error_ratio, {slo.windows[0], slo.period}),
         names.PERIOD_BURN_RATE,
     )
-    foreign_series = build_foreign_series(slo, sorted(metrics_read), error_course.last_step + 1)
-    series = (*build_tier_series(slo, error_course), *foreign_series)
+    foreign_series = build_foreign_series(slo, sorted(metrics_read), timeline.last_step + 1)
+    series = (*build_tier_series(slo, timeline), *foreign_series)
     return UnitTestCase(f"the budget of {slo.period}", step, step, series, checks)
 
 
@@ -78,30 +78,30 @@ def build_young_period_case(slo: SLO) -> UnitTestCase | None:
     if tiers.is_fine(slo, slo.period):
         return None
     step = choose_period_step(slo)
-    error_course = _build_varied_course(step, slo.period.ms // step.ms * 5 // 6)
-    known = Decimal(error_course.last_step + 1) * slo.steps.coarse.ms / slo.period.ms
-    burned = error_course.compute_ratio(slo.period, error_course.last_step) / slo.budget * known
+    timeline = _build_varied_timeline(step, slo.period.ms // step.ms * 5 // 6)
+    known = Decimal(timeline.last_step + 1) * slo.steps.coarse.ms / slo.period.ms
+    burned = timeline.compute_ratio(slo.period, timeline.last_step) / slo.budget * known
     checks = [
-        _check_value(slo, error_course, names.PERIOD_COVERAGE, known),
+        _check_value(slo, timeline, names.PERIOD_COVERAGE, known),
         _check_value(
-            slo, error_course, names.BUDGET_REMAINING, 1 - burned,
+            slo, timeline, names.BUDGET_REMAINING, 1 - burned,
             {names.WINDOW: str(slo.period)},
         ),
     ]  # fmt: skip
     if slo.signal.is_event_count:
-        events = error_course.count_events(slo.period, error_course.last_step)
+        events = timeline.count_events(slo.period, timeline.last_step)
         remaining = events / known * slo.budget * (1 - burned)
-        checks.append(_check_value(slo, error_course, names.PERIOD_EVENTS_REMAINING, remaining))
-    series = build_tier_series(slo, error_course)
+        checks.append(_check_value(slo, timeline, names.PERIOD_EVENTS_REMAINING, remaining))
+    series = build_tier_series(slo, timeline)
     return UnitTestCase(f"a part of {slo.period}", step, step, series, tuple(checks))
 
 
-def _check_period_sums(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueCheck]:
+def _check_period_sums(slo: SLO, timeline: ErrorTimeline) -> Iterator[ValueCheck]:
     """Check the sums of the period as the coarse group records them."""
     if tiers.is_fine(slo, slo.period):
         return
-    events = error_course.count_events(slo.period, error_course.last_step)
-    errors = events * error_course.compute_ratio(slo.period, error_course.last_step)
+    events = timeline.count_events(slo.period, timeline.last_step)
+    errors = events * timeline.compute_ratio(slo.period, timeline.last_step)
     labels = {**names.build_identity_labels(slo), **build_group_labels(slo)}
     for name, value in (
         (names.name_total, events),
@@ -109,60 +109,60 @@ def _check_period_sums(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueChe
         (names.name_coverage, Decimal(1)),
     ):
         yield expect_values(
-            error_course.compute_time(error_course.last_step),
+            timeline.compute_time(timeline.last_step),
             names.select_series(name(slo.period), slo),
             [(format_label_set(labels), Number(value))],
         )
 
 
-def _build_varied_course(step: Duration, steps: int) -> ErrorCourse:
+def _build_varied_timeline(step: Duration, steps: int) -> ErrorTimeline:
     shares = [Decimal(7919 * (number + 3) % 1009) / 100_003 for number in range(steps)]
-    return build_course(step, _EVENTS, ((share, 1) for share in shares))
+    return build_timeline(step, _EVENTS, ((share, 1) for share in shares))
 
 
-def _check_ratio(slo: SLO, error_course: ErrorCourse, window: Duration) -> ValueCheck:
-    value = error_course.compute_ratio(window, error_course.last_step)
+def _check_ratio(slo: SLO, timeline: ErrorTimeline, window: Duration) -> ValueCheck:
+    value = timeline.compute_ratio(window, timeline.last_step)
     return _check_value(
-        slo, error_course, names.name_error_ratio(window), value, {names.WINDOW: str(window)}
+        slo, timeline, names.name_error_ratio(window), value, {names.WINDOW: str(window)}
     )
 
 
-def _check_budget(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueCheck]:
-    period = error_course.compute_ratio(slo.period, error_course.last_step)
+def _check_budget(slo: SLO, timeline: ErrorTimeline) -> Iterator[ValueCheck]:
+    period = timeline.compute_ratio(slo.period, timeline.last_step)
     whole, shortest = {names.WINDOW: str(slo.period)}, {names.WINDOW: str(slo.windows[0])}
-    yield _check_value(slo, error_course, names.PERIOD_BURN_RATE, period / slo.budget, whole)
-    yield _check_value(slo, error_course, names.BUDGET_REMAINING, 1 - period / slo.budget, whole)
-    # The steps of the course are long, so most fine steps of the window are missing.
-    now = error_course.compute_ratio(slo.windows[0], error_course.last_step)
-    now *= error_course.count_steps(slo.windows[0])
+    yield _check_value(slo, timeline, names.PERIOD_BURN_RATE, period / slo.budget, whole)
+    yield _check_value(slo, timeline, names.BUDGET_REMAINING, 1 - period / slo.budget, whole)
+    # The steps of the timeline are long, so most fine steps of the window are missing.
+    now = timeline.compute_ratio(slo.windows[0], timeline.last_step)
+    now *= timeline.count_steps(slo.windows[0])
     now /= -(-slo.windows[0].ms // slo.steps.fine.ms)
-    yield _check_value(slo, error_course, names.CURRENT_BURN_RATE, now / slo.budget, shortest)
+    yield _check_value(slo, timeline, names.CURRENT_BURN_RATE, now / slo.budget, shortest)
     if slo.signal.is_event_count:
-        total = error_course.count_events(slo.period, error_course.last_step)
-        yield _check_value(slo, error_course, names.PERIOD_EVENTS, total)
-        yield _check_value(slo, error_course, names.PERIOD_ERRORS, total * period)
+        total = timeline.count_events(slo.period, timeline.last_step)
+        yield _check_value(slo, timeline, names.PERIOD_EVENTS, total)
+        yield _check_value(slo, timeline, names.PERIOD_ERRORS, total * period)
         yield _check_value(
-            slo, error_course, names.PERIOD_EVENTS_REMAINING, total * (slo.budget - period)
+            slo, timeline, names.PERIOD_EVENTS_REMAINING, total * (slo.budget - period)
         )
 
 
-def _check_objective(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueCheck]:
+def _check_objective(slo: SLO, timeline: ErrorTimeline) -> Iterator[ValueCheck]:
     constants = {
         names.OBJECTIVE: slo.objective / 100,
         names.ERROR_BUDGET: slo.budget,
         names.PERIOD_DAYS: slo.period.days,
     }
     for metric, value in constants.items():
-        yield _check_value(slo, error_course, metric, value, grouped=False)
+        yield _check_value(slo, timeline, metric, value, grouped=False)
     info_labels = {"sloth_mode": "cli-gen-prom", "sloth_objective": format_decimal(slo.objective)}
     info_labels |= {"sloth_spec": "prometheus/v1", "sloth_version": "slo-rules-exact"}
-    yield _check_value(slo, error_course, names.INFO, Decimal(1), info_labels, grouped=False)
+    yield _check_value(slo, timeline, names.INFO, Decimal(1), info_labels, grouped=False)
     if histogram := slo.signal.histogram:
-        yield _check_value(slo, error_course, names.LATENCY_TARGET, histogram.target, grouped=False)
-    yield from _check_alert_series(slo, error_course)
+        yield _check_value(slo, timeline, names.LATENCY_TARGET, histogram.target, grouped=False)
+    yield from _check_alert_series(slo, timeline)
 
 
-def _check_alert_series(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueCheck]:
+def _check_alert_series(slo: SLO, timeline: ErrorTimeline) -> Iterator[ValueCheck]:
     """Check the series of alerts that dashboards read: a few series under one name."""
     limits = [(labels, Decimal(value)) for labels, value in alert_rules.list_burn_thresholds(slo)]
     infos = [
@@ -176,7 +176,7 @@ def _check_alert_series(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueCh
         ]
         if expected_samples:
             yield expect_values(
-                error_course.compute_time(error_course.last_step),
+                timeline.compute_time(timeline.last_step),
                 names.select_series(metric, slo),
                 sorted(expected_samples, key=lambda sample: sample[0]),
             )
@@ -184,7 +184,7 @@ def _check_alert_series(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueCh
 
 def _check_value(
     slo: SLO,
-    error_course: ErrorCourse,
+    timeline: ErrorTimeline,
     metric: str,
     value: Decimal,
     extra_labels: Mapping[str, str] | None = None,
@@ -194,7 +194,7 @@ def _check_value(
     group_labels = build_group_labels(slo) if grouped else {}
     labels = {**group_labels, **names.build_display_labels(slo), **(extra_labels or {})}
     return expect_values(
-        error_course.compute_time(error_course.last_step),
+        timeline.compute_time(timeline.last_step),
         names.select_series(metric, slo),
         [(format_label_set(labels), Number(value))],
     )

@@ -11,7 +11,7 @@ import promql_parser as ast
 from generator import names
 from generator.model import SLO
 from generator.outputs.tests import decoys
-from generator.outputs.tests.error_course import ErrorCourse
+from generator.outputs.tests.error_timeline import ErrorTimeline
 from generator.outputs.tests.evaluator import Evaluator, SteadySeries
 from generator.outputs.tests.numbers import Number, UnsupportedQueryError
 from generator.outputs.tests.promtool_file import InputSeries
@@ -228,17 +228,19 @@ def _is_selected(series: SteadySeries, selectors: Sequence[ast.VectorSelector]) 
     )
 
 
-def build_tier_series(slo: SLO, course: ErrorCourse) -> tuple[InputSeries, ...]:
+def build_tier_series(slo: SLO, timeline: ErrorTimeline) -> tuple[InputSeries, ...]:
     """Build the series of both tiers, for a single group if the SLO has groups."""
     labels = {**names.build_identity_labels(slo), **build_group_labels(slo)}
     # The first step ends at time 0, so it has one sample.
-    errors = [course.shares[0] * course.events / course.samples]
-    for share, steps in groupby(course.shares[1:]):
-        value = share * course.events / course.samples
-        errors += [value] * (len(list(steps)) * course.samples)
-    totals = [course.events / course.samples] * len(errors)
+    errors = [timeline.shares[0] * timeline.events / timeline.samples]
+    for share, steps in groupby(timeline.shares[1:]):
+        value = share * timeline.events / timeline.samples
+        errors += [value] * (len(list(steps)) * timeline.samples)
+    totals = [timeline.events / timeline.samples] * len(errors)
     # The rules fill up fine steps without a sample with good events.
-    filled_up = Decimal(course.sample_interval.ms) / slo.steps.fine.ms if course.filled.ms else 1
+    filled_up = (
+        Decimal(timeline.sample_interval.ms) / slo.steps.fine.ms if timeline.filled.ms else 1
+    )
     tier_series = tuple(
         InputSeries(names.format_series(name, labels), values)
         for name, values in (
@@ -269,8 +271,8 @@ def build_group_labels(slo: SLO) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class CoursePart:
-    """A part of a course, in which a query has one value.
+class ExamplePart:
+    """A part of example series, in which a query has one value.
 
     Attributes:
         state: `quiet` or `firing`, as in examples.
@@ -283,7 +285,7 @@ class CoursePart:
 
 def sample_series(
     examples: Sequence[ExampleSeries],
-    parts: Sequence[CoursePart],
+    parts: Sequence[ExamplePart],
     scrape: Duration,
     *,
     starts_differently: bool,
@@ -292,23 +294,23 @@ def sample_series(
 
     Args:
         examples: the series.
-        parts: the parts of the course, in order.
+        parts: the parts of the series, in order.
         scrape: the interval of samples.
         starts_differently: True if series with values of their own start with other ones, each
             with its own, so that the value of the query differs in the first part.
     """
-    course_parts = [(part.value, part.state, part.length.ms // scrape.ms) for part in parts]
+    example_parts = [(part.value, part.state, part.length.ms // scrape.ms) for part in parts]
     sampled_series = []
     for number, each in enumerate(examples):
-        values = each.compute_samples(course_parts, scrape.seconds)
+        values = each.compute_samples(example_parts, scrape.seconds)
         if starts_differently:
-            before = _speed_up(each, number + 2).compute_samples(course_parts[:1], scrape.seconds)
+            before = _speed_up(each, number + 2).compute_samples(example_parts[:1], scrape.seconds)
             values = [*before, *_continue_counter(each, before, values[len(before) :], scrape)]
         sampled_series.append(InputSeries(each.series, values, ends=each.while_ is not None))
     return sampled_series
 
 
-def find_end(parts: Sequence[CoursePart], step: Duration = INTERVAL) -> Duration:
+def find_end(parts: Sequence[ExamplePart], step: Duration = INTERVAL) -> Duration:
     """Find the last evaluation of a part: the next part has its first sample one interval later."""
     return Duration(sum(part.length.ms for part in parts) - step.ms)
 

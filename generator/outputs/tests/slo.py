@@ -8,8 +8,8 @@ from generator import names
 from generator.model import SLO, AlertMeta, BurnAlert, ExpectedGroups, ThresholdAlert
 from generator.outputs.tests import alert_cases, alert_timing, recorded, series
 from generator.outputs.tests.alert_cases import expect_firing
-from generator.outputs.tests.alert_timing import compute_timeline, list_conditions
-from generator.outputs.tests.error_course import ErrorCourse, build_course
+from generator.outputs.tests.alert_timing import evaluate_alert, list_conditions
+from generator.outputs.tests.error_timeline import ErrorTimeline, build_timeline
 from generator.outputs.tests.evaluator import (
     Evaluator,
     SteadySeries,
@@ -62,7 +62,7 @@ def _build_burst_case(
     # One scrape before a step ends: a range that is a scrape too long sees it in two steps.
     step = coarse * 2
     before = step.ms // scrape.ms - 1
-    course = [Decimal(0)] * before + [coarse.seconds] * (2 * before)
+    multiples = [Decimal(0)] * before + [coarse.seconds] * (2 * before)
     step_total = recorded.compute_step_factor(slo, coarse)
     expected = [
         (coarse, step + fine, step_total),
@@ -84,7 +84,7 @@ def _build_burst_case(
         delay = slo.steps.delay
         checks += recorded.check_quantiles(slo, series, step + fine * seen + delay)
         checks.append(ValueCheck(step + window + fine + delay, metric, ()))
-    input_series = tuple(_follow_course(each, course) for each in series)
+    input_series = tuple(_scale_series(each, multiples) for each in series)
     return UnitTestCase("a burst is counted once", scrape, fine, input_series, tuple(checks))
 
 
@@ -94,14 +94,14 @@ def _build_early_burst_case(
     """Build a case with all events at a scrape just after a coarse step has begun."""
     fine, coarse, scrape = slo.steps.fine, slo.steps.coarse, slo.steps.scrape
     before = (coarse + fine * 2).ms // scrape.ms - 1
-    course = [Decimal(0)] * before + [coarse.seconds] * (3 * coarse.ms // scrape.ms)
+    multiples = [Decimal(0)] * before + [coarse.seconds] * (3 * coarse.ms // scrape.ms)
     step_total = recorded.compute_step_factor(slo, coarse)
     expected = [
         (coarse, coarse + fine, Decimal(0)),
         (coarse, coarse * 2 + fine, step_total),
         (coarse, coarse * 3 + fine, Decimal(0)),
     ]
-    input_series = tuple(_follow_course(each, course) for each in series)
+    input_series = tuple(_scale_series(each, multiples) for each in series)
     checks = tuple(_build_history_checks(slo, counted, expected))
     return UnitTestCase("a burst early in a step", scrape, fine, input_series, checks)
 
@@ -129,14 +129,14 @@ def _build_off_beat_case(
     oldest = newest - steps_seen + 1
     in_fine = fine.ms // scrape.ms
     unscraped = in_fine * (2 if is_late else 1) - 1
-    course = [
+    multiples = [
         *[None] * unscraped,
         *[Decimal(0)] * (oldest - unscraped),
         *[_SETTLED_BURST * coarse.seconds] * (newest - oldest),
         *[_BOTH_BURSTS * coarse.seconds] * (1 + in_fine),
     ]
-    spread_course: list[Decimal | None] = [None] * (len(course) * parts)
-    spread_course[1::parts] = course
+    spread_multiples: list[Decimal | None] = [None] * (len(multiples) * parts)
+    spread_multiples[1::parts] = multiples
     step_total = recorded.compute_step_factor(slo, coarse)
     expected = [
         (fine, check_time, step_total * _BOTH_BURSTS * fine.ms / (steps_seen * scrape.ms)),
@@ -144,7 +144,7 @@ def _build_off_beat_case(
     ]
     if is_late:
         expected = [(coarse, check_time + fine, step_total * _BOTH_BURSTS)]
-    input_series = tuple(_follow_course(each, spread_course) for each in series)
+    input_series = tuple(_scale_series(each, spread_multiples) for each in series)
     checks = tuple(_build_history_checks(slo, counted, expected))
     name = f"scrapes between evaluations{', one step later' if is_late else ''}"
     return UnitTestCase(name, part, fine, input_series, checks)
@@ -170,21 +170,21 @@ def _build_restart_case(
         *map(Decimal, range(1, second_restart - before_restart - missed)),
         *map(Decimal, range(1, second_check - second_restart + 2)),
     ]
-    course = [None if each is None else each * scrape.seconds for each in counters]
+    multiples = [None if each is None else each * scrape.seconds for each in counters]
     of_coarse = recorded.compute_step_factor(slo, slo.steps.coarse)
     expected = [
         (slo.steps.coarse, scrape * first_check, of_coarse),
         (fine, scrape * (second_restart + in_fine), recorded.compute_step_factor(slo, fine)),
         (slo.steps.coarse, scrape * second_check, of_coarse),
     ]
-    input_series = tuple(_follow_course(each, course) for each in series)
+    input_series = tuple(_scale_series(each, multiples) for each in series)
     checks = tuple(_build_history_checks(slo, counted, expected))
     return UnitTestCase("restarts lose nothing", scrape, fine, input_series, checks)
 
 
-def _follow_course(series: SteadySeries, course: Sequence[Decimal | None]) -> InputSeries:
-    """Build a series that follows a course in units of its own rate."""
-    values = [None if value is None else value * series.rate for value in course]
+def _scale_series(series: SteadySeries, multiples: Sequence[Decimal | None]) -> InputSeries:
+    """Build a series of multiples of its own rate."""
+    values = [None if value is None else value * series.rate for value in multiples]
     return InputSeries(names.format_series(series.metric, series.labels), values)
 
 
@@ -370,16 +370,14 @@ def _reads_slow_windows(slo: SLO, slo_alerts: Sequence[BurnAlert | ThresholdAler
 
 
 def _build_no_traffic_cases(slo: SLO, step: Duration) -> Iterator[UnitTestCase]:
-    error_course = build_course(step, Decimal(0), [(Decimal(0), 16)])
-    checks = tuple(
-        _expect_silence(meta, error_course, error_course.last_step) for meta in slo.alert_metas
-    )
+    timeline = build_timeline(step, Decimal(0), [(Decimal(0), 16)])
+    checks = tuple(_expect_silence(meta, timeline, timeline.last_step) for meta in slo.alert_metas)
     if checks:
         yield UnitTestCase(
             "no traffic: nothing fires",
             step,
             step,
-            series.build_tier_series(slo, error_course),
+            series.build_tier_series(slo, timeline),
             checks,
         )
 
@@ -389,20 +387,24 @@ def _build_no_data_cases(slo: SLO) -> Iterator[UnitTestCase]:
     if not meta:
         return
     step = slo.steps.fine
-    error_course = build_course(
+    timeline = build_timeline(
         step, Decimal(0), [(Decimal(0), 2 + 2 * (meta.for_ or step).ms // step.ms)]
     )
-    first = compute_timeline(meta, error_course, lambda _: True).index(True)
+    first = evaluate_alert(meta, timeline, lambda _: True).index(True)
     labels = {**names.build_display_labels(slo), **meta.labels}
     checks: list[AlertCheck | ValueCheck] = []
-    checks += [_expect_silence(meta, error_course, first - 1)] if first else []
+    checks += [_expect_silence(meta, timeline, first - 1)] if first else []
     checks.append(
         expect_firing(
-            meta, error_course.compute_time(first), labels, names.build_key_labels(slo), Decimal(1)
+            meta,
+            timeline.compute_time(first),
+            labels,
+            names.build_key_labels(slo),
+            Decimal(1),
         )
     )
     others = [each for each in slo.alert_metas if each != meta]
-    checks += [_expect_silence(each, error_course, first) for each in others]
+    checks += [_expect_silence(each, timeline, first) for each in others]
     yield UnitTestCase(f"{meta.name}: no data", step, step, (), tuple(checks))
     if slo.expected_groups:
         yield _build_missing_group_case(slo, meta, slo.expected_groups)
@@ -412,8 +414,8 @@ def _build_missing_group_case(slo: SLO, meta: AlertMeta, groups: ExpectedGroups)
     """Build a case in which one group is counted for two steps, and another one throughout."""
     step, counted_steps = slo.steps.fine, 2
     length = counted_steps + 2 + (meta.for_ or step).ms // step.ms
-    error_course = build_course(step, Decimal(0), [(Decimal(0), length)])
-    first = compute_timeline(meta, error_course, lambda at: at >= counted_steps).index(True)
+    timeline = build_timeline(step, Decimal(0), [(Decimal(0), length)])
+    first = evaluate_alert(meta, timeline, lambda at: at >= counted_steps).index(True)
     group = series.build_group_labels(slo)
     identity = names.build_identity_labels(slo)
     others = {**identity, **dict.fromkeys(group, OTHER_VALUE)}
@@ -431,11 +433,11 @@ def _build_missing_group_case(slo: SLO, meta: AlertMeta, groups: ExpectedGroups)
     )
     labels = {**group, **names.build_display_labels(slo), **meta.labels}
     checks = (
-        *([_expect_silence(meta, error_course, first - 1)] if first else []),
-        expect_firing(meta, error_course.compute_time(first), labels, group, Decimal(1)),
+        *([_expect_silence(meta, timeline, first - 1)] if first else []),
+        expect_firing(meta, timeline.compute_time(first), labels, group, Decimal(1)),
     )
     return UnitTestCase(f"{meta.name}: a group is missing", step, step, input_series, checks)
 
 
-def _expect_silence(meta: AlertMeta, error_course: ErrorCourse, step: int) -> AlertCheck:
-    return AlertCheck(error_course.compute_time(step), meta.name)
+def _expect_silence(meta: AlertMeta, timeline: ErrorTimeline, step: int) -> AlertCheck:
+    return AlertCheck(timeline.compute_time(step), meta.name)

@@ -22,7 +22,7 @@ from generator.outputs.tests.promtool_file import (
     ValueCheck,
     expect_values,
 )
-from generator.outputs.tests.series import CoursePart, find_end, round_up_length, sample_series
+from generator.outputs.tests.series import ExamplePart, find_end, round_up_length, sample_series
 from generator.rules import alert_rules
 from generator.rules.standalone import INTERVAL, build_standalone_groups
 from generator.slo.annotations import build_standalone_alert_meta
@@ -92,7 +92,7 @@ def _build_example_case(
 ) -> UnitTestCase:
     step = max(INTERVAL, example.scrape_interval)
     duration = max(example.then)
-    part = CoursePart(value, "firing", duration + example.scrape_interval)
+    part = ExamplePart(value, "firing", duration + example.scrape_interval)
     input_series = sample_series(
         example.series, [part], example.scrape_interval, starts_differently=False
     )
@@ -138,8 +138,8 @@ def _build_settling_cases(
     interval = _choose_interval(recording.query)
     settling_time = _compute_settling_time(recording.query, interval)
     for factor in _EARLIER_FACTORS:
-        before = CoursePart(factor * recording.expect, "firing", settling_time)
-        parts = [before, CoursePart(recording.expect, "firing", settling_time)]
+        before = ExamplePart(factor * recording.expect, "firing", settling_time)
+        parts = [before, ExamplePart(recording.expect, "firing", settling_time)]
         check = check_recording(recording, find_end(parts, interval), recording.expect)
         scrape = _choose_scrape_interval(interval)
         input_series = sample_series(example, parts, scrape, starts_differently=True)
@@ -218,11 +218,11 @@ def _build_firing_case(alert: StandaloneAlert, meta: AlertMeta, title: str) -> U
     )
     nearly, only_just = find_threshold_values(alert)
     parts = [
-        CoursePart(alert.quiet_value, "quiet", settling_time),
-        CoursePart(nearly, "quiet", settling_time + wait),
-        CoursePart(alert.firing_value, "firing", settling_time + wait + interval),
-        CoursePart(only_just, "firing", settling_time),
-        CoursePart(alert.quiet_value, "quiet", settling_time + keep_firing_time),
+        ExamplePart(alert.quiet_value, "quiet", settling_time),
+        ExamplePart(nearly, "quiet", settling_time + wait),
+        ExamplePart(alert.firing_value, "firing", settling_time + wait + interval),
+        ExamplePart(only_just, "firing", settling_time),
+        ExamplePart(alert.quiet_value, "quiet", settling_time + keep_firing_time),
     ]
     quiet_end = find_end(parts[:2], interval)
     # The condition cannot hold before the change, so nothing fires until `for` is over.
@@ -247,7 +247,7 @@ def _build_firing_case(alert: StandaloneAlert, meta: AlertMeta, title: str) -> U
 def _build_guard_cases(alert: StandaloneAlert, meta: AlertMeta) -> Iterator[UnitTestCase]:
     """Build cases that narrowly miss and narrowly meet the guards of the query."""
     settling_time = _compute_settling_time(alert.query) + round_up_length(meta.for_)
-    parts = [CoursePart(alert.firing_value, "firing", settling_time + INTERVAL)]
+    parts = [ExamplePart(alert.firing_value, "firing", settling_time + INTERVAL)]
     for guard in guards.list_guard_cases(
         alert.query, alert.example, alert.firing_value, _SCRAPE_INTERVAL
     ):
@@ -318,7 +318,7 @@ def _expect_firing(
 
 
 def _build_input_series(
-    query: str, examples: Sequence[ExampleSeries], parts: Sequence[CoursePart], scrape: Duration
+    query: str, examples: Sequence[ExampleSeries], parts: Sequence[ExamplePart], scrape: Duration
 ) -> tuple[InputSeries | RisingSeries, ...]:
     input_series = sample_series(examples, parts, scrape, starts_differently=False)
     return _with_decoys(query, examples, input_series, scrape)

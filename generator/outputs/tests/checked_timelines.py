@@ -1,4 +1,4 @@
-"""Error courses of the tests of an alert, and the steps at which it fires or is silent.
+"""Error timelines of the tests of an alert, and the steps at which it fires or is silent.
 
 They depend on the numbers of an alert only, and many SLOs have alerts with the same numbers. So
 they are computed once for each set of numbers.
@@ -15,11 +15,11 @@ from generator.outputs.tests import alert_timing
 from generator.outputs.tests.alert_timing import (
     Condition,
     Incident,
-    compute_sure_timeline,
+    evaluate_alert_with_margin,
     find_alert_value,
     list_conditions,
 )
-from generator.outputs.tests.error_course import ErrorCourse, build_course
+from generator.outputs.tests.error_timeline import ErrorTimeline, build_timeline
 from generator.rules import alert_rules, tiers
 from slos.schema.units import Duration
 
@@ -31,7 +31,7 @@ _TOO_NEAR = Decimal("1e-3")
 
 @dataclass(frozen=True, slots=True)
 class AlertNumbers:
-    """Numbers of an alert of which its error courses are made.
+    """Numbers of an alert of which its error timelines are made.
 
     Attributes:
         budget: error budget of the SLO; the digits of the shown value depend on it.
@@ -68,26 +68,26 @@ class AlertNumbers:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedCourse:
-    """Error course with the steps to check.
+class CheckedTimeline:
+    """Error timeline with the steps to check.
 
     Attributes:
         name: name of the test case, without that of the alert.
-        course: the error course.
+        timeline: the error timeline.
         checks: steps, and the percentage that the alert shows there; None where it is silent.
     """
 
     name: str
-    course: ErrorCourse
+    timeline: ErrorTimeline
     checks: tuple[tuple[int, Decimal | None], ...]
 
 
 @lru_cache(maxsize=128)
-def build_condition_courses(
+def build_condition_timelines(
     numbers: AlertNumbers, condition: Condition
-) -> tuple[CheckedCourse, ...]:
-    """Build the course of an incident of a condition, and those of too few events or errors."""
-    builder = _CourseBuilder(numbers, condition)
+) -> tuple[CheckedTimeline, ...]:
+    """Build the timeline of an incident of a condition, and those of too few events or errors."""
+    builder = _TimelineBuilder(numbers, condition)
     found = [builder.build_incident()]
     if condition.guard:
         found += builder.build_too_few(condition.guard)
@@ -97,33 +97,33 @@ def build_condition_courses(
 
 
 @lru_cache(maxsize=128)
-def build_blip_course(numbers: AlertNumbers) -> CheckedCourse | None:
-    """Build the course of an incident one step shorter than the short window of an alert."""
-    return _CourseBuilder(numbers, numbers.conditions[0]).build_blip()
+def build_blip_timeline(numbers: AlertNumbers) -> CheckedTimeline | None:
+    """Build the timeline of an incident one step shorter than the short window of an alert."""
+    return _TimelineBuilder(numbers, numbers.conditions[0]).build_blip()
 
 
 @dataclass(slots=True)
-class _CourseBuilder:
-    """Builder of one error course: the course as it grows, and the checks so far."""
+class _TimelineBuilder:
+    """Builder of one error timeline: the timeline as it grows, and the checks so far."""
 
     numbers: AlertNumbers
     condition: Condition
     checks: list[tuple[int, Decimal | None]] = field(default_factory=list)
 
-    def build_incident(self) -> CheckedCourse:
-        """Build a course: quiet for longer than any window, an incident, quiet."""
-        error_course = self._append_recovery(self._append_incident(self._start_quiet()))
+    def build_incident(self) -> CheckedTimeline:
+        """Build a timeline: quiet for longer than any window, an incident, quiet."""
+        timeline = self._append_recovery(self._append_incident(self._start_quiet()))
         name = f"over {self.condition.long} and {self.condition.short}"
-        return self._finish(name, error_course)
+        return self._finish(name, timeline)
 
-    def build_too_few(self, guard: int) -> Iterator[CheckedCourse]:
-        """Build the same course with one event less than the guard of the condition asks for."""
+    def build_too_few(self, guard: int) -> Iterator[CheckedTimeline]:
+        """Build the same timeline with one event less than the guard of the condition asks for."""
         events = Decimal(guard - 1) / self._count_steps(self.condition.long)
         parts = [
             (self.incident.before, self._count_past_steps()),
             (self.incident.share, self._count_settling_steps()),
         ]
-        ahead = self._build_course(events, parts)
+        ahead = self._build_timeline(events, parts)
         unguarded = replace(self.condition, guard=None)
         steps_met = (
             n for n in range(self._count_past_steps(), ahead.last_step) if unguarded.holds(ahead, n)
@@ -131,14 +131,14 @@ class _CourseBuilder:
         last_step = min(
             next(steps_met, ahead.last_step) + self._count_pending_steps(), ahead.last_step
         )
-        error_course = replace(ahead, shares=ahead.shares[: last_step + 1])
-        if not self._may_fire(error_course):
+        timeline = replace(ahead, shares=ahead.shares[: last_step + 1])
+        if not self._may_fire(timeline):
             self.checks = []
-            self._expect_silence(error_course.last_step)
-            yield self._finish(f"too few events in {self.condition.long}", error_course)
+            self._expect_silence(timeline.last_step)
+            yield self._finish(f"too few events in {self.condition.long}", timeline)
 
-    def build_few_errors(self, min_errors: int) -> Iterator[CheckedCourse]:
-        """Build courses whose long window has one error too few at the end, or just enough."""
+    def build_few_errors(self, min_errors: int) -> Iterator[CheckedTimeline]:
+        """Build timelines whose long window has one error too few at the end, or just enough."""
         long = self._count_steps(self.condition.long)
         share = self.incident.share
         for errors, title in ((min_errors - 1, "too few errors"), (min_errors, "enough errors")):
@@ -146,35 +146,35 @@ class _CourseBuilder:
                 (Decimal(0), self._count_past_steps()),
                 (share, long + self._count_pending_steps()),
             ]
-            course = self._build_course(Decimal(errors) / (share * long), parts)
-            firing = self._compute_timeline(course)
+            timeline = self._build_timeline(Decimal(errors) / (share * long), parts)
+            firing = self._evaluate_alert(timeline)
             self.checks = []
             if errors < min_errors:
                 if any(each is not False for each in firing):
                     continue
-                self._expect_silence(course.last_step)
+                self._expect_silence(timeline.last_step)
             else:
                 steps = [n for n, fires in enumerate(firing) if fires]
-                shown_step = self._find_showable_step(course, steps)
+                shown_step = self._find_showable_step(timeline, steps)
                 if shown_step is None:
                     continue
                 if firing[steps[0] - 1] is False:
                     self._expect_silence(steps[0] - 1)
-                self._expect_firing(course, shown_step)
-            yield self._finish(f"{title} in {self.condition.long}", course)
+                self._expect_firing(timeline, shown_step)
+            yield self._finish(f"{title} in {self.condition.long}", timeline)
 
-    def build_blip(self) -> CheckedCourse | None:
-        """Build a course of an incident that ends before the shortest window is full of it."""
+    def build_blip(self) -> CheckedTimeline | None:
+        """Build a timeline of an incident that ends before the shortest window is full of it."""
         short = self._count_steps(self.condition.short)
         parts = [
             (self.incident.before, self._count_steps(self.condition.long)),
             (self.incident.share, short - 1),
         ]
-        error_course = self._build_course(self._choose_events(), parts)
-        after = error_course.extend(self.incident.before, short)
+        timeline = self._build_timeline(self._choose_events(), parts)
+        after = timeline.extend(self.incident.before, short)
         if self._may_fire(after):
             return None
-        self._expect_silence(error_course.last_step)
+        self._expect_silence(timeline.last_step)
         self._expect_silence(after.last_step)
         return self._finish("a blip", after)
 
@@ -192,12 +192,14 @@ class _CourseBuilder:
             self._is_clear,
         )
 
-    def _finish(self, name: str, error_course: ErrorCourse) -> CheckedCourse:
-        return CheckedCourse(name, error_course, tuple(self.checks))
+    def _finish(self, name: str, timeline: ErrorTimeline) -> CheckedTimeline:
+        return CheckedTimeline(name, timeline, tuple(self.checks))
 
-    def _build_course(self, events: Decimal, parts: Iterable[tuple[Decimal, int]]) -> ErrorCourse:
+    def _build_timeline(
+        self, events: Decimal, parts: Iterable[tuple[Decimal, int]]
+    ) -> ErrorTimeline:
         return replace(
-            build_course(self.numbers.step, events, parts),
+            build_timeline(self.numbers.step, events, parts),
             samples=self._choose_samples(),
             filled=self.numbers.longest_fine,
         )
@@ -216,12 +218,12 @@ class _CourseBuilder:
         )
         return step.ms // (fine.ms if interval % fine.ms else interval)
 
-    def _start_quiet(self) -> ErrorCourse:
-        error_course = self._build_course(
+    def _start_quiet(self) -> ErrorTimeline:
+        timeline = self._build_timeline(
             self._choose_events(), [(self.incident.before, self._count_past_steps())]
         )
-        self._expect_silence(error_course.last_step)
-        return error_course
+        self._expect_silence(timeline.last_step)
+        return timeline
 
     def _choose_events(self) -> Decimal:
         """Choose the events of a step: the long window has as many as the guard asks for."""
@@ -231,63 +233,64 @@ class _CourseBuilder:
             else EVENTS
         )
 
-    def _append_incident(self, error_course: ErrorCourse) -> ErrorCourse:
+    def _append_incident(self, timeline: ErrorTimeline) -> ErrorTimeline:
         """Append an incident up to the step at which the alert must fire."""
-        ahead = error_course.extend(self.incident.share, self._count_settling_steps())
-        firing = self._compute_timeline(ahead)
-        first = next((n for n in range(error_course.last_step, ahead.last_step) if firing[n]), None)
+        ahead = timeline.extend(self.incident.share, self._count_settling_steps())
+        firing = self._evaluate_alert(ahead)
+        first = next((n for n in range(timeline.last_step, ahead.last_step) if firing[n]), None)
         if first is None:  # a threshold so close to 100 % that only rounding exceeds it
-            return error_course
+            return timeline
         silent_step = next(
-            (n for n in range(first - 1, error_course.last_step, -1) if firing[n] is False), None
+            (n for n in range(first - 1, timeline.last_step, -1) if firing[n] is False), None
         )
         firing_steps = [n for n in range(first, ahead.last_step) if firing[n]]
         shown_step = self._find_showable_step(ahead, firing_steps)
         if silent_step is not None:
             self._expect_silence(silent_step)
         if shown_step is None:
-            return error_course
+            return timeline
         self._expect_firing(ahead, shown_step)
         telling_step = self._find_telling_step(ahead, shown_step, firing_steps)
         if telling_step is not None:
             self._expect_firing(ahead, telling_step)
-        return error_course.extend(
-            self.incident.share, (telling_step or shown_step) - error_course.last_step
+        return timeline.extend(
+            self.incident.share, (telling_step or shown_step) - timeline.last_step
         )
 
     def _find_telling_step(
-        self, error_course: ErrorCourse, shown_step: int, firing_steps: Iterable[int]
+        self, timeline: ErrorTimeline, shown_step: int, firing_steps: Iterable[int]
     ) -> int | None:
         """Find a later step that reveals the rounding of the value, if the first one does not."""
         telling_steps = (
             n
             for n in firing_steps
             if n >= shown_step
-            and any(each.holds(error_course, n) for each in self.conditions)
-            and self._reveals_rounding(find_alert_value(self.conditions, error_course, n))
+            and any(each.holds(timeline, n) for each in self.conditions)
+            and self._reveals_rounding(find_alert_value(self.conditions, timeline, n))
         )
-        found = self._find_showable_step(error_course, telling_steps)
+        found = self._find_showable_step(timeline, telling_steps)
         return None if found == shown_step else found
 
-    def _append_recovery(self, error_course: ErrorCourse) -> ErrorCourse:
-        ahead = error_course.extend(self.incident.before, self._count_settling_steps())
-        firing = self._compute_timeline(ahead)
+    def _append_recovery(self, timeline: ErrorTimeline) -> ErrorTimeline:
+        ahead = timeline.extend(self.incident.before, self._count_settling_steps())
+        firing = self._evaluate_alert(ahead)
         silent_step = next(
-            (n for n in range(error_course.last_step, ahead.last_step) if firing[n] is False), None
+            (n for n in range(timeline.last_step, ahead.last_step) if firing[n] is False),
+            None,
         )
         if silent_step is None:
-            return error_course
+            return timeline
         # As long as this condition holds; another one may hold longer.
         held_steps = [
             n
-            for n in range(silent_step - 1, error_course.last_step, -1)
+            for n in range(silent_step - 1, timeline.last_step, -1)
             if firing[n] and self.condition.holds(ahead, n)
         ]
         held_step = self._find_showable_step(ahead, held_steps)
         if held_step is not None:
             self._expect_firing(ahead, held_step)
         self._expect_silence(silent_step)
-        return error_course.extend(self.incident.before, silent_step - error_course.last_step)
+        return timeline.extend(self.incident.before, silent_step - timeline.last_step)
 
     def _count_steps(self, length: Duration) -> int:
         return -(-length.ms // self.numbers.step.ms)
@@ -315,19 +318,17 @@ class _CourseBuilder:
             + 11
         )
 
-    def _compute_timeline(self, error_course: ErrorCourse) -> list[bool | None]:
-        return compute_sure_timeline(self.numbers, error_course, self.conditions)
+    def _evaluate_alert(self, timeline: ErrorTimeline) -> list[bool | None]:
+        return evaluate_alert_with_margin(self.numbers, timeline, self.conditions)
 
-    def _may_fire(self, error_course: ErrorCourse) -> bool:
-        return any(each is not False for each in self._compute_timeline(error_course))
+    def _may_fire(self, timeline: ErrorTimeline) -> bool:
+        return any(each is not False for each in self._evaluate_alert(timeline))
 
-    def _find_showable_step(self, error_course: ErrorCourse, steps: Iterable[int]) -> int | None:
+    def _find_showable_step(self, timeline: ErrorTimeline, steps: Iterable[int]) -> int | None:
         """Find the first of some steps at which a condition holds and its value rounds one way."""
         for step in steps:
-            is_held = any(each.holds(error_course, step) for each in self.conditions)
-            if is_held and self._rounds_one_way(
-                find_alert_value(self.conditions, error_course, step)
-            ):
+            is_held = any(each.holds(timeline, step) for each in self.conditions)
+            if is_held and self._rounds_one_way(find_alert_value(self.conditions, timeline, step)):
                 return step
         return None
 
@@ -352,8 +353,8 @@ class _CourseBuilder:
         )
         return digits % 2 != 0 and digits % 3 != 0
 
-    def _expect_firing(self, error_course: ErrorCourse, step: int) -> None:
-        ratio = find_alert_value(self.conditions, error_course, step)
+    def _expect_firing(self, timeline: ErrorTimeline, step: int) -> None:
+        ratio = find_alert_value(self.conditions, timeline, step)
         percentage = alert_rules.round_to_percentage(self.numbers.budget, ratio)
         self.checks.append((step, percentage))
 

@@ -1,4 +1,4 @@
-"""Error course of a test: the error ratio of each step, and what windows see of it."""
+"""Error timeline of a test: the error ratio of each step, and what windows see of it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ _NONE = Duration(0)
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorCourse:
+class ErrorTimeline:
     """Error ratio of each step; every step has the same number of events.
 
     Attributes:
@@ -32,8 +32,8 @@ class ErrorCourse:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_sums", tuple(accumulate(self.shares, initial=Decimal(0))))
 
-    def extend(self, share: Decimal, steps: int) -> "ErrorCourse":
-        """Return the course with more steps of one share."""
+    def extend(self, share: Decimal, steps: int) -> "ErrorTimeline":
+        """Return the timeline with more steps of one share."""
         return replace(self, shares=(*self.shares, *[share] * steps))
 
     @property
@@ -85,9 +85,9 @@ class ErrorCourse:
         return Decimal(-(-window.ms * self.samples // self.step.ms)) / self.samples
 
 
-def build_course(
+def build_timeline(
     step: Duration, events: Decimal, parts: Iterable[tuple[Decimal, int]]
-) -> ErrorCourse:
-    """Build a course of parts, each a share and a number of steps."""
+) -> ErrorTimeline:
+    """Build a timeline of parts, each a share and a number of steps."""
     shares = tuple(share for share, steps in parts for _ in range(steps))
-    return ErrorCourse(step, shares, events)
+    return ErrorTimeline(step, shares, events)
