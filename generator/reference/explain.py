@@ -164,7 +164,7 @@ def _explain_approximations(slo: SLO) -> Iterator[str]:
     if slo.signal.histogram and slo.signal.histogram.is_native:
         yield "the share of errors is interpolated within the bucket of the threshold"
     slow_windows = [
-        window for window in slo.windows if window not in alert_rules.list_quick_windows(slo)
+        window for window in slo.windows if window not in alert_rules.list_fine_group_windows(slo)
     ]
     listed = ", ".join(map(str, sorted({*slow_windows, slo.period})))
     yield f"{listed}: evaluated every {slow}, in steps of {coarse}"

@@ -44,8 +44,8 @@ def build_fine_group_alerts(slo: SLO) -> Iterator[AlertingRule]:
         yield _build_absent_alert_rule(slo, slo.absent_alert)
 
 
-def list_quick_windows(slo: SLO) -> frozenset[Duration]:
-    """Windows recorded every fine step: those that quick alerts read, and the shortest.
+def list_fine_group_windows(slo: SLO) -> frozenset[Duration]:
+    """Windows recorded every fine step: those that alerts of the fine group read, and the shortest.
 
     A window that only a ticket reads is recorded as often as the ticket is evaluated.
     """

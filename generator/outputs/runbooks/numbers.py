@@ -82,7 +82,7 @@ def compute_end_delay(slo: SLO, alert: BurnAlert | ThresholdAlert, window: Durat
     """
     steps = slo.steps
     is_alert_fine = alert_rules.is_in_fine_group(slo, alert)
-    is_window_fine = window in alert_rules.list_quick_windows(slo)
+    is_window_fine = window in alert_rules.list_fine_group_windows(slo)
     lag = compute_count_delay(slo)
     if not tiers.is_fine(slo, window):
         lag = steps.coarse + steps.scrape + steps.coarse_delay

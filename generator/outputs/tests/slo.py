@@ -322,8 +322,8 @@ def _build_input_series(
 def build_slo_files(slo: SLO) -> Iterator[UnitTestFile]:
     """Build the test files of an SLO.
 
-    Quick alerts are tested in fine steps, slow ones in longer steps. Groups that others read come
-    first.
+    Alerts of the fine group are tested in fine steps, the others in longer steps. Groups that
+    others read come first.
     """
     for kind, step, roles, cases in _list_kinds(slo):
         groups = [find_group(slo, role) for role in roles]
@@ -333,21 +333,23 @@ def build_slo_files(slo: SLO) -> Iterator[UnitTestFile]:
 def _list_kinds(slo: SLO) -> Iterator[tuple[str, Duration, list[Role], list[UnitTestCase]]]:
     """List the kinds of tests: name, step, roles of the groups in their order, and cases."""
     fine, coarse, period = Role.FINE, Role.COARSE, Role.PERIOD
-    quick = [alert for alert in _list_alerts(slo) if alert_rules.is_in_fine_group(slo, alert)]
-    slow = [alert for alert in _list_alerts(slo) if not alert_rules.is_in_fine_group(slo, alert)]
+    fine_alerts = [alert for alert in _list_alerts(slo) if alert_rules.is_in_fine_group(slo, alert)]
+    other_alerts = [
+        alert for alert in _list_alerts(slo) if not alert_rules.is_in_fine_group(slo, alert)
+    ]
     fine_cases = [
-        *alert_cases.build_alert_cases(slo, quick, slo.steps.fine),
+        *alert_cases.build_alert_cases(slo, fine_alerts, slo.steps.fine),
         *_build_no_traffic_cases(slo, slo.steps.fine),
         *_build_no_data_cases(slo),
     ]
-    slow_step = alert_timing.choose_slow_step(slo, slow)
+    slow_step = alert_timing.choose_slow_step(slo, other_alerts)
     slow_cases = [
-        *alert_cases.build_alert_cases(slo, slow, slow_step),
+        *alert_cases.build_alert_cases(slo, other_alerts, slow_step),
         *recorded.build_coarse_window_cases(slo, slow_step),
     ]
     yield "counting", slo.steps.fine, [fine, coarse], list(build_counting_cases(slo))
     yield "windows", slo.steps.fine, [fine, period], list(recorded.build_fine_window_cases(slo))
-    groups_before = [period] if _reads_slow_windows(slo, quick) else []
+    groups_before = [period] if _reads_slow_windows(slo, fine_alerts) else []
     yield "quick", slo.steps.fine, [*groups_before, fine], fine_cases
     yield "slow", slow_step, [fine, period], slow_cases
     step = recorded.choose_period_step(slo)
@@ -366,7 +368,7 @@ def _reads_slow_windows(slo: SLO, slo_alerts: Sequence[BurnAlert | ThresholdAler
         for condition in list_conditions(slo, alert)
         for window in (condition.short, condition.long)
     }
-    return bool(windows_read - alert_rules.list_quick_windows(slo))
+    return bool(windows_read - alert_rules.list_fine_group_windows(slo))
 
 
 def _build_no_traffic_cases(slo: SLO, step: Duration) -> Iterator[UnitTestCase]:

@@ -16,11 +16,11 @@ class Role(StrEnum):
     """Role of a rule group; groups are written in this order."""
 
     FINE = "fine"
-    """Counts of fine steps, short windows and quick alerts."""
+    """Counts of fine steps, short windows, and the alerts that are evaluated every fine step."""
     COARSE = "coarse"
     """Counts of coarse steps."""
     PERIOD = "period"
-    """Long windows, the budget of the period and slow alerts."""
+    """Long windows, the budget of the period, and the other alerts."""
     OTHER = "other"
     """Rules that no other group reads."""
 

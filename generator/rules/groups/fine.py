@@ -1,4 +1,4 @@
-"""Fine group: counts of each fine step, the ratios of short windows, and quick alerts."""
+"""Fine group: counts of each fine step, the ratios of short windows, and alerts."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def build_group(slo: SLO) -> RuleGroup:
 
 
 def _build_ratio_rules(slo: SLO) -> Iterator[Rule]:
-    for window in sorted(alert_rules.list_quick_windows(slo)):
+    for window in sorted(alert_rules.list_fine_group_windows(slo)):
         yield tiers.build_error_ratio_rule(slo, window)
     now = names.select_series(names.name_error_ratio(slo.windows[0]), slo)
     yield tiers.build_labelled_rule(

@@ -55,13 +55,13 @@ def _build_objective_rules(slo: SLO) -> Iterator[Rule]:
 def _build_ratio_rules(slo: SLO) -> Iterator[Rule]:
     coverage = tiers.render_period_value(slo, names.name_coverage, tiers.render_coverage(slo))
     yield tiers.build_labelled_rule(slo, names.PERIOD_COVERAGE, coverage)
-    quick = alert_rules.list_quick_windows(slo)
+    fine_windows = alert_rules.list_fine_group_windows(slo)
     for window in slo.windows:
-        if window not in quick and window != slo.period:
+        if window not in fine_windows and window != slo.period:
             yield tiers.build_error_ratio_rule(slo, window)
     if slo.signal.is_event_count:
         yield from _build_event_rules(slo)
-    elif slo.period not in quick:
+    elif slo.period not in fine_windows:
         yield _build_period_ratio_rule(slo, _render_errors(slo), _render_total(slo))
 
 
@@ -77,7 +77,7 @@ def _build_event_rules(slo: SLO) -> Iterator[Rule]:
     # The rest of a period that has just begun is expected to be like what is known.
     remaining = f"{total} / {coverage} * {format_decimal(slo.budget)} - {errors}"
     yield tiers.build_labelled_rule(slo, names.PERIOD_EVENTS_REMAINING, remaining)
-    if slo.period not in alert_rules.list_quick_windows(slo):
+    if slo.period not in alert_rules.list_fine_group_windows(slo):
         yield _build_period_ratio_rule(slo, errors, total)
 
 
