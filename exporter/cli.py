@@ -280,13 +280,13 @@ def _print_to_terminal(line: str) -> None:
         click.echo(line, err=True)
 
 
-def _list_gaps(outcomes: "list[ProbeOutcome]", late_sources: Collection[str]) -> dict[str, bool]:
+def _list_gaps(outcomes: "list[ProbeOutcome]", remote_sources: Collection[str]) -> dict[str, bool]:
     """List the stages that were not observed in any run, and whether a source could have."""
     from exporter.observers import list_visible_stages
     from slos.schema.contract import Stage
 
     runs = [run for outcome in outcomes for run in outcome.runs]
-    visible = {stage for run in runs for stage in list_visible_stages(run.path, late_sources)}
+    visible = {stage for run in runs for stage in list_visible_stages(run.path, remote_sources)}
     seen = {stage for run in runs for stage in run.stages}
     return {stage.value: stage in visible for stage in Stage if runs and stage not in seen}
 

@@ -15,7 +15,7 @@ import pytest
 
 from exporter.fields import Address
 from exporter.listener.server import bind_socket, format_url, serve_app
-from exporter.observers import load_evidence_observers, load_late_modules
+from exporter.observers import load_evidence_observers, load_remote_modules
 from exporter.paths import load_path_modules
 from exporter.scenarios import load_scenario_modules
 from generator.outputs.grafana.boards import load_boards
@@ -475,7 +475,9 @@ def test_every_family_has_a_test_here() -> None:
 
 
 def test_the_enumerations_of_the_contract_are_the_plug_ins() -> None:
-    sources = {observer.SOURCE for observer in load_evidence_observers()} | set(load_late_modules())
+    sources = {observer.SOURCE for observer in load_evidence_observers()} | set(
+        load_remote_modules()
+    )
     assert sources == set(StageSource)
     assert set(load_path_modules()) == set(DeliveryPath)
     assert set(load_scenario_modules()) == set(Scenario)

@@ -18,10 +18,10 @@ from exporter.metrics.checks import CheckSettings
 from exporter.metrics.runs import LabelSet
 from exporter.model.deadlines import Targets
 from exporter.observers import (
-    LateObserver,
+    RemoteObserver,
     list_expected_stages,
     list_visible_stages,
-    load_late_modules,
+    load_remote_modules,
 )
 from exporter.paths import Path, PathContext, load_path_modules
 from exporter.plugins import PluginError, describe_error
@@ -66,7 +66,7 @@ class Generation:
 
     loaded: LoadedConfig
     probe_runner: ProbeRunner
-    observers: Mapping[str, LateObserver]
+    observers: Mapping[str, RemoteObserver]
     paths: Mapping[str, Path]
     context: ProbeContext
 
@@ -77,7 +77,7 @@ class Generation:
             targets=self.loaded.targets,
             checks=build_check_settings(self.loaded),
         )
-        sources: list[LateObserver | Path] = [*self.observers.values(), *self.paths.values()]
+        sources: list[RemoteObserver | Path] = [*self.observers.values(), *self.paths.values()]
         cleaners = {
             source.leftover_kind: source for source in sources if source.leftover_kind is not None
         }
@@ -105,7 +105,7 @@ async def open_generation(
         }
         observers = {
             source: await stack.enter_async_context(
-                load_late_modules()[source].open_observer(
+                load_remote_modules()[source].open_observer(
                     settings,
                     folder=loaded.folder,
                     clock=components.status.clock,

@@ -37,7 +37,7 @@ from exporter.status import Status, create_status
 from exporter.web.pages import WebPages
 
 _CLEAN_UP_TIMEOUT = 60.0
-"""Seconds that `once` waits for the clean-up, after late observers should have answered."""
+"""Seconds that `once` waits for the clean-up, after remote observers should have answered."""
 
 
 async def run_prober(loaded: LoadedConfig, *, print_line: Callable[[str], None]) -> None:

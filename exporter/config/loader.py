@@ -16,7 +16,7 @@ from exporter.config.yaml_file import read_document, read_file
 from exporter.fields import Section
 from exporter.httpclient.auth import check_connection_files
 from exporter.model.deadlines import AlertProbeSettings
-from exporter.observers import load_late_modules
+from exporter.observers import load_remote_modules
 from exporter.paths import PathSettings, load_path_modules
 from exporter.plugins import describe_error
 from exporter.probes import load_probe_modules
@@ -86,7 +86,7 @@ class LoadedConfig:
 
     @property
     def observers(self) -> dict[str, Section]:
-        """Settings of every late observer in use."""
+        """Settings of every remote observer in use."""
         return _list_set_sections(self.config.observers)
 
     @property
@@ -246,7 +246,7 @@ def _check_files(loaded: LoadedConfig, document: Document) -> Iterable[Problem]:
     for path, settings in sources:
         yield from _to_problems(document, path, check_connection_files(settings, loaded.folder))
     for source, observer in loaded.observers.items():
-        found = load_late_modules()[source].find_problems(observer, loaded.folder)
+        found = load_remote_modules()[source].find_problems(observer, loaded.folder)
         yield from _to_problems(document, ("observers", source), found)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, create_model, model_validator
 
 from exporter.fields import Section
-from exporter.observers import load_late_modules
+from exporter.observers import load_remote_modules
 from exporter.paths import load_path_modules
 from exporter.probes import list_broken_modules, load_probe_modules
 
@@ -68,5 +68,5 @@ Paths = _create_section(
     },
 )
 Observers = _create_section(
-    "Observers", _ObserversSection, {n: m.Settings for n, m in load_late_modules().items()}
+    "Observers", _ObserversSection, {n: m.Settings for n, m in load_remote_modules().items()}
 )

@@ -125,7 +125,7 @@ class RunState(StrEnum):
     SENT = "sent"
     """Its event may have been sent."""
     JUDGED = "judged"
-    """It has a verdict; late observers may still learn more."""
+    """It has a verdict; remote observers may still learn more."""
     OBSERVED = "observed"
     """Nothing more can be learned; its leftovers are to be cleaned up."""
     CLEANED = "cleaned"

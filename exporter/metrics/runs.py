@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from exporter.metrics.checks import CheckMetrics, Checks, CheckSettings
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
-from exporter.model.stages import StageTime, find_disagreements, list_late_stages, select_times
+from exporter.model.stages import StageTime, find_disagreements, list_remote_stages, select_times
 from slos.schema import contract
 from slos.schema.contract import (
     CanaryOutcome,
@@ -208,14 +208,14 @@ class RunMetrics:
         return {Criterion.from_stage(stage) for stage in visible if stage in self._targets}
 
     def postpone_stages(self, run: Run) -> Run:
-        """Return a run with the stages that are due, as a late source takes precedence for them.
+        """Return a run with the stages that are due, as a remote source takes precedence for them.
 
         Its result waits for them, unless it has failed already.
         """
         label_set = self.find_label_set(run)
         if label_set is None:
             return run
-        due = list_late_stages(label_set.sources_by_stage, run.stage_times)
+        due = list_remote_stages(label_set.sources_by_stage, run.stage_times)
         run = replace(run, due_stages=due)
         is_open = bool(due) and run.verdict is not Verdict.UNKNOWN
         return replace(
@@ -299,7 +299,7 @@ class RunMetrics:
         if run.is_result_due:
             self.checks.count_result(run.probe, run.path, checks)
 
-    def has_failed_late(self, run: Run, issues: IssueCount | None) -> bool:
+    def is_failed_by_observers(self, run: Run, issues: IssueCount | None) -> bool:
         """Return whether the due stages of a run make it a failed one."""
         label_set = self.find_label_set(run)
         return label_set is not None and self.checks.is_failed(
@@ -309,8 +309,8 @@ class RunMetrics:
     def _judge_observed(self, run: Run, label_set: LabelSet, issues: IssueCount | None) -> Checks:
         """Judge the due stages of a run.
 
-        A stage that only late sources can observe counts if they observed it. The Linear issue also
-        counts if they are certain that there is none.
+        A stage that only remote sources can observe counts if they observed it. The Linear issue
+        also counts if they are certain that there is none.
         """
         missing = set(label_set.expected_stages) & set(run.due_stages) - set(run.stage_times)
         if issues is IssueCount.NONE and Stage.LINEAR_ISSUE_CREATION in run.due_stages:

@@ -41,7 +41,7 @@ class Run:
     leftovers: tuple[Leftover, ...] = ()
     """Leftovers that are not cleaned up yet."""
     due_stages: tuple[Stage, ...] = ()
-    """Stages that are counted only after late sources have observed them."""
+    """Stages that are counted only after remote sources have observed them."""
     is_result_due: bool = False
     """True if the run counts as passed or failed only with its due stages."""
     trace_id: str | None = None

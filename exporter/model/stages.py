@@ -36,25 +36,25 @@ class _Source:
 
     Attributes:
         accuracy: how accurate it is for each stage that it can measure.
-        is_late: whether it is asked after the run.
+        is_remote: whether it is asked after the run.
     """
 
     accuracy: Mapping[Stage, Accuracy]
-    is_late: bool
+    is_remote: bool
 
 
 _sources: dict[str, _Source] = {}
 
 
-def register_source(source: str, accuracy: Mapping[Stage, Accuracy], *, is_late: bool) -> None:
+def register_source(source: str, accuracy: Mapping[Stage, Accuracy], *, is_remote: bool) -> None:
     """Register a source of stage times; times of an unregistered source do not count.
 
     Args:
         source: value of the label `source`.
         accuracy: how accurate it is for each stage that it can measure.
-        is_late: whether it is asked after the run.
+        is_remote: whether it is asked after the run.
     """
-    _sources[source] = _Source(accuracy, is_late)
+    _sources[source] = _Source(accuracy, is_remote)
     rank_sources.cache_clear()
 
 
@@ -98,7 +98,7 @@ def _rank_time(stage: Stage, source: str, bounds: Bounds) -> tuple[bool, float]:
     return _is_upper_bound(stage, source), width
 
 
-def list_late_stages(
+def list_remote_stages(
     visible: Mapping[Stage, Collection[str]], stage_times: StageTimes
 ) -> tuple[Stage, ...]:
     """List the stages of a run of which a source that is asked after the run may know better.
@@ -113,11 +113,11 @@ def list_late_stages(
 
 
 def _is_due(stage: Stage, sources: Collection[str], stage_times: StageTimes) -> bool:
-    """Return whether a late source comes before the first source with a certain time, or none."""
+    """Return whether a remote source comes before the first source with a certain time, or none."""
     times = stage_times.get(stage, {})
     for source in rank_sources(stage):
         if source in sources:
-            if _sources[source].is_late:
+            if _sources[source].is_remote:
                 return True
             if source not in times or times[source].is_certain:
                 return False

@@ -2,7 +2,7 @@
 
 Every observer has a `SOURCE`, the value of the label `source`, and its `STAGES`: how accurate it is
 for each stage that it can measure. An observer of the evidence of a run has
-`measure_stages(evidence)`, a pure function, and `PATHS`. A late observer asks another
+`measure_stages(evidence)`, a pure function, and `PATHS`. A remote observer asks another
 system: it has `Settings`, `find_problems` and `open_observer`, and is polled after the run
 (`exporter/prober/reconciler.py`).
 """
@@ -56,7 +56,7 @@ class RunQuery:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Observation of a run by a late observer.
+    """Observation of a run by a remote observer.
 
     Attributes:
         id: run id.
@@ -75,7 +75,7 @@ class Observation:
     is_untraceable: bool = False
 
 
-class LateObserver(Protocol):
+class RemoteObserver(Protocol):
     """Observer that queries another system after the run."""
 
     interval: float
@@ -99,13 +99,13 @@ class LateObserver(Protocol):
         """Find leftovers of all runs sent before a time, whether or not the journal knows them."""
 
 
-class LateObserverModule(Protocol):
-    """API of the file of a late observer."""
+class RemoteObserverModule(Protocol):
+    """API of the file of a remote observer."""
 
     SOURCE: str
     STAGES: Mapping[Stage, Accuracy]
     Settings: type[Section]
-    open_observer: Callable[..., AbstractAsyncContextManager[LateObserver]]
+    open_observer: Callable[..., AbstractAsyncContextManager[RemoteObserver]]
     """Opens the observer; takes settings, and by name `folder`, `clock`, `gauges` and `state`,
     which outlives a reload."""
     find_problems: Callable[[Section, Path], Iterable[tuple[str, str, str]]]
@@ -123,10 +123,10 @@ def load_evidence_observers() -> list[EvidenceObserver]:
 
 
 @cache
-def load_late_modules() -> dict[str, LateObserverModule]:
-    """Load all late observers, by the value of the label `source`."""
+def load_remote_modules() -> dict[str, RemoteObserverModule]:
+    """Load all remote observers, by the value of the label `source`."""
     return {
-        source: cast("LateObserverModule", module)
+        source: cast("RemoteObserverModule", module)
         for source, module in load_modules_by_id(__name__, "SOURCE").items()
         if hasattr(module, "open_observer")
     }
@@ -143,12 +143,12 @@ def list_expected_stages(path: str) -> list[Stage]:
     return [stage for stage in Stage if stage in found]
 
 
-def list_visible_stages(path: str, late_names: Iterable[str] = ()) -> dict[Stage, list[str]]:
+def list_visible_stages(path: str, remote_names: Iterable[str] = ()) -> dict[Stage, list[str]]:
     """List the stages that can be observed on a path, with their sources, in pipeline order.
 
     Args:
         path: delivery path.
-        late_names: names of the late observers in use.
+        remote_names: names of the remote observers in use.
     """
     observers_used = [
         (observer.SOURCE, observer.STAGES)
@@ -156,7 +156,8 @@ def list_visible_stages(path: str, late_names: Iterable[str] = ()) -> dict[Stage
         if _can_measure(observer, path)
     ]
     observers_used += [
-        (load_late_modules()[name].SOURCE, load_late_modules()[name].STAGES) for name in late_names
+        (load_remote_modules()[name].SOURCE, load_remote_modules()[name].STAGES)
+        for name in remote_names
     ]
     found = {
         stage: [source for source, stages in observers_used if stage in stages] for stage in Stage
@@ -179,7 +180,7 @@ def _can_measure(observer: EvidenceObserver, path: str) -> bool:
 
 def _register_sources() -> None:
     for source, module in load_modules_by_id(__name__, "SOURCE").items():
-        register_source(source, module.STAGES, is_late=source in load_late_modules())
+        register_source(source, module.STAGES, is_remote=source in load_remote_modules())
 
 
 _register_sources()

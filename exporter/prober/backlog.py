@@ -45,7 +45,7 @@ class ParkedRun:
 
     def to_pending(self, run: Run, now: float) -> PendingRun:
         """Return the run as it was before, with what the journal has."""
-        pending = PendingRun(run, now, is_observed_late=False, next_try=self.next_try)
+        pending = PendingRun(run, now, is_awaiting_observers=False, next_try=self.next_try)
         if self.backoff is not None:
             pending.backoff, pending.failing_since = self.backoff, dict(self.failing_since)
         return pending

@@ -14,7 +14,7 @@ from exporter.journal.journal import Journal
 from exporter.journal.sqlite import RunState
 from exporter.metrics.gauges import Gauges
 from exporter.model.run import Leftover
-from exporter.observers import LateObserver
+from exporter.observers import RemoteObserver
 from exporter.prober.backlog import CleanupBacklog, ParkedRun
 from exporter.prober.pending import PendingRun
 from exporter.prober.sweep import OrphanSweep
@@ -100,7 +100,7 @@ class Cleanup:
         if self._task is not None and self._cleaners_in_use is not self._cleaners:
             await asyncio.wait({self._task})
 
-    async def advance(self, observers: Iterable[LateObserver]) -> None:
+    async def advance(self, observers: Iterable[RemoteObserver]) -> None:
         """Start the clean-up unless it is under way, and wait for it a moment.
 
         Args:
@@ -113,7 +113,7 @@ class Cleanup:
         if self._task.done():
             self._task.result()
 
-    async def _clean_up(self, observers: Sequence[LateObserver]) -> None:
+    async def _clean_up(self, observers: Sequence[RemoteObserver]) -> None:
         """Clean up batch by batch, until nothing more can be done or the cleaners are replaced."""
         cleaners = self._cleaners
         has_progress = True
@@ -163,7 +163,7 @@ class Cleanup:
         return bool(done)
 
     async def _write(self, pending: PendingRun) -> None:
-        state = RunState.JUDGED if pending.is_observed_late else RunState.OBSERVED
+        state = RunState.JUDGED if pending.is_awaiting_observers else RunState.OBSERVED
         await self._journal.write_run(state, pending.run)
 
     async def _close_finished(self) -> None:

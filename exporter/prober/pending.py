@@ -21,7 +21,7 @@ class PendingRun:
     Attributes:
         run: the run as far as it is known.
         added_at: monotonic seconds at which it was added.
-        is_observed_late: whether late observers may still learn something.
+        is_awaiting_observers: whether remote observers may still learn something.
         waiting: sources whose final observation is missing.
         issues: how many Linear issues it opened, once that is known.
         next_try: monotonic seconds before which nothing is cleaned up.
@@ -32,7 +32,7 @@ class PendingRun:
 
     run: Run
     added_at: float
-    is_observed_late: bool
+    is_awaiting_observers: bool
     waiting: set[str] = field(default_factory=set)
     issues: IssueCount | None = None
     next_try: float = 0.0
@@ -42,7 +42,7 @@ class PendingRun:
 
     @property
     def query(self) -> RunQuery:
-        """The query that late observers get."""
+        """The query that remote observers get."""
         run = self.run
         return RunQuery(
             run.id,
@@ -56,7 +56,7 @@ class PendingRun:
     @property
     def is_finished(self) -> bool:
         """Nothing is left to observe or to clean up."""
-        return not self.is_observed_late and not self.run.leftovers
+        return not self.is_awaiting_observers and not self.run.leftovers
 
     def add_observation(self, source: str, observation: Observation) -> None:
         """Add an observation of a source."""

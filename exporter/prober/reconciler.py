@@ -1,4 +1,4 @@
-"""Reconciler: asks late observers after the verdict, and hands over to the clean-up."""
+"""Reconciler: asks remote observers after the verdict, and hands over to the clean-up."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from exporter.journal.sqlite import RunState
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import RunMetrics
 from exporter.model.run import Run
-from exporter.observers import LateObserver, load_late_modules
+from exporter.observers import RemoteObserver, load_remote_modules
 from exporter.prober.cleanup import Cleaner, Cleanup
 from exporter.prober.history import RunHistory
 from exporter.prober.pending import PendingRun
@@ -47,7 +47,7 @@ class Reconciler:
         self._gauges = gauges
         self._clock = clock
         self._history = history
-        self._observers: Mapping[str, LateObserver] = {}
+        self._observers: Mapping[str, RemoteObserver] = {}
         self._pending: dict[str, PendingRun] = {}
         self._asked_at: dict[str, float] = {}
         self._cleanup = Cleanup(
@@ -74,7 +74,7 @@ class Reconciler:
 
     def configure(
         self,
-        observers: Mapping[str, LateObserver],
+        observers: Mapping[str, RemoteObserver],
         cleaners: Mapping[LeftoverKind, Cleaner],
     ) -> None:
         """Set the observers and cleaners; a run no longer waits for a removed observer.
@@ -106,7 +106,7 @@ class Reconciler:
         if state is RunState.JUDGED:
             self._add(run)
         elif state is RunState.OBSERVED:
-            self._cleanup.add(PendingRun(run, self._clock.now(), is_observed_late=False))
+            self._cleanup.add(PendingRun(run, self._clock.now(), is_awaiting_observers=False))
         return state, run
 
     async def restore(self) -> None:
@@ -120,7 +120,7 @@ class Reconciler:
         self._add(run)
 
     def _add(self, run: Run) -> None:
-        pending = PendingRun(run, self._clock.now(), is_observed_late=True)
+        pending = PendingRun(run, self._clock.now(), is_awaiting_observers=True)
         pending.waiting = self._list_sources_for(run)
         self._pending.setdefault(run.id, pending)
         if len(self._pending) > _MAX_RUNS:
@@ -152,7 +152,7 @@ class Reconciler:
 
     async def _hand_over_observed(self) -> None:
         """Hand runs over to the clean-up, or close those without leftovers."""
-        observed = [case for case in self._pending.values() if not case.is_observed_late]
+        observed = [case for case in self._pending.values() if not case.is_awaiting_observers]
         for pending in observed:
             del self._pending[pending.run.id]
             if not pending.is_finished:
@@ -168,7 +168,7 @@ class Reconciler:
             if not is_load_probe(run.probe) or observer.leftover_kind is not None
         }
 
-    def _list_due_observers(self) -> list[tuple[str, LateObserver]]:
+    def _list_due_observers(self) -> list[tuple[str, RemoteObserver]]:
         now = self._clock.now()
         due = [
             (source, observer)
@@ -182,7 +182,7 @@ class Reconciler:
     def _list_waiting(self, source: str) -> list[PendingRun]:
         return [pending for pending in self._pending.values() if source in pending.waiting]
 
-    async def _ask_observer(self, source: str, observer: LateObserver) -> None:
+    async def _ask_observer(self, source: str, observer: RemoteObserver) -> None:
         queries = [case.query for case in self._list_waiting(source)]
         for observation in await observer.observe(queries):
             pending = self._pending.get(observation.id)
@@ -195,17 +195,17 @@ class Reconciler:
                 pending.waiting.discard(source)
 
     async def _count_known_stages(self, pending: PendingRun, now: float) -> None:
-        """Count the stages that are known; a late source does not hold back other times."""
+        """Count the stages that are known; a remote source does not hold back other times."""
         delays = (self._observers[source].usual_delay for source in pending.waiting)
         overdue = now - pending.added_at > max(delays, default=0.0)
-        stages = pending.list_settled_stages(_list_late_stages(), is_overdue=overdue)
-        is_observed = pending.is_observed_late and not pending.waiting
-        pending.is_observed_late = bool(pending.waiting)
+        stages = pending.list_settled_stages(_list_stages_by_source(), is_overdue=overdue)
+        is_observed = pending.is_awaiting_observers and not pending.waiting
+        pending.is_awaiting_observers = bool(pending.waiting)
         if not stages and not is_observed:
             return
-        failed = self._metrics.has_failed_late(pending.select_stages(stages), pending.issues)
+        failed = self._metrics.is_failed_by_observers(pending.select_stages(stages), pending.issues)
         counted = pending.take_stages(stages, failed=failed)
-        state = RunState.JUDGED if pending.is_observed_late else RunState.OBSERVED
+        state = RunState.JUDGED if pending.is_awaiting_observers else RunState.OBSERVED
         await self._journal.write_run(state, pending.run)
         self._metrics.count_observed(counted, pending.issues)
         if is_observed:
@@ -233,7 +233,7 @@ class Reconciler:
         for kind in self._shown_kinds | set(overdue):
             self._gauges.orphans.labels(kind).set(overdue[kind])
 
-    def _count_overdue(self, source: str, observer: LateObserver) -> int:
+    def _count_overdue(self, source: str, observer: RemoteObserver) -> int:
         """Count the runs whose leftovers the observer should have found by now."""
         now = self._clock.now()
         return sum(
@@ -242,6 +242,6 @@ class Reconciler:
 
 
 @cache
-def _list_late_stages() -> Mapping[str, Collection[Stage]]:
-    """List the stages that each late observer can measure."""
-    return {module.SOURCE: module.STAGES for module in load_late_modules().values()}
+def _list_stages_by_source() -> Mapping[str, Collection[Stage]]:
+    """List the stages that each remote observer can measure."""
+    return {module.SOURCE: module.STAGES for module in load_remote_modules().values()}

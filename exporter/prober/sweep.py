@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from exporter.metrics.gauges import Gauges
 from exporter.model.run import Leftover
-from exporter.observers import LateObserver
+from exporter.observers import RemoteObserver
 from exporter.schedule.clock import Clock
 from slos.schema.contract import LeftoverKind
 
@@ -28,7 +28,7 @@ class OrphanSweep:
 
     async def sweep_if_due(
         self,
-        observers: Iterable[LateObserver],
+        observers: Iterable[RemoteObserver],
         *,
         list_known: Callable[[], Awaitable[set[Leftover]]],
     ) -> None:
@@ -49,7 +49,7 @@ class OrphanSweep:
                 await self._clean_up(observer, observer.leftover_kind, orphans)
 
     async def _clean_up(
-        self, observer: LateObserver, kind: LeftoverKind, orphans: set[Leftover]
+        self, observer: RemoteObserver, kind: LeftoverKind, orphans: set[Leftover]
     ) -> None:
         """Clean up the orphans found now and those that could not be cleaned up before."""
         earlier = {leftover for leftover in self.uncleaned if leftover.kind is kind}

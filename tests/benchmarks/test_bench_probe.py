@@ -75,7 +75,7 @@ def test_while_the_target_stands_still_nobody_is_answered_and_then_all_in_order(
 
 @pytest.fixture
 def everything(tmp_path: Path) -> LoadedConfig:
-    """A configuration with every probe on, every way and every late observer."""
+    """A configuration with every probe on, every path and every remote observer."""
     file = tmp_path / "slo-probe.yaml"
     file.write_text(scrape.build_full_config(tmp_path))
     loaded, problems = load_config(file)

@@ -26,7 +26,7 @@ from exporter.model.alert import (
     create_run_id,
 )
 from exporter.model.error_kind import ErrorKind
-from exporter.observers import LateObserver, linear
+from exporter.observers import RemoteObserver, linear
 from exporter.paths import Path as DeliveryRoute
 from exporter.paths import direct
 from exporter.prober.context import ProbeContext
@@ -335,7 +335,7 @@ async def test_hostile_issues_are_archived(path: Path, monkeypatch: pytest.Monke
         ) as made,
     ):
         dns.route_ports({80: int(prober.canary_url.rpartition(":")[2]), DECOY: port})
-        observer = cast("LateObserver", made)
+        observer = cast("RemoteObserver", made)
         prober.components.reconciler.configure(
             {StageSource.LINEAR: observer}, {LeftoverKind.LINEAR_ISSUE: observer}
         )

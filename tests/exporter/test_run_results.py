@@ -174,13 +174,13 @@ def test_a_run_fails_once_if_any_check_fails_and_passes_once_otherwise(
     run = dataclasses.replace(build_judged_run(), verdict=verdict, stage_times=times)
     run = metrics.postpone_stages(run)
     metrics.count_judged(run)
-    pending = PendingRun(run, 0.0, is_observed_late=True)
+    pending = PendingRun(run, 0.0, is_awaiting_observers=True)
     for number, (stages, issues) in enumerate([*late, ({}, None)]):
         if restarts:
-            pending = PendingRun(decode(pending.run), 0.0, is_observed_late=True)
+            pending = PendingRun(decode(pending.run), 0.0, is_awaiting_observers=True)
         pending.add_observation(StageSource.TEMPO, Observation(run.id, stages, issues=issues))
         settled = pending.run.due_stages[: None if number == len(late) else 1]
-        failed = metrics.has_failed_late(pending.select_stages(settled), pending.issues)
+        failed = metrics.is_failed_by_observers(pending.select_stages(settled), pending.issues)
         metrics.count_observed(pending.take_stages(settled, failed=failed), pending.issues)
     checks = read_counts(registry, contract.CHECKS, "result")
     result = "fail" if checks.get("fail") else "pass"

@@ -15,7 +15,7 @@ from exporter.model.stages import (
     StageTime,
     StageTimes,
     find_disagreements,
-    list_late_stages,
+    list_remote_stages,
     merge_stage_times,
     rank_sources,
     select_times,
@@ -303,7 +303,7 @@ def test_the_closest_source_counts_and_a_certain_one_first(
 
 
 @pytest.mark.parametrize(
-    ("stage", "times", "is_late"),
+    ("stage", "times", "is_remote"),
     [
         (LAMBDA, {LAMBDA: {CANARY: Bounds(1, 1)}}, False),
         (LAMBDA, {LAMBDA: {CANARY: Bounds(1, 2)}}, True),
@@ -313,10 +313,10 @@ def test_the_closest_source_counts_and_a_certain_one_first(
     ],
 )
 def test_a_late_source_is_waited_for_where_it_may_know_better(
-    stage: Stage, times: StageTimes, *, is_late: bool
+    stage: Stage, times: StageTimes, *, is_remote: bool
 ) -> None:
-    assert (stage in list_late_stages({stage: [CANARY, TEMPO]}, times)) == is_late
-    assert list_late_stages({stage: [CANARY]}, times) == ()
+    assert (stage in list_remote_stages({stage: [CANARY, TEMPO]}, times)) == is_remote
+    assert list_remote_stages({stage: [CANARY]}, times) == ()
 
 
 def test_a_source_that_is_not_in_the_table_of_a_stage_counts_for_nothing() -> None:

@@ -171,7 +171,7 @@ One probe a second, as fast as it goes: 3,600 runs are an hour. The leak detecto
 judges agent-sre, no gate changed; it wants six hours and more.
 """
 _SCRAPES = f"""\
-Every probe, all three ways, the late observers Linear and Tempo. Series are bounded: labels hold
+Every probe, all three paths, the remote observers Linear and Tempo. Series are bounded: labels hold
 values of closed sets only, all of them are there from the start, and a test fails above
 {scrape.SERIES_AT_MOST:,}. Only the leak gauges add to them, one pair for each instance looked at.
 """

@@ -1,4 +1,4 @@
-"""Duration and number of series of `/metrics`, with all probes, paths and late observers."""
+"""Duration and number of series of `/metrics`, with all probes, paths and remote observers."""
 
 import time
 from collections import Counter

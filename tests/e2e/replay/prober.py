@@ -254,7 +254,7 @@ class ProberReplay:
             self._plan_late(due_at, run, opens_issue=opens_issue)
 
     def _plan_late(self, at: float, run: Run, *, opens_issue: bool) -> None:
-        """Ask the late observers; while Linear does not answer, ask again, as the poller does."""
+        """Ask the remote observers; while Linear does not answer, ask again, as the poller does."""
 
         def observe() -> None:
             if self._has(Condition.LINEAR_DOWN) or not self._is_running:
