@@ -124,7 +124,7 @@ async def open_components(
             on_failure=metrics.count_journal_failure,
             clock=clock,
         )
-        orphans = await journal.start()
+        left_open = await journal.start()
         stack.push_async_callback(journal.close)
         inflight_runs = InflightRuns(now=clock.now())
         health = ProberHealth(
@@ -161,7 +161,7 @@ async def open_components(
         )
         stack.push_async_callback(reconciler.close)
         recorder = RunRecorder(journal, metrics, history, reconciler)
-        await recorder.restore(orphans)
+        await recorder.restore(left_open)
         alert_runner = AlertRunner(
             settings.canary,
             clock=clock,

@@ -51,7 +51,7 @@ class Journal:
         self._next_write_at = 0.0
         """Earliest time of the next write, by the clock of the event loop."""
         self._recovered = False
-        self._orphans: list[Run] = []
+        self._left_open: list[Run] = []
         self._uncounted: list[Run] = []
         self._damaged_logged = 0
         self._replacements_counted = 0
@@ -74,15 +74,15 @@ class Journal:
             self._thread.shutdown(wait=False)
             raise
         await self._write_batch(JournalOperation.CLOSE_RUN)
-        return self.take_orphans()
+        return self.take_left_open()
 
-    def take_orphans(self) -> list[Run]:
+    def take_left_open(self) -> list[Run]:
         """Return the runs of an earlier process found since the last call.
 
         They are found at the start, or as soon as a disk that could not be read is readable again.
         """
-        orphans, self._orphans = self._orphans, []
-        return orphans
+        left_open, self._left_open = self._left_open, []
+        return left_open
 
     def take_uncounted(self) -> list[Run]:
         """Return the runs found since the last call that an earlier process judged, not counted.
@@ -204,7 +204,7 @@ class Journal:
         for run in left_open:
             if run.id not in self._unwritten:
                 self._add_unwritten(RunState.JUDGED, run)
-                self._orphans.append(run)
+                self._left_open.append(run)
         self._recovered = True
 
     def _add_unwritten(self, state: RunState, run: Run) -> None:

@@ -51,7 +51,7 @@ class Gauges:
         self.cold_starts = define_counter(
             contract.COLD_STARTS, "Cold starts of the target from zero replicas.", "target"
         )
-        self.orphans = define_gauge(
+        self.overdue_leftovers = define_gauge(
             contract.ORPHANS, "Leftovers of runs that are not cleaned up yet.", "kind"
         )
         self.cleanup_backlog = define_gauge(
@@ -150,7 +150,12 @@ class Gauges:
         self.config_ok.set(1)  # a prober on standby reads no configuration
         self.cleanup_backlog.set(0)
         self.cleanup_backlog_age.set(0)
-        for gauge in (*self._target_gauges, *self._leak_gauges, self.orphans, self.clock_skew):
+        for gauge in (
+            *self._target_gauges,
+            *self._leak_gauges,
+            self.overdue_leftovers,
+            self.clock_skew,
+        ):
             gauge.clear()
 
     @property
@@ -166,7 +171,7 @@ class Gauges:
     def start_at_zero(self, *, kinds: Iterable[LeftoverKind], sources: Iterable[str]) -> None:
         """Create the series of leftovers and failures before the first one happens."""
         for kind in kinds:
-            self.orphans.labels(kind)
+            self.overdue_leftovers.labels(kind)
             self.cleanup_failures.labels(kind)
         for source in sources:
             self.observer_failures.labels(source)

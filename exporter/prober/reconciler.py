@@ -148,7 +148,7 @@ class Reconciler:
         await self._hand_over_observed()
         await self._cleanup.advance(self._observers.values())
         self._cleanup.update_gauges()
-        self._update_orphan_gauges()
+        self._update_overdue_gauges()
 
     async def _hand_over_observed(self) -> None:
         """Hand runs over to the clean-up, or close those without leftovers."""
@@ -224,14 +224,14 @@ class Reconciler:
                 "agent-sre; if it opened a Linear issue, that cannot be found and archived"
             )
 
-    def _update_orphan_gauges(self) -> None:
+    def _update_overdue_gauges(self) -> None:
         """Set the gauge of leftovers that exist longer than they should."""
         overdue = self._cleanup.count_overdue()
         for source, observer in self._observers.items():
             if observer.leftover_kind and observer.is_failing:
                 overdue[observer.leftover_kind] += self._count_overdue(source, observer)
         for kind in self._shown_kinds | set(overdue):
-            self._gauges.orphans.labels(kind).set(overdue[kind])
+            self._gauges.overdue_leftovers.labels(kind).set(overdue[kind])
 
     def _count_overdue(self, source: str, observer: RemoteObserver) -> int:
         """Count the runs whose leftovers the observer should have found by now."""

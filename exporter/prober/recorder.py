@@ -32,16 +32,16 @@ class RunRecorder:
         self._uncounted: dict[str, Run] = {}
         """Runs whose verdict could not be written to the journal yet."""
 
-    async def restore(self, orphans: list[Run]) -> None:
+    async def restore(self, left_open: list[Run]) -> None:
         """Restore the runs of earlier processes from the journal.
 
         Args:
-            orphans: runs that an earlier process left open.
+            left_open: runs that an earlier process left open.
         """
         for run in reversed(await self._journal.list_recent(HISTORY_SIZE)):
             self._history.add(run)
         await self._reconciler.restore()
-        self._record_orphans(orphans)
+        self._record_left_open(left_open)
 
     async def record_planned(self, run: Run) -> None:
         """Record a run before its event is sent."""
@@ -62,7 +62,7 @@ class RunRecorder:
         """
         state, run = self._reconciler.add_judged(run, sent=sent)
         await self._journal.write_run(state, run)
-        self._record_orphans(self._journal.take_orphans())
+        self._record_left_open(self._journal.take_left_open())
         if not is_load_probe(run.probe):
             if evidence.sent_at is not None:
                 self._metrics.observe_lag(run.probe, max(0.0, evidence.sent_at - evidence.intended))
@@ -89,15 +89,15 @@ class RunRecorder:
             del self._uncounted[run.id]
             self._metrics.count_judged(run)
 
-    def _record_orphans(self, orphans: list[Run]) -> None:
+    def _record_left_open(self, left_open: list[Run]) -> None:
         """Record runs that an earlier process left open. They are counted after the next scrape."""
-        for orphan in orphans:
-            level, text = choose_log_level(orphan), "%s: run %s was left open by an earlier process"
-            _log.log(level, text, orphan.probe, orphan.id)
-            if not is_load_probe(orphan.probe):
-                self._history.add(orphan)
-            self._reconciler.add_left_open(orphan)
-        self._metrics.postpone_judged([*orphans, *self._journal.take_uncounted()])
+        for run in left_open:
+            level, text = choose_log_level(run), "%s: run %s was left open by an earlier process"
+            _log.log(level, text, run.probe, run.id)
+            if not is_load_probe(run.probe):
+                self._history.add(run)
+            self._reconciler.add_left_open(run)
+        self._metrics.postpone_judged([*left_open, *self._journal.take_uncounted()])
 
 
 def choose_log_level(run: Run) -> int:

@@ -55,9 +55,9 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 
 async def reopen_journal(path: Path, clock: FakeClock) -> tuple[list[Run], list[Run]]:
-    """Open the journal again; return the orphans, and all finished runs, newest first."""
+    """Open the journal again; return the runs left open, and all finished runs, newest first."""
     harness = JournalHarness(path, clock)
-    orphans = await harness.journal.start()
+    left_open = await harness.journal.start()
     recent = await harness.journal.list_recent(1000)
     await harness.journal.close()
-    return orphans, recent
+    return left_open, recent

@@ -139,7 +139,7 @@ class ReconcilerHarness:
         )
 
     @property
-    def orphans(self) -> float | None:
+    def overdue_leftovers(self) -> float | None:
         return self.read_sample("orphans", kind="linear_issue")
 
 

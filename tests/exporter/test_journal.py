@@ -168,8 +168,8 @@ async def test_a_file_that_is_taken_away_loses_no_uncounted_run(
     await first.journal.close()
 
     second = JournalHarness(path, clock)
-    for orphan in await second.journal.start():
-        await second.journal.write_run(RunState.CLEANED, orphan)
+    for run in await second.journal.start():
+        await second.journal.write_run(RunState.CLEANED, run)
     assert await second.journal.mark_counted(["counted"])
     replace_journal(path, kind)
     await second.journal.write_run(RunState.CLEANED, build_judged_run("next"))
@@ -216,7 +216,7 @@ async def test_a_file_that_cannot_be_looked_at_stops_no_run(
     assert [row[0] for row in read_rows(path)] == ["a", "b", "c"]
 
 
-async def test_orphans_are_closed_once(path: Path, clock: FakeClock) -> None:
+async def test_runs_left_open_are_closed_once(path: Path, clock: FakeClock) -> None:
     harness = JournalHarness(path, clock)
     await harness.journal.start()
     await harness.journal.write_run(RunState.PLANNED, build_open_run("a"))
@@ -225,8 +225,8 @@ async def test_orphans_are_closed_once(path: Path, clock: FakeClock) -> None:
     await harness.journal.write_run(RunState.CLEANED, build_judged_run("c"))
     await harness.journal.close()
 
-    orphans, recent = await reopen_journal(path, clock)
-    assert [(each.id, each.verdict, each.reason) for each in orphans] == [
+    left_open, recent = await reopen_journal(path, clock)
+    assert [(each.id, each.verdict, each.reason) for each in left_open] == [
         ("a", Verdict.UNKNOWN, Reason.PROBER_RESTARTED),
         ("b", Verdict.UNKNOWN, Reason.PROBER_RESTARTED),
     ]
@@ -261,8 +261,8 @@ async def test_a_kill_in_flight_loses_no_run(path: Path, clock: FakeClock) -> No
         subprocess.run, [sys.executable, "-c", program], check=False, timeout=30
     )
     assert ended.returncode == -signal.SIGKILL
-    orphans, _ = await reopen_journal(path, clock)
-    assert [each.id for each in orphans] == [f"run-{number}" for number in range(5)]
+    left_open, _ = await reopen_journal(path, clock)
+    assert [each.id for each in left_open] == [f"run-{number}" for number in range(5)]
 
 
 async def test_changes_are_written_in_batches(
@@ -404,8 +404,8 @@ async def test_writes_during_a_full_disk_are_retried(path: Path, clock: FakeCloc
     )
     assert ended.stdout.split() == ["6", "6"]
     assert ended.stderr.count("probing continues") == 1
-    orphans, recent = await reopen_journal(path, clock)
-    assert [each.id for each in orphans] == ["before"]
+    left_open, recent = await reopen_journal(path, clock)
+    assert [each.id for each in left_open] == ["before"]
     assert {each.id for each in recent} == {"before", "during-0", "during-1", "during-2", "after"}
 
 
@@ -423,8 +423,8 @@ async def test_a_disk_that_is_full_at_the_start_delays_the_accounting(
         assert await harness.journal.start() == []
         await harness.journal.write_run(RunState.PLANNED, build_open_run("b"))
     await harness.journal.write_run(RunState.CLEANED, build_judged_run("b"))
-    assert [each.id for each in harness.journal.take_orphans()] == ["a"]
-    assert harness.journal.take_orphans() == []
+    assert [each.id for each in harness.journal.take_left_open()] == ["a"]
+    assert harness.journal.take_left_open() == []
     await harness.journal.close()
     assert harness.failures == [JournalOperation.OPEN_RUN, JournalOperation.OPEN_RUN]
     assert {row[0]: row[1] for row in read_rows(path)} == {"a": "judged", "b": "cleaned"}

@@ -262,7 +262,7 @@ async def test_a_log_that_lost_commits_is_set_aside(
 async def test_a_killed_journal_is_not_set_aside(path: Path, clock: FakeClock) -> None:
     left = await copy_killed_journal(path, clock)
     harness = JournalHarness(left, clock)
-    assert [orphan.id for orphan in await harness.journal.start()] == ["open"]
+    assert [run.id for run in await harness.journal.start()] == ["open"]
     await harness.journal.close()
     assert harness.journal.damaged_files == []
 
@@ -295,7 +295,7 @@ async def test_a_log_without_an_index_is_read(path: Path, clock: FakeClock, inde
     left = await copy_killed_journal(path, clock)
     add_suffix(left, "-shm").write_bytes(index)
     harness = JournalHarness(left, clock)
-    assert [orphan.id for orphan in await harness.journal.start()] == ["open"]
+    assert [run.id for run in await harness.journal.start()] == ["open"]
     await harness.journal.close()
     assert harness.journal.damaged_files == []
 
@@ -309,7 +309,7 @@ async def test_a_log_that_was_written_into_the_database_may_be_gone_but_not_cut(
     left = await copy_killed_journal(path, clock, checkpoint=True)
     damage(add_suffix(left, "-wal"))
     harness = JournalHarness(left, clock)
-    found = [orphan.id for orphan in await harness.journal.start()]
+    found = [run.id for run in await harness.journal.start()]
     await harness.journal.close()
     assert found == ([] if is_lost else ["open"])
     assert bool(harness.journal.damaged_files) == is_lost

@@ -1,4 +1,4 @@
-"""Reconciler with scripted observers: queries, stage times, clean-up and orphans."""
+"""Reconciler with scripted observers: queries, stage times, clean-up, overdue leftovers and orphans."""
 
 import asyncio
 import dataclasses
@@ -168,33 +168,33 @@ async def test_a_failed_clean_up_is_retried(harness: ReconcilerHarness, path: Pa
     await harness.advance(3600, step=5.0)
     tries = len(linear.cleanup_attempts)
     assert 6 <= tries <= 60  # of 720 steps
-    assert harness.orphans == 2
+    assert harness.overdue_leftovers == 2
     assert harness.read_sample("cleanup_failures_total", kind="linear_issue") == 2 * tries
     assert read_rows(path) == [("a", "observed", "ok")]
     linear.refuses_cleanup = False
     await harness.advance(620, step=5.0)
     assert len(linear.cleanup_attempts) == tries + 1
-    assert harness.orphans == 0
+    assert harness.overdue_leftovers == 0
     assert read_rows(path) == [("a", "cleaned", "ok")]
     assert harness.read_stage_durations(Stage.END_TO_END, StageSource.CANARY) == (1, 0.5)
 
 
 @pytest.mark.parametrize("outage", [9, 500])
-async def test_an_outage_shorter_than_the_longest_pause_leaves_no_orphan(
+async def test_no_leftover_is_overdue_after_an_outage_shorter_than_the_longest_pause(
     harness: ReconcilerHarness, outage: int
 ) -> None:
     linear = ScriptedObserver(refuses_cleanup=True)
     harness.use_observers(linear=linear)
     for number in range(40):
         await harness.finish_run(build_judged_run(f"{number}", build_issue_leftover(f"{number}")))
-    orphans = []
+    overdue = []
     for _ in range(outage):
         await harness.advance(1, step=1.0)
-        orphans.append(harness.orphans)
+        overdue.append(harness.overdue_leftovers)
     linear.refuses_cleanup = False
     await harness.advance(620, step=5.0)
-    assert set(orphans) == {0}
-    assert harness.orphans == 0
+    assert set(overdue) == {0}
+    assert harness.overdue_leftovers == 0
     assert (harness.read_sample("cleanup_failures_total", kind="linear_issue") or 0) >= 40
 
 
@@ -229,7 +229,7 @@ async def test_a_failed_clean_up_does_not_delay_others(harness: ReconcilerHarnes
     linear.refuses_cleanup = False
     await harness.advance(700, step=5.0)
     assert linear.cleanup_attempts[-1] == (build_issue_leftover("1"),)
-    assert harness.orphans == 0
+    assert harness.overdue_leftovers == 0
     assert harness.read_sample("orphans", kind="alert") == 1
 
 
@@ -310,7 +310,7 @@ async def test_a_run_is_counted_once_if_its_verdict_is_written_later_or_never(
         assert restarted.read_sample("probe_runs_total", **labels, verdict="unknown") == 1
 
 
-async def test_orphans_are_kept_while_no_cleaner_is_configured(
+async def test_leftovers_are_kept_while_no_cleaner_is_configured(
     harness: ReconcilerHarness, path: Path
 ) -> None:
     harness.use_observers(
@@ -323,11 +323,11 @@ async def test_orphans_are_kept_while_no_cleaner_is_configured(
     await harness.advance(20)
     harness.use_observers()
     await harness.advance(20)
-    assert harness.orphans == 1
+    assert harness.overdue_leftovers == 1
     assert read_rows(path) == [("a", "observed", "ok")]
     harness.use_observers(linear=ScriptedObserver())
     await harness.advance(620, step=5.0)
-    assert harness.orphans == 0
+    assert harness.overdue_leftovers == 0
     assert read_rows(path) == [("a", "cleaned", "ok")]
 
 
@@ -373,16 +373,16 @@ async def test_of_a_backlog_few_runs_are_in_memory_and_all_are_shown(
     await harness.advance(4)
     failures = harness.read_sample("cleanup_failures_total", kind=LeftoverKind.LINEAR_ISSUE)
     assert 50 <= (failures or 0) <= 100, "a batch that failed ends the step"
-    assert harness.orphans == 0, "a short outage is no orphan"
+    assert harness.overdue_leftovers == 0, "nothing is overdue after a short outage"
     assert harness.read_sample("cleanup_backlog") == len(harness.reconciler) == 700
     age = harness.read_sample("cleanup_backlog_age_seconds")
     assert age == pytest.approx(clock.steady() - (1.7e9 - 699))
     assert len(harness.reconciler._cleanup._loaded) == 200
     await harness.advance(3600, step=10.0)
-    assert harness.orphans == 700
+    assert harness.overdue_leftovers == 700
     linear.refuses_cleanup = False
     await harness.advance(620, step=10.0)
-    assert (len(harness.reconciler), harness.orphans) == (0, 0)
+    assert (len(harness.reconciler), harness.overdue_leftovers) == (0, 0)
     assert harness.read_sample("cleanup_backlog_age_seconds") == 0
 
 
@@ -434,14 +434,14 @@ async def test_the_sweep_finds_issues_of_unknown_runs(
     assert (
         build_issue_leftover("lost"),
     ) in linear.cleanup_attempts  # the other one is tried again in between
-    assert harness.orphans == 2
+    assert harness.overdue_leftovers == 2
     linear.is_failing = troubled  # then a sweep finds nothing, and what was found still counts
     await harness.advance(610, step=5.0)
-    assert harness.orphans == 2
+    assert harness.overdue_leftovers == 2
     linear.refuses_cleanup = linear.is_failing = False
     linear.orphans = []
     await harness.advance(1300, step=5.0)
-    assert harness.orphans == 0
+    assert harness.overdue_leftovers == 0
     assert (build_issue_leftover("lost"),) in linear.cleanup_attempts[-2:]
 
 

@@ -122,7 +122,11 @@ async def test_issue_creation_is_measured_and_the_issue_archived(
     count, mean = harness.issue_creation
     assert count == 1
     assert mean == pytest.approx(2.0, abs=0.6)  # the clocks agree within half a second
-    assert (harness.open_issues, harness.read_issue_count("one"), harness.reconciler.orphans) == (
+    assert (
+        harness.open_issues,
+        harness.read_issue_count("one"),
+        harness.reconciler.overdue_leftovers,
+    ) == (
         0,
         1,
         0,
@@ -157,13 +161,13 @@ async def test_runs_during_an_outage_of_linear_are_observed_and_cleaned_up_after
         await harness.finish_run_with_issue()
         await harness.reconciler.advance(58, step=5.0)
     # Of the last four minutes nobody expects an answer yet: within, linger and two questions.
-    assert 55 <= (harness.reconciler.orphans or 0) <= 60
+    assert 55 <= (harness.reconciler.overdue_leftovers or 0) <= 60
     assert (harness.reconciler.read_sample("observer_failures_total", source="linear") or 0) >= 3
     assert harness.api.counters.requests < 500
     assert harness.open_issues == 60
     harness.api.faults.set("none")
     await harness.reconciler.advance(900, step=5.0)
-    assert (harness.open_issues, harness.reconciler.orphans) == (0, 0)
+    assert (harness.open_issues, harness.reconciler.overdue_leftovers) == (0, 0)
     assert harness.read_issue_count("one") == 60
     count, mean = harness.issue_creation
     assert count == 60
@@ -198,21 +202,25 @@ async def test_the_default_rate_limit_suffices_for_many_runs(path: Path, clock: 
                 await harness.reconciler.finish_run(run)
             await harness.reconciler.advance(3.5, step=3.5)
         await harness.reconciler.advance(150, step=5)
-        assert (harness.open_issues, harness.reconciler.orphans) == (0, 0)
+        assert (harness.open_issues, harness.reconciler.overdue_leftovers) == (0, 0)
         assert harness.api.counters.requests < 60, (
             "of about 120 that the limit lets pass in that time"
         )
 
 
-async def test_issues_that_cannot_be_archived_are_orphans(harness: LinearHarness) -> None:
+async def test_issues_that_cannot_be_archived_are_overdue(harness: LinearHarness) -> None:
     harness.api.faults.set("forbidden")
     await harness.finish_run_with_issue()
     await harness.reconciler.advance(3600, step=5.0)
-    assert (harness.open_issues, harness.reconciler.orphans) == (1, 1)
+    assert (harness.open_issues, harness.reconciler.overdue_leftovers) == (1, 1)
     assert (harness.reconciler.read_sample("cleanup_failures_total", kind="linear_issue") or 0) >= 5
     harness.api.faults.set("none")
     await harness.reconciler.advance(700, step=5.0)
-    assert (harness.open_issues, harness.reconciler.orphans, harness.read_issue_count("one")) == (
+    assert (
+        harness.open_issues,
+        harness.reconciler.overdue_leftovers,
+        harness.read_issue_count("one"),
+    ) == (
         0,
         0,
         1,

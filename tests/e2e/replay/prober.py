@@ -344,7 +344,7 @@ class ProberReplay:
         overdue = sum(
             self._clock.time - since > _OVERDUE for since in self._awaiting_linear.values()
         )
-        self._status.gauges.orphans.labels(LeftoverKind.LINEAR_ISSUE).set(overdue)
+        self._status.gauges.overdue_leftovers.labels(LeftoverKind.LINEAR_ISSUE).set(overdue)
 
 
 @dataclass(slots=True)
