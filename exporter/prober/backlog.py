@@ -13,12 +13,12 @@ from exporter.model.run import Leftover, Run
 from exporter.prober.pending import PendingRun, is_clean_up_overdue
 from slos.schema.contract import LeftoverKind
 
-MAX_PARKED = 50_000
+MAX_ENTRIES = 50_000
 """Waiting runs. The leftovers of an older run are found by the orphan sweep."""
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedRun:
+class BacklogEntry:
     """A run that waits for its clean-up, without what the journal has.
 
     Attributes:
@@ -36,7 +36,7 @@ class ParkedRun:
     failing_since: Mapping[Leftover, float] = field(default_factory=dict)
 
     @classmethod
-    def from_pending(cls, pending: PendingRun) -> "ParkedRun":
+    def from_pending(cls, pending: PendingRun) -> "BacklogEntry":
         """Return what is kept of a run."""
         run = pending.run
         kinds = tuple(leftover.kind for leftover in run.leftovers)
@@ -55,50 +55,50 @@ class CleanupBacklog:
     """Runs that wait, the oldest first."""
 
     def __init__(self) -> None:
-        self._parked: dict[str, ParkedRun] = {}
+        self._entries: dict[str, BacklogEntry] = {}
 
     def __len__(self) -> int:
         """Number of runs."""
-        return len(self._parked)
+        return len(self._entries)
 
-    def add(self, run_id: str, parked: ParkedRun) -> None:
+    def add(self, run_id: str, entry: BacklogEntry) -> None:
         """Add a run; the oldest is dropped when there are too many."""
-        self._parked[run_id] = parked
-        if len(self._parked) > MAX_PARKED:
-            del self._parked[next(iter(self._parked))]
+        self._entries[run_id] = entry
+        if len(self._entries) > MAX_ENTRIES:
+            del self._entries[next(iter(self._entries))]
 
     def list_due(self, now: float, limit: int) -> list[str]:
         """List the ids of runs that may be cleaned up now."""
         found: list[str] = []
-        for run_id, parked in self._parked.items():
+        for run_id, entry in self._entries.items():
             if len(found) >= limit:
                 break
-            if parked.next_try <= now:
+            if entry.next_try <= now:
                 found.append(run_id)
         return found
 
     def list_ids(self) -> Sequence[str]:
         """List the ids of all runs."""
-        return list(self._parked)
+        return list(self._entries)
 
-    def take(self, run_id: str) -> ParkedRun:
+    def take(self, run_id: str) -> BacklogEntry:
         """Remove a run and return what is known of it."""
-        return self._parked.pop(run_id)
+        return self._entries.pop(run_id)
 
     def find_oldest(self) -> float:
         """Find the earliest intended send, in seconds since 1970; infinite without runs."""
-        return min((parked.intended_at for parked in self._parked.values()), default=inf)
+        return min((entry.intended_at for entry in self._entries.values()), default=inf)
 
     def count_overdue(
         self, cleaners: Collection[LeftoverKind], now: float
     ) -> Counter[LeftoverKind]:
         """Count the leftovers whose clean-up is overdue, or that no cleaner is for."""
         overdue: Counter[LeftoverKind] = Counter()
-        for parked in self._parked.values():
+        for entry in self._entries.values():
             overdue.update(
                 leftover.kind
-                for leftover, since in parked.failing_since.items()
+                for leftover, since in entry.failing_since.items()
                 if is_clean_up_overdue(since, now)
             )
-            overdue.update(kind for kind in parked.kinds if kind not in cleaners)
+            overdue.update(kind for kind in entry.kinds if kind not in cleaners)
         return overdue

@@ -15,7 +15,7 @@ from exporter.journal.sqlite import RunState
 from exporter.metrics.gauges import Gauges
 from exporter.model.run import Leftover
 from exporter.observers import RemoteObserver
-from exporter.prober.backlog import CleanupBacklog, ParkedRun
+from exporter.prober.backlog import BacklogEntry, CleanupBacklog
 from exporter.prober.pending import PendingRun
 from exporter.prober.sweep import OrphanSweep
 from exporter.schedule.clock import Clock
@@ -81,14 +81,14 @@ class Cleanup:
     def add(self, pending: PendingRun) -> None:
         """Add a run that is observed and has leftovers."""
         if len(self._backlog) or len(self._loaded) >= MAX_LOADED:
-            self._backlog.add(pending.run.id, ParkedRun.from_pending(pending))
+            self._backlog.add(pending.run.id, BacklogEntry.from_pending(pending))
         else:
             self._loaded[pending.run.id] = pending
 
     async def restore(self) -> None:
         """Add the runs that earlier processes left in the journal."""
         for run_id, intended_at, kinds in await self._journal.list_backlog():
-            self._backlog.add(run_id, ParkedRun(intended_at, kinds))
+            self._backlog.add(run_id, BacklogEntry(intended_at, kinds))
 
     async def close(self) -> None:
         """End the clean-up under way. The next process goes on with it."""
@@ -120,7 +120,7 @@ class Cleanup:
         while has_progress and self._cleaners is cleaners:
             await self._load_waiting()
             now = self._clock.now()
-            due = [case for case in self._iter_in_memory() if case.next_try <= now]
+            due = [pending for pending in self._iter_in_memory() if pending.next_try <= now]
             cleaned = await asyncio.gather(
                 *(self._clean_up_kind(kind, cleaner, due) for kind, cleaner in cleaners.items())
             )
@@ -135,31 +135,33 @@ class Cleanup:
         """Load waiting runs from the journal into the places of those that are done."""
         now = self._clock.now()
         if len(self._backlog):  # others may have more luck than those that have to wait
-            for pending in [case for case in self._loaded.values() if case.next_try > now]:
+            for pending in [pending for pending in self._loaded.values() if pending.next_try > now]:
                 del self._loaded[pending.run.id]
-                self._backlog.add(pending.run.id, ParkedRun.from_pending(pending))
+                self._backlog.add(pending.run.id, BacklogEntry.from_pending(pending))
         ids = self._backlog.list_due(now, MAX_LOADED - len(self._loaded))
         runs = await self._journal.load_runs(ids) if ids else None
         if runs is None:
             return
         for run_id in ids:
-            parked, run = self._backlog.take(run_id), runs.get(run_id)
+            entry, run = self._backlog.take(run_id), runs.get(run_id)
             if run is not None:  # otherwise the sweep finds its leftovers
-                self._loaded[run_id] = parked.to_pending(run, now)
+                self._loaded[run_id] = entry.to_pending(run, now)
 
     async def _clean_up_kind(
         self, kind: LeftoverKind, cleaner: Cleaner, candidates: Sequence[PendingRun]
     ) -> bool:
         """Clean up some leftovers of one kind; return whether any was cleaned up."""
-        due = [case for case in candidates if case.list_leftovers(kind)][:_BATCH]
-        wanted = [leftover for case in due for leftover in case.list_leftovers(kind)]
+        due = [pending for pending in candidates if pending.list_leftovers(kind)][:_BATCH]
+        wanted = [leftover for pending in due for leftover in pending.list_leftovers(kind)]
         if not wanted:
             return False
         failed = set(await cleaner.clean_up(wanted))
         self._gauges.cleanup_failures.labels(kind).inc(len(failed))
         done, now = set(wanted) - failed, self._clock.now()
-        changed = [case for case in due if case.record_clean_up(done, failed, now)]
-        await asyncio.gather(*(self._write(case) for case in changed if not case.is_finished))
+        changed = [pending for pending in due if pending.record_clean_up(done, failed, now)]
+        await asyncio.gather(
+            *(self._write(pending) for pending in changed if not pending.is_finished)
+        )
         return bool(done)
 
     async def _write(self, pending: PendingRun) -> None:
@@ -167,14 +169,16 @@ class Cleanup:
         await self._journal.write_run(state, pending.run)
 
     async def _close_finished(self) -> None:
-        finished = [case.run for case in self._loaded.values() if case.is_finished]
+        finished = [pending.run for pending in self._loaded.values() if pending.is_finished]
         for run in finished:
             del self._loaded[run.id]
         await asyncio.gather(*(self._journal.write_run(RunState.CLEANED, run) for run in finished))
 
     async def _list_known_leftovers(self) -> set[Leftover]:
         """List the leftovers of all runs that are not finished."""
-        known = {leftover for case in self._iter_in_memory() for leftover in case.run.leftovers}
+        known = {
+            leftover for pending in self._iter_in_memory() for leftover in pending.run.leftovers
+        }
         ids = self._backlog.list_ids()
         for first in range(0, len(ids), _KNOWN_BATCH):
             runs = await self._journal.load_runs(ids[first : first + _KNOWN_BATCH]) or {}
@@ -186,16 +190,16 @@ class Cleanup:
         now = self._clock.now()
         overdue = Counter(
             leftover.kind
-            for case in self._iter_in_memory()
-            for leftover in case.run.leftovers
-            if case.is_overdue(leftover, now) or leftover.kind not in self._cleaners
+            for pending in self._iter_in_memory()
+            for leftover in pending.run.leftovers
+            if pending.is_overdue(leftover, now) or leftover.kind not in self._cleaners
         )
         overdue.update(leftover.kind for leftover in self._sweep.uncleaned)
         return overdue + self._backlog.count_overdue(self._cleaners, now)
 
     def update_gauges(self) -> None:
         """Show how many runs wait, and how old the oldest is."""
-        intended = [case.run.intended_at for case in self._loaded.values()]
+        intended = [pending.run.intended_at for pending in self._loaded.values()]
         oldest = min((*intended, self._backlog.find_oldest()), default=inf)
         self._gauges.cleanup_backlog.set(len(self))
         self._gauges.cleanup_backlog_age.set(max(0.0, self._clock.steady() - oldest))

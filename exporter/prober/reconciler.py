@@ -143,7 +143,7 @@ class Reconciler:
             self._give_up(pending, now)
         # Concurrently, so that they are written as one batch: after a load there are thousands.
         await asyncio.gather(
-            *(self._count_known_stages(case, now) for case in list(self._pending.values()))
+            *(self._count_known_stages(pending, now) for pending in list(self._pending.values()))
         )
         await self._hand_over_observed()
         await self._cleanup.advance(self._observers.values())
@@ -152,7 +152,9 @@ class Reconciler:
 
     async def _hand_over_observed(self) -> None:
         """Hand runs over to the clean-up, or close those without leftovers."""
-        observed = [case for case in self._pending.values() if not case.is_awaiting_observers]
+        observed = [
+            pending for pending in self._pending.values() if not pending.is_awaiting_observers
+        ]
         for pending in observed:
             del self._pending[pending.run.id]
             if not pending.is_finished:
@@ -183,7 +185,7 @@ class Reconciler:
         return [pending for pending in self._pending.values() if source in pending.waiting]
 
     async def _ask_observer(self, source: str, observer: RemoteObserver) -> None:
-        queries = [case.query for case in self._list_waiting(source)]
+        queries = [pending.query for pending in self._list_waiting(source)]
         for observation in await observer.observe(queries):
             pending = self._pending.get(observation.id)
             if pending is not None:

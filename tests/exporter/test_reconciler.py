@@ -1,4 +1,4 @@
-"""Reconciler with scripted observers: queries, stage times, clean-up, overdue leftovers and orphans."""
+"""Reconciler with scripted observers: queries, stage times, clean-up, leftovers and orphans."""
 
 import asyncio
 import dataclasses
