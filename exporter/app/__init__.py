@@ -1,5 +1,5 @@
 """Process of the prober: start, shutdown, leadership, reloads and load scenarios.
 
 The components of the process are made in `components.py`, those of one configuration in
-`generation.py`. Only the command line imports this package.
+`plugin_set.py`. Only the command line imports this package.
 """

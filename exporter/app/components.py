@@ -1,7 +1,7 @@
 """Components of a leader that every configuration uses: journal, canary, runner, reconciler.
 
 They stay open over reloads. Paths, observers and probes depend on the configuration and are made
-in `generation.py`.
+in `plugin_set.py`.
 """
 
 import contextlib

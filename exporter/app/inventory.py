@@ -2,7 +2,7 @@
 
 from prometheus_client.metrics_core import Metric
 
-from exporter.app.generation import build_check_settings, list_label_sets
+from exporter.app.plugin_set import build_check_settings, list_label_sets
 from exporter.config.loader import LoadedConfig
 from exporter.config.scenarios import list_configured
 from exporter.schedule.clock import SystemClock

@@ -17,8 +17,8 @@ from exporter.app.components import (
     freeze_gc,
     open_components,
 )
-from exporter.app.generation_runner import GenerationRunner
 from exporter.app.load_controller import LoadController
+from exporter.app.rollout import Rollout
 from exporter.app.signals import Signals
 from exporter.config.loader import LoadedConfig, load_config
 from exporter.journal.sqlite import JournalInUseError
@@ -121,15 +121,13 @@ async def _lead(loaded: LoadedConfig, leader: LeaderContext) -> LoadedConfig:
                 ComponentSettings.from_config(loaded), leader.status, canary, may_send=may_send
             ) as components,
             contextlib.aclosing(
-                GenerationRunner(
-                    components, first_slot_after=float(delay.seconds) if delay else 0.0
-                )
-            ) as generations,
+                Rollout(components, first_slot_after=float(delay.seconds) if delay else 0.0)
+            ) as rollout,
         ):
             freeze_gc()
             try:
                 leader_work = _LeaderWork(
-                    components, generations, await _open_load_controller(loaded, components)
+                    components, rollout, await _open_load_controller(loaded, components)
                 )
                 await leader_work.apply(loaded)
                 leader.print_line(f"canary listening on {format_url(canary)}")
@@ -146,12 +144,12 @@ class _LeaderWork:
     """Senders of a leader: the scheduled probes, and load scenarios on demand."""
 
     components: Components
-    generations: GenerationRunner
+    rollout: Rollout
     load_controller: LoadController
 
     async def apply(self, loaded: LoadedConfig) -> None:
         """Use this configuration from now on."""
-        self.load_controller.configure(await self.generations.start(loaded))
+        self.load_controller.configure(await self.rollout.start(loaded))
 
     async def drain(self, grace: float, *, reason: StopReason) -> None:
         """Drain the runs under way.
@@ -161,7 +159,7 @@ class _LeaderWork:
             reason: reason that a stopped scenario reports.
         """
         await asyncio.gather(
-            self.generations.drain(grace), self.load_controller.close(grace, reason=reason)
+            self.rollout.drain(grace), self.load_controller.close(grace, reason=reason)
         )
 
 
@@ -205,7 +203,7 @@ async def _run_until_stopped(
             try:
                 await wait_for_first(
                     leader.signals.stop_requested.wait(),
-                    leader_work.generations.run(),
+                    leader_work.rollout.run(),
                     _wait_until_lease_lost(leader),
                 )
             finally:

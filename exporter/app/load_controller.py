@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from exporter.app.components import Components
-from exporter.app.generation import Generation
-from exporter.app.generation_runner import drain_task
+from exporter.app.plugin_set import PluginSet
+from exporter.app.rollout import drain_task
 from exporter.config.loader import LoadedConfig
 from exporter.config.scenarios import (
     ScenarioSettings,
@@ -111,7 +111,7 @@ class LoadController:
     def __init__(self, components: Components, archive: ResultArchive) -> None:
         self._components = components
         self._archive = archive
-        self._generation: Generation | None = None
+        self._plugin_set: PluginSet | None = None
         self._current: ScenarioRun | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -127,17 +127,17 @@ class LoadController:
                     await self._archive.write_result(stopped)
             self._update_gauges(scenario)
 
-    def configure(self, generation: Generation) -> None:
-        """Use another generation from now on; a scenario that runs by the old one is stopped."""
+    def configure(self, plugin_set: PluginSet) -> None:
+        """Use another plug-in set from now on; a scenario that runs by the old one is stopped."""
         self.stop(StopReason.RELOADED)
-        self._generation = generation
-        self._archive.keep = generation.loaded.config.scenarios.keep_results
+        self._plugin_set = plugin_set
+        self._archive.keep = plugin_set.loaded.config.scenarios.keep_results
 
     async def start(self, name: str) -> ScenarioResult | Refusal:
         """Start a scenario; return the run that has started, or a refusal."""
-        if self._generation is None or not self._components.health.may_send():
+        if self._plugin_set is None or not self._components.health.may_send():
             return Refusal(RefusalKind.STANDBY, "on standby; another prober may hold the lease")
-        selected = select_scenario(name, self._generation.loaded.config.scenarios)
+        selected = select_scenario(name, self._plugin_set.loaded.config.scenarios)
         if isinstance(selected, Refusal):
             return selected
         if self._current is not None:
@@ -145,7 +145,7 @@ class LoadController:
             return Refusal(
                 RefusalKind.BUSY, f"scenario {busy} is running; only one can run at a time"
             )
-        scenario_run = self._build_scenario_run(self._generation, *selected)
+        scenario_run = self._build_scenario_run(self._plugin_set, *selected)
         self._current = scenario_run
         self._task = asyncio.create_task(
             self._run_scenario(scenario_run, selected[1]), name=f"scenario {name}"
@@ -163,7 +163,7 @@ class LoadController:
         """Return the running scenario, the configured ones and the results."""
         running = self._current.result.to_json() if self._current else None
         stopping = self._current.controls.stop_signal.reason if self._current else None
-        config = self._generation.loaded.config.scenarios if self._generation else None
+        config = self._plugin_set.loaded.config.scenarios if self._plugin_set else None
         return {
             "running": running and {**running, "stopping": stopping},
             "configured": sorted(list_configured(config)) if config else [],
@@ -196,7 +196,7 @@ class LoadController:
         scenario_metrics.running = self._current = None
 
     def _build_scenario_run(
-        self, generation: Generation, scenario: str, settings: LoadSettings
+        self, plugin_set: PluginSet, scenario: str, settings: LoadSettings
     ) -> ScenarioRun:
         clock, metrics, stop_signal = (
             self._components.status.clock,
@@ -207,12 +207,12 @@ class LoadController:
         result = ScenarioResult(
             uuid.uuid4().hex, scenario, ScenarioState.RUNNING, clock.wall(), unit=unit
         )
-        common = generation.loaded.config.scenarios
-        linear = generation.observers.get(StageSource.LINEAR)
+        common = plugin_set.loaded.config.scenarios
+        linear = plugin_set.observers.get(StageSource.LINEAR)
         return ScenarioRun(
             result,
             settings,
-            context=generation.context,
+            context=plugin_set.context,
             controls=RunControls(
                 stop_signal,
                 baseline=BaselineGuard(
@@ -226,7 +226,7 @@ class LoadController:
                 ),
                 max_events=common.max_events,
                 can_see_issues=linear is not None and common.linear != "none",
-                read_rejections=_choose_rejection_reader(generation.loaded, clock),
+                read_rejections=_choose_rejection_reader(plugin_set.loaded, clock),
             ),
             history=self._archive.list_results(result.scenario),
         )

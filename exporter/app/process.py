@@ -13,13 +13,13 @@ from exporter.app.components import (
     freeze_gc,
     open_components,
 )
-from exporter.app.generation import (
-    Generation,
+from exporter.app.leader import LeaderContext
+from exporter.app.plugin_set import (
+    PluginSet,
     build_check_settings,
     list_label_sets,
-    open_generation,
+    open_plugin_set,
 )
-from exporter.app.leader import LeaderContext
 from exporter.app.signals import Signals, handle_signals
 from exporter.config.loader import LoadedConfig
 from exporter.fields import Address
@@ -98,21 +98,21 @@ async def run_once(
             open_components(
                 ComponentSettings.from_config(loaded), status, canary, may_send=lambda: True
             ) as components,
-            open_generation(loaded, components) as generation,
+            open_plugin_set(loaded, components) as plugin_set,
         ):
             freeze_gc()
-            generation.activate(components)
+            plugin_set.activate(components)
             clock = status.clock
             with handle_signals(components.health.abort.set, signal.SIGTERM, signal.SIGINT):
                 async with run_in_background(run_heartbeat(status.heartbeat, clock)):
-                    for key, probe in generation.probe_runner.probes.items():
+                    for key, probe in plugin_set.probe_runner.probes.items():
                         print_line(f"{key}: running, at most {probe.schedule.timeout}")
                         outcomes.append(
-                            await generation.probe_runner.run_slot(
+                            await plugin_set.probe_runner.run_slot(
                                 key, Slot(clock.now(), clock.steady())
                             )
                         )
-                    await _settle(components, generation, print_wait, is_fast=is_fast)
+                    await _settle(components, plugin_set, print_wait, is_fast=is_fast)
             return [_with_latest_runs(outcome, components) for outcome in outcomes]
 
 
@@ -128,14 +128,14 @@ def _create_status(loaded: LoadedConfig) -> Status:
 
 async def _settle(
     components: Components,
-    generation: Generation,
+    plugin_set: PluginSet,
     print_wait: Callable[[str], None],
     *,
     is_fast: bool,
 ) -> None:
     """Wait until every run is observed and cleaned up, as long as that should take at most."""
     reconciler, clock = components.reconciler, components.status.clock
-    observers = {} if is_fast else generation.observers
+    observers = {} if is_fast else plugin_set.observers
     delays = (observer.usual_delay for observer in observers.values())
     timeout = max(delays, default=0.0) + _CLEAN_UP_TIMEOUT
 

@@ -130,7 +130,7 @@ class SingleAlertProbe:
 
 
 class ProbeRunner:
-    """Runs the probes of a generation."""
+    """Runs the probes of a plug-in set."""
 
     def __init__(self, probes: Iterable[Probe], metrics: RunMetrics) -> None:
         self.probes = {probe.key: probe for probe in probes}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app.generation import build_check_settings, list_label_sets
+from exporter.app.plugin_set import build_check_settings, list_label_sets
 from exporter.config.loader import LoadedConfig, load_config
 from exporter.metrics.exposition import render_exposition
 from exporter.model.bounds import Bounds

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from exporter.app.components import Components, ComponentSettings, open_components
-from exporter.app.generation import build_probe_context
+from exporter.app.plugin_set import build_probe_context
 from exporter.fields import Address
 from exporter.listener.server import bind_socket, format_url
 from exporter.metrics.checks import CheckSettings

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from exporter.app.generation import build_check_settings, list_label_sets
+from exporter.app.plugin_set import build_check_settings, list_label_sets
 from exporter.config.loader import LoadedConfig
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run

@@ -1,4 +1,4 @@
-"""Generation: paths, observers and probes of one configuration. A reload replaces it.
+"""Plug-in set: paths, observers and probes of one configuration. A reload replaces it.
 
 They use the components of `components.py`, which stay open.
 """
@@ -61,7 +61,7 @@ def build_check_settings(loaded: LoadedConfig) -> CheckSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
+class PluginSet:
     """Paths, observers and probes built from one configuration."""
 
     loaded: LoadedConfig
@@ -71,7 +71,7 @@ class Generation:
     context: ProbeContext
 
     def activate(self, components: Components) -> None:
-        """Make metrics and the reconciler use this generation from now on."""
+        """Make metrics and the reconciler use this plug-in set from now on."""
         components.status.metrics.configure(
             label_sets=list_label_sets(self.loaded),
             targets=self.loaded.targets,
@@ -88,9 +88,7 @@ class Generation:
 
 
 @contextlib.asynccontextmanager
-async def open_generation(
-    loaded: LoadedConfig, components: Components
-) -> AsyncIterator[Generation]:
+async def open_plugin_set(loaded: LoadedConfig, components: Components) -> AsyncIterator[PluginSet]:
     """Build and connect everything that a configuration asks for, for as long as the block runs.
 
     Raises:
@@ -123,7 +121,7 @@ async def open_generation(
             prometheus=await _open_prometheus(loaded, components, stack),
         )
         probe_runner = ProbeRunner(_build_probes(loaded, context), components.status.metrics)
-        yield Generation(loaded, probe_runner, observers, paths, context)
+        yield PluginSet(loaded, probe_runner, observers, paths, context)
 
 
 def build_probe_context(

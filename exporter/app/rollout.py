@@ -1,4 +1,4 @@
-"""Runner of generations: each is drained when the next one starts."""
+"""Rollout of plug-in sets: each is drained when the next one starts."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from exporter.app.components import Components
-from exporter.app.generation import Generation, open_generation
+from exporter.app.plugin_set import PluginSet, open_plugin_set
 from exporter.config.loader import LoadedConfig
 from exporter.schedule.open_loop import EARLY_START, Slot
 from exporter.schedule.scheduler import Scheduler, run_heartbeat
@@ -20,16 +20,16 @@ _ABORT_GRACE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class _ActiveGeneration:
-    """The generation that is running."""
+class _ActivePluginSet:
+    """The plug-in set that is running."""
 
-    generation: Generation
+    plugin_set: PluginSet
     scheduler: Scheduler
     task: asyncio.Task[None]
     stack: contextlib.AsyncExitStack
 
 
-class GenerationRunner:
+class Rollout:
     """Runs the configuration in use, from its first slot to its last run.
 
     Args:
@@ -41,37 +41,37 @@ class GenerationRunner:
     def __init__(self, components: Components, *, first_slot_after: float = 0.0) -> None:
         self._components = components
         self._first_slot = components.status.clock.now() + first_slot_after
-        self._active: _ActiveGeneration | None = None
-        self._previous: _ActiveGeneration | None = None
+        self._active: _ActivePluginSet | None = None
+        self._previous: _ActivePluginSet | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
-    async def start(self, loaded: LoadedConfig) -> Generation:
-        """Start a generation. Runs under way finish with the old one.
+    async def start(self, loaded: LoadedConfig) -> PluginSet:
+        """Start a plug-in set. Runs under way finish with the old one.
 
         Returns:
-            The generation that was built from the configuration.
+            The plug-in set that was built from the configuration.
 
         Raises:
-            Exception: it cannot be used, and the old generation goes on.
+            Exception: it cannot be used, and the old plug-in set goes on.
         """
         stack = contextlib.AsyncExitStack()
         try:
-            generation = await stack.enter_async_context(open_generation(loaded, self._components))
-            generation.activate(self._components)
+            plugin_set = await stack.enter_async_context(open_plugin_set(loaded, self._components))
+            plugin_set.activate(self._components)
         except BaseException:
             await stack.aclose()
             raise
-        scheduler = self._build_scheduler(generation)
+        scheduler = self._build_scheduler(plugin_set)
         task = asyncio.create_task(scheduler.run(), name="schedule")
-        previous, self._active = self._active, _ActiveGeneration(generation, scheduler, task, stack)
+        previous, self._active = self._active, _ActivePluginSet(plugin_set, scheduler, task, stack)
         if previous is not None:
             retiring = asyncio.create_task(self._retire(previous), name="retire")
             self._retiring.add(retiring)
             retiring.add_done_callback(self._retiring.discard)
-        return generation
+        return plugin_set
 
     async def run(self) -> None:
-        """Wait for the current generation. It ends only with an error, which would be a bug."""
+        """Wait for the current plug-in set. It ends only with an error, which would be a bug."""
         while self._active is not None:
             task = self._active.task
             await asyncio.wait({task})
@@ -103,34 +103,34 @@ class GenerationRunner:
         self._previous = active
 
     async def aclose(self) -> None:
-        """Close the connections of the last generation. Nothing may use it afterwards."""
+        """Close the connections of the last plug-in set. Nothing may use it afterwards."""
         last = self._active or self._previous
         if last is not None:
             await last.stack.aclose()
 
-    async def _retire(self, active: _ActiveGeneration) -> None:
-        """Let the runs of a generation finish, then close its connections."""
+    async def _retire(self, active: _ActivePluginSet) -> None:
+        """Let the runs of a plug-in set finish, then close its connections."""
         active.task.cancel()
         try:
             await _wait_for_runs(active.scheduler.running_tasks)
             await self._components.reconciler.wait_for_step()
             if self._active is not None:  # its last runs may have set gauges again
                 self._components.status.gauges.clear_stopped_probes(
-                    self._active.generation.loaded.probes
+                    self._active.plugin_set.loaded.probes
                 )
         finally:
             await active.stack.aclose()
 
-    def _build_scheduler(self, generation: Generation) -> Scheduler:
+    def _build_scheduler(self, plugin_set: PluginSet) -> Scheduler:
         async def run_slot(key: str, slot: Slot) -> None:
             if slot.intended >= self._first_slot and self._components.health.may_send():
-                await generation.probe_runner.run_slot(key, slot)
+                await plugin_set.probe_runner.run_slot(key, slot)
 
         status = self._components.status
         return Scheduler(
             [
                 Timetable(key, probe.schedule)
-                for key, probe in generation.probe_runner.probes.items()
+                for key, probe in plugin_set.probe_runner.probes.items()
             ],
             run_slot,
             clock=status.clock,
