@@ -62,8 +62,8 @@ class ContactWindow:
 _get_arrival = attrgetter("arrived_at")
 
 
-class ContactLog:
-    """Health checks and calls of the canary.
+class ContactMatcher:
+    """Matcher of the health checks of the canary to its calls.
 
     Args:
         now: monotonic seconds; runs of an earlier process may cause contacts for some time after.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model.bounds import Bounds
-from exporter.prober.contacts import ContactLog, ContactWindow
+from exporter.prober.contacts import ContactMatcher, ContactWindow
 
 TIMES = st.integers(min_value=1, max_value=200)
 AGENT, OTHERS = "python-httpx/0.27", ["Blackbox Exporter/0.26", "ELB-HealthChecker/2.0"]
@@ -54,10 +54,10 @@ def replay(
 
     Args:
         found: attempts of agent-sre.
-        now: start of the log.
+        now: start of the matcher.
         polls: times and user agents of health checks by others.
     """
-    log = ContactLog(now)
+    matcher = ContactMatcher(now)
     windows: dict[int, ContactWindow] = {}
     repeated: dict[int, ContactWindow] = {}
     first, second = {}, {}
@@ -79,21 +79,21 @@ def replay(
     for at, phase, number in steps:
         match phase:
             case 0:
-                log.open_run(str(number), at)
+                matcher.open_run(str(number), at)
             case 1:
-                log.add_check(at, user_agent=AGENT)
+                matcher.add_check(at, user_agent=AGENT)
             case 2:
-                windows[number] = log.add_call(str(number), at, user_agent=AGENT)
+                windows[number] = matcher.add_call(str(number), at, user_agent=AGENT)
             case 3:
-                repeated[number] = log.add_call(str(number), at, user_agent=AGENT)
+                repeated[number] = matcher.add_call(str(number), at, user_agent=AGENT)
             case 5:
-                log.add_check(at, user_agent=polls[number][1])
+                matcher.add_check(at, user_agent=polls[number][1])
             case _:
                 if number in windows:
-                    first[number] = log.find_contact(windows[number])
+                    first[number] = matcher.find_contact(windows[number])
                 if number in repeated:
-                    second[number] = log.find_contact(repeated[number])
-                log.close_run(str(number), at)
+                    second[number] = matcher.find_contact(repeated[number])
+                matcher.close_run(str(number), at)
     return first, second
 
 
@@ -153,20 +153,20 @@ def test_other_health_checks_that_look_alike_widen_the_bounds_of_a_single_event(
 def test_the_health_check_of_a_poller_is_told_apart_by_its_user_agent(
     poller: str, caller: str, contact: Bounds
 ) -> None:
-    log = ContactLog(-inf)
-    log.open_run("a", 0.0)
-    log.add_check(0.5, user_agent=poller)
-    log.add_check(4.0, user_agent=caller)
-    assert log.find_contact(log.add_call("a", 4.1, user_agent=caller)) == contact
+    matcher = ContactMatcher(-inf)
+    matcher.open_run("a", 0.0)
+    matcher.add_check(0.5, user_agent=poller)
+    matcher.add_check(4.0, user_agent=caller)
+    assert matcher.find_contact(matcher.add_call("a", 4.1, user_agent=caller)) == contact
 
 
 def test_too_many_user_agents_are_not_told_apart() -> None:
-    log = ContactLog(-inf)
-    log.open_run("a", 0.0)
+    matcher = ContactMatcher(-inf)
+    matcher.open_run("a", 0.0)
     for number in range(200):
-        log.add_check(1.0 + number / 100, user_agent=f"agent {number}")
-    log.add_check(4.0, user_agent=AGENT)
-    contact = log.find_contact(log.add_call("a", 4.1, user_agent=AGENT))
+        matcher.add_check(1.0 + number / 100, user_agent=f"agent {number}")
+    matcher.add_check(4.0, user_agent=AGENT)
+    contact = matcher.find_contact(matcher.add_call("a", 4.1, user_agent=AGENT))
     assert contact == Bounds(2.0, 4.0)
 
 
@@ -186,14 +186,14 @@ def test_after_a_start_calls_of_an_earlier_process_are_expected() -> None:
 
 def test_events_that_take_turns_are_exact() -> None:
     """One health check remains for each call, although all events were sent at the same time."""
-    log = ContactLog(-inf)
+    matcher = ContactMatcher(-inf)
     for number in range(20):
-        log.open_run(str(number), 0.0)
+        matcher.open_run(str(number), 0.0)
     windows = []
     for number in range(20):
-        log.add_check(number + 0.1)
-        windows.append(log.add_call(str(number), number + 0.9))
-    assert [log.find_contact(each) for each in windows] == [
+        matcher.add_check(number + 0.1)
+        windows.append(matcher.add_call(str(number), number + 0.9))
+    assert [matcher.find_contact(each) for each in windows] == [
         Bounds.exactly(number + 0.1) for number in range(20)
     ]
 
@@ -206,76 +206,76 @@ def test_a_burst_is_bounded_by_its_first_and_last_health_check() -> None:
 
 @pytest.mark.parametrize("ids", [("a", "trace"), ("trace",)])
 def test_an_id_in_both_headers_joins_them(ids: tuple[str, ...]) -> None:
-    log = ContactLog(0.0)
+    matcher = ContactMatcher(0.0)
     for run_id in ("a", "b"):
-        log.open_run(run_id, 0.0)
-    log.add_check(1.0, ids)
-    log.add_check(2.0)
-    assert log.find_contact(log.add_call("b", 3.0)) == Bounds(1.0, 2.0)
-    window = log.add_call("a", 4.0, ["trace", "a"])
-    assert log.find_contact(window) == Bounds.exactly(1.0)
+        matcher.open_run(run_id, 0.0)
+    matcher.add_check(1.0, ids)
+    matcher.add_check(2.0)
+    assert matcher.find_contact(matcher.add_call("b", 3.0)) == Bounds(1.0, 2.0)
+    window = matcher.add_call("a", 4.0, ["trace", "a"])
+    assert matcher.find_contact(window) == Bounds.exactly(1.0)
 
 
 def test_an_id_that_two_health_checks_have_joins_nothing() -> None:
-    log = ContactLog(0.0)
-    log.open_run("a", 0.0)
+    matcher = ContactMatcher(0.0)
+    matcher.open_run("a", 0.0)
     for at in (1.0, 2.0):
-        log.add_check(at, ["trace"])
-    assert log.find_contact(log.add_call("a", 3.0, ["trace"])) == Bounds(1.0, 2.0)
+        matcher.add_check(at, ["trace"])
+    assert matcher.find_contact(matcher.add_call("a", 3.0, ["trace"])) == Bounds(1.0, 2.0)
 
 
 @pytest.mark.parametrize("has_forgotten", [False, True])
 def test_a_call_with_wrong_parameters_may_have_any_health_check_since_its_run_began(
     *, has_forgotten: bool
 ) -> None:
-    log = ContactLog(0.0)
-    log.open_run("a", 0.0)
-    log.add_check(1.0)
+    matcher = ContactMatcher(0.0)
+    matcher.open_run("a", 0.0)
+    matcher.add_check(1.0)
     if has_forgotten:
-        log.close_run("a", 1.5)
-    log.open_run("b", 2.0)
-    foreign = log.add_call("b", 3.0, is_trusted=False)
-    assert log.find_contact(foreign) == Bounds(2.0, 3.0)
+        matcher.close_run("a", 1.5)
+    matcher.open_run("b", 2.0)
+    foreign = matcher.add_call("b", 3.0, is_trusted=False)
+    assert matcher.find_contact(foreign) == Bounds(2.0, 3.0)
 
 
 def test_what_was_forgotten_is_still_within_the_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.prober.contacts._MAX_CHECKS", 3)
-    log = ContactLog(0.0)
-    log.open_run("a", 0.5)
+    matcher = ContactMatcher(0.0)
+    matcher.open_run("a", 0.5)
     for number in range(10):
-        log.add_check(1.0 + number)
-    assert log.find_contact(log.add_call("a", 20.0)) == Bounds(0.5, 20.0)
+        matcher.add_check(1.0 + number)
+    assert matcher.find_contact(matcher.add_call("a", 20.0)) == Bounds(0.5, 20.0)
 
 
 def test_a_flood_with_a_backlog_costs_little_per_event() -> None:
     """A hundred events a second, each under way for 25 s, and a third of them never called."""
-    log, longest = ContactLog(-inf), 0.0
+    matcher, longest = ContactMatcher(-inf), 0.0
     windows: dict[int, ContactWindow] = {}
     for number in range(5_000):
         at, begun = number / 100, thread_time()
-        log.open_run(str(number), at)
+        matcher.open_run(str(number), at)
         if number >= 1_200 and number % 3:
-            log.add_check(at)
+            matcher.add_check(at)
         if number >= 2_500 and number % 3:
-            windows[number] = log.add_call(str(number - 2_500), at)
+            windows[number] = matcher.add_call(str(number - 2_500), at)
         if number >= 3_000:
             if number - 500 in windows:
-                log.find_contact(windows[number - 500])
-            log.close_run(str(number - 3_000), at)
+                matcher.find_contact(windows[number - 500])
+            matcher.close_run(str(number - 3_000), at)
         longest = max(longest, thread_time() - begun)
     assert longest < 0.25, "the event loop of a busy machine"
-    assert all(earlier <= later for earlier, later in pairwise(log._checks))
+    assert all(earlier <= later for earlier, later in pairwise(matcher._checks))
 
 
 def test_calls_may_be_added_in_another_order_than_they_arrived() -> None:
     """A call is added when its body has arrived."""
-    log = ContactLog(-inf)
+    matcher = ContactMatcher(-inf)
     for run_id, opened_at in (("a", 0.0), ("b", 0.0), ("c", 3.5), ("d", 6.0)):
-        log.open_run(run_id, opened_at)
+        matcher.open_run(run_id, opened_at)
     for at in (1.0, 2.0, 4.0, 7.0, 7.5):
-        log.add_check(at)
+        matcher.add_check(at)
     windows = {
-        run_id: log.add_call(run_id, at)
+        run_id: matcher.add_call(run_id, at)
         for run_id, at in (("b", 5.0), ("a", 3.0), ("d", 8.0), ("c", 9.0))
     }
-    assert log.find_contact(windows["c"]) == Bounds(4.0, 7.5)
+    assert matcher.find_contact(windows["c"]) == Bounds(4.0, 7.5)
