@@ -41,8 +41,8 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class LeaderContext:
-    """Parts of a prober that exist on standby and as leader.
+class Replica:
+    """Replica of the prober: its parts that exist on standby and as leader.
 
     Attributes:
         status: status that is exported.
@@ -65,60 +65,60 @@ class LeaderContext:
     web_line: str
 
 
-async def run_leader_loop(loaded: LoadedConfig, leader: LeaderContext) -> None:
+async def run_leader_loop(loaded: LoadedConfig, replica: Replica) -> None:
     """Lead whenever the lease is held, until the process is asked to stop.
 
     Raises:
         JournalError: the journal cannot be used.
     """
-    elector, stop = leader.elector, leader.signals.stop_requested
+    elector, stop = replica.elector, replica.signals.stop_requested
     await elector.step()
     has_stood_by = not elector.is_leader
     if has_stood_by:
-        leader.print_line(f"{leader.web_line}, on standby: another prober may hold the lease")
+        replica.print_line(f"{replica.web_line}, on standby: another prober may hold the lease")
     async with run_in_background(elector.run()):
         while not stop.is_set():
-            await _stand_by(leader, lambda: elector.is_leader)
+            await _stand_by(replica, lambda: elector.is_leader)
             if stop.is_set():
                 return
             try:
-                loaded = await _lead(loaded, leader)
+                loaded = await _lead(loaded, replica)
             except JournalInUseError as error:
                 # At the start this is a mistake. Later, the previous leader is not done yet.
                 if not has_stood_by:
                     raise
-                await _wait_for_journal(leader, error)
+                await _wait_for_journal(replica, error)
             has_stood_by = True
 
 
-async def _stand_by(leader: LeaderContext, is_over: Callable[[], bool]) -> None:
+async def _stand_by(replica: Replica, is_over: Callable[[], bool]) -> None:
     """Keep the heartbeat until a condition holds or the process is asked to stop."""
-    clock = leader.status.clock
-    while not is_over() and not leader.signals.stop_requested.is_set():
-        leader.status.heartbeat.beat(clock.now())
+    clock = replica.status.clock
+    while not is_over() and not replica.signals.stop_requested.is_set():
+        replica.status.heartbeat.beat(clock.now())
         await clock.sleep(_POLL_INTERVAL)
 
 
-async def _wait_for_journal(leader: LeaderContext, error: JournalInUseError) -> None:
+async def _wait_for_journal(replica: Replica, error: JournalInUseError) -> None:
     """Wait for `_JOURNAL_RETRY_INTERVAL` seconds before the journal is opened again."""
-    clock = leader.status.clock
+    clock = replica.status.clock
     retry_at = clock.now() + _JOURNAL_RETRY_INTERVAL
     _log.warning("%s; nothing is sent until it is released", error)
-    await _stand_by(leader, lambda: clock.now() >= retry_at)
+    await _stand_by(replica, lambda: clock.now() >= retry_at)
 
 
-async def _lead(loaded: LoadedConfig, leader: LeaderContext) -> LoadedConfig:
+async def _lead(loaded: LoadedConfig, replica: Replica) -> LoadedConfig:
     """Lead until asked to stop or the lease is lost; return the configuration in use by then."""
-    elector, site = leader.elector, leader.site
+    elector, site = replica.elector, replica.site
 
     def may_send() -> bool:
         return elector.is_leader
 
     delay = loaded.config.canary.reachable_after
-    with contextlib.closing(leader.canary_socket.dup()) as canary:  # the server closes its socket
+    with contextlib.closing(replica.canary_socket.dup()) as canary:  # the server closes its socket
         async with (
             open_components(
-                ComponentSettings.from_config(loaded), leader.status, canary, may_send=may_send
+                ComponentSettings.from_config(loaded), replica.status, canary, may_send=may_send
             ) as components,
             contextlib.aclosing(
                 Rollout(components, first_slot_after=float(delay.seconds) if delay else 0.0)
@@ -130,13 +130,13 @@ async def _lead(loaded: LoadedConfig, leader: LeaderContext) -> LoadedConfig:
                     components, rollout, await _open_load_controller(loaded, components)
                 )
                 await leader_work.apply(loaded)
-                leader.print_line(f"canary listening on {format_url(canary)}")
-                leader.print_line(leader.web_line)
-                return await _run_until_stopped(loaded, leader, leader_work)
+                replica.print_line(f"canary listening on {format_url(canary)}")
+                replica.print_line(replica.web_line)
+                return await _run_until_stopped(loaded, replica, leader_work)
             finally:
                 site.stop_leading()
-                leader.status.gauges.reset_to_standby()
-                leader.status.metrics.checks.reset_to_standby()
+                replica.status.gauges.reset_to_standby()
+                replica.status.metrics.checks.reset_to_standby()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,44 +174,44 @@ async def _open_load_controller(loaded: LoadedConfig, components: Components) ->
 
 
 async def _run_until_stopped(
-    loaded: LoadedConfig, leader: LeaderContext, leader_work: _LeaderWork
+    loaded: LoadedConfig, replica: Replica, leader_work: _LeaderWork
 ) -> LoadedConfig:
     """Run probes and scenarios until asked to stop or the lease is lost, then drain them."""
     clock, reloader, components = (
-        leader.status.clock,
-        _build_reloader(loaded, leader, leader_work),
+        replica.status.clock,
+        _build_reloader(loaded, replica, leader_work),
         leader_work.components,
     )
-    leader.site.start_leading(
+    replica.site.start_leading(
         reload=reloader.request,
         load_controller=leader_work.load_controller,
         mark_counted=components.journal.mark_counted,
     )
-    with leader.signals.bind(
+    with replica.signals.bind(
         on_second_stop=components.health.abort.set, on_reload=reloader.request_soon
     ):
         async with run_in_background(
             run_every(RECONCILE_INTERVAL, components.reconciler.reconcile, clock=clock),
             run_every(
                 RECONCILE_INTERVAL / 4,
-                lambda: _update_gauges(leader, components, reloader),
+                lambda: _update_gauges(replica, components, reloader),
                 clock=clock,
             ),
             reloader.watch_files(),
         ):
-            await _update_gauges(leader, components, reloader)
+            await _update_gauges(replica, components, reloader)
             try:
                 await wait_for_first(
-                    leader.signals.stop_requested.wait(),
+                    replica.signals.stop_requested.wait(),
                     leader_work.rollout.run(),
-                    _wait_until_lease_lost(leader),
+                    _wait_until_lease_lost(replica),
                 )
             finally:
-                leader.site.start_draining()
+                replica.site.start_draining()
                 await reloader.close()
                 reason = (
                     StopReason.SHUTDOWN
-                    if leader.signals.stop_requested.is_set()
+                    if replica.signals.stop_requested.is_set()
                     else StopReason.LEASE_LOST
                 )
                 await leader_work.drain(
@@ -220,32 +220,32 @@ async def _run_until_stopped(
     return reloader.current
 
 
-async def _wait_until_lease_lost(leader: LeaderContext) -> None:
+async def _wait_until_lease_lost(replica: Replica) -> None:
     """Wait until the lease is lost; a short interruption does not count."""
-    while not leader.elector.lost:
-        await leader.status.clock.sleep(_POLL_INTERVAL)
+    while not replica.elector.lost:
+        await replica.status.clock.sleep(_POLL_INTERVAL)
     _log.warning("lease lost: waiting for runs in flight, then going on standby")
 
 
 async def _update_gauges(
-    leader: LeaderContext, components: Components, reloader: Reloader[LoadedConfig]
+    replica: Replica, components: Components, reloader: Reloader[LoadedConfig]
 ) -> None:
     """Update the gauges that no other component updates."""
-    gauges, is_leader = leader.status.gauges, leader.elector.is_leader
+    gauges, is_leader = replica.status.gauges, replica.elector.is_leader
     gauges.config_ok.set(reloader.is_last_successful)
     gauges.lease_held.set(is_leader)
     gauges.journals_set_aside.set(len(components.journal.damaged_files))
-    leader.site.set_ready(ready=is_leader)
+    replica.site.set_ready(ready=is_leader)
 
 
 def _build_reloader(
-    loaded: LoadedConfig, leader: LeaderContext, leader_work: _LeaderWork
+    loaded: LoadedConfig, replica: Replica, leader_work: _LeaderWork
 ) -> Reloader[LoadedConfig]:
     async def apply_config(loaded: LoadedConfig) -> None:
-        if leader.tls is not None and loaded.web.tls is not None:
-            leader.tls.update(loaded.web.tls)
+        if replica.tls is not None and loaded.web.tls is not None:
+            replica.tls.update(loaded.web.tls)
         await leader_work.apply(loaded)
-        leader.site.update_config(loaded.web)
+        replica.site.update_config(loaded.web)
 
     initial = loaded
     return Reloader(
@@ -255,6 +255,6 @@ def _build_reloader(
             apply=apply_config,
         ),
         initial,
-        clock=leader.status.clock,
+        clock=replica.status.clock,
         interval=float(initial.config.reload.every.seconds),
     )

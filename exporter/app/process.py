@@ -13,7 +13,7 @@ from exporter.app.components import (
     freeze_gc,
     open_components,
 )
-from exporter.app.leader import LeaderContext
+from exporter.app.leader import Replica
 from exporter.app.plugin_set import (
     PluginSet,
     build_check_settings,
@@ -66,10 +66,8 @@ async def run_prober(loaded: LoadedConfig, *, print_line: Callable[[str], None])
         server = await serve_app(site.app, web, tls=tls)
         try:
             async with _open_elector(loaded, status) as elector:
-                leader_context = LeaderContext(
-                    status, site, tls, elector, canary, signals, print_line, web_line
-                )
-                await leader.run_leader_loop(loaded, leader_context)
+                replica = Replica(status, site, tls, elector, canary, signals, print_line, web_line)
+                await leader.run_leader_loop(loaded, replica)
         finally:
             await server.cleanup()
 
