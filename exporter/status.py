@@ -9,7 +9,7 @@ from exporter import read_version
 from exporter.loadtest.metrics import ScenarioMetrics
 from exporter.metrics.checks import CheckSettings
 from exporter.metrics.gauges import Gauges
-from exporter.metrics.runs import LabelSet, RunMetrics
+from exporter.metrics.runs import ProbePath, RunMetrics
 from exporter.model.deadlines import Targets
 from exporter.prober.context import ProbeState
 from exporter.prober.history import RunHistory
@@ -35,14 +35,14 @@ def create_status(
     clock: Clock,
     *,
     heartbeat_interval: float,
-    label_sets: Sequence[LabelSet],
+    probe_paths: Sequence[ProbePath],
     targets: Targets,
     checks: CheckSettings,
 ) -> Status:
     """Create the registry, the metrics and the heartbeat. Nothing is sent yet."""
     registry = CollectorRegistry()
     metrics = RunMetrics(
-        registry, label_sets=label_sets, targets=targets, checks=checks, wall=clock.wall
+        registry, probe_paths=probe_paths, targets=targets, checks=checks, wall=clock.wall
     )
     gauges = Gauges(registry, version=read_version())
     now, scenario_metrics = clock.now(), ScenarioMetrics(registry)

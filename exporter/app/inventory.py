@@ -2,7 +2,7 @@
 
 from prometheus_client.metrics_core import Metric
 
-from exporter.app.plugin_set import build_check_settings, list_label_sets
+from exporter.app.plugin_set import build_check_settings, list_probe_paths
 from exporter.config.loader import LoadedConfig
 from exporter.config.scenarios import list_configured
 from exporter.schedule.clock import SystemClock
@@ -16,7 +16,7 @@ def list_inventory(loaded: LoadedConfig) -> Inventory:
     status = create_status(
         SystemClock(),
         heartbeat_interval=1,
-        label_sets=list_label_sets(loaded),
+        probe_paths=list_probe_paths(loaded),
         targets=loaded.targets,
         checks=build_check_settings(loaded),
     )

@@ -219,7 +219,7 @@ class LoadController:
                     stop_signal,
                     allowed=common.normal_failures,
                     load_started_at=result.started_at,
-                    is_measurement=lambda run: metrics.find_label_set(run) is not None,
+                    is_measurement=lambda run: metrics.find_probe_path(run) is not None,
                 ),
                 late_results=LateResults(
                     timeout=linear.usual_delay + _LATE_RESULTS_MARGIN if linear else 0.0

@@ -15,7 +15,7 @@ from exporter.httpclient.auth import build_request_headers
 from exporter.httpclient.client import HttpClient
 from exporter.httpclient.tls import RenewingTlsContext
 from exporter.metrics.checks import CheckSettings
-from exporter.metrics.runs import LabelSet
+from exporter.metrics.runs import ProbePath
 from exporter.model.deadlines import Targets
 from exporter.observers import (
     RemoteObserver,
@@ -32,10 +32,10 @@ from exporter.prometheus import PrometheusClient
 _log = logging.getLogger(__name__)
 
 
-def list_label_sets(loaded: LoadedConfig) -> list[LabelSet]:
-    """List each pair of the labels `probe` and `path`, and the stages observed there."""
+def list_probe_paths(loaded: LoadedConfig) -> list[ProbePath]:
+    """List each probe with each of its paths, and the stages observed there."""
     return [
-        LabelSet(
+        ProbePath(
             probe_label,
             path,
             list_visible_stages(path, loaded.observers),
@@ -73,7 +73,7 @@ class PluginSet:
     def activate(self, components: Components) -> None:
         """Make metrics and the reconciler use this plug-in set from now on."""
         components.status.metrics.configure(
-            label_sets=list_label_sets(self.loaded),
+            probe_paths=list_probe_paths(self.loaded),
             targets=self.loaded.targets,
             checks=build_check_settings(self.loaded),
         )

@@ -17,7 +17,7 @@ from exporter.app.leader import Replica
 from exporter.app.plugin_set import (
     PluginSet,
     build_check_settings,
-    list_label_sets,
+    list_probe_paths,
     open_plugin_set,
 )
 from exporter.app.signals import Signals, handle_signals
@@ -118,7 +118,7 @@ def _create_status(loaded: LoadedConfig) -> Status:
     return create_status(
         SystemClock(),
         heartbeat_interval=HEARTBEAT_INTERVAL,
-        label_sets=list_label_sets(loaded),
+        probe_paths=list_probe_paths(loaded),
         targets=loaded.targets,
         checks=build_check_settings(loaded),
     )

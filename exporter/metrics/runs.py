@@ -56,8 +56,8 @@ _INTERVAL_STAGES = frozenset(Stage) - {Stage.VERIFICATION}
 
 
 @dataclass(frozen=True, slots=True)
-class LabelSet:
-    """One pair of the labels `probe` and `path`, and the stages that can be observed there.
+class ProbePath:
+    """Probe and one of its delivery paths, with the stages that can be observed there.
 
     Attributes:
         sources_by_stage: the sources that can observe each stage.
@@ -77,14 +77,14 @@ class RunMetrics:
         self,
         registry: CollectorRegistry,
         *,
-        label_sets: Iterable[LabelSet],
+        probe_paths: Iterable[ProbePath],
         targets: Mapping[Stage, Duration],
         checks: CheckSettings = _NO_CHECKS,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
         self.checks = CheckMetrics(registry, wall=wall)
-        self._label_sets: dict[tuple[str, str], LabelSet] = {}
+        self._probe_paths: dict[tuple[str, str], ProbePath] = {}
         self._targets: dict[Stage, float] = {}
         self._postponed: dict[str, Run] = {}
         self._counted: set[str] = set()
@@ -97,19 +97,19 @@ class RunMetrics:
             self._canary_requests.labels(outcome)
         for operation in JournalOperation:
             self._journal_failures.labels(operation)
-        self.configure(label_sets=label_sets, targets=targets, checks=checks)
+        self.configure(probe_paths=probe_paths, targets=targets, checks=checks)
 
     def configure(
         self,
         *,
-        label_sets: Iterable[LabelSet],
+        probe_paths: Iterable[ProbePath],
         targets: Mapping[Stage, Duration],
         checks: CheckSettings = _NO_CHECKS,
     ) -> None:
         """Use another configuration; counts stay.
 
         Args:
-            label_sets: labels of the runs.
+            probe_paths: probes with their paths; the labels of the runs.
             targets: targets of the stages.
             checks: settings of the checks.
 
@@ -117,13 +117,13 @@ class RunMetrics:
         stages starts again at zero, as after a restart.
         """
         buckets = self._list_buckets()
-        self._label_sets |= {(line.probe, line.path): line for line in label_sets}
+        self._probe_paths |= {(each.probe, each.path): each for each in probe_paths}
         self._targets = {stage: float(target.seconds) for stage, target in targets.items()}
         if self._list_buckets() != buckets:
             self._registry.unregister(self._stages)
             self._stages = self._define_stages()
-        for label_set in self._label_sets.values():
-            self._start_at_zero(label_set)
+        for probe_path in self._probe_paths.values():
+            self._start_at_zero(probe_path)
         self.checks.configure(checks, {Criterion.AVAILABILITY, *self._list_stage_criteria()})
 
     def _list_buckets(self) -> list[float]:
@@ -181,29 +181,31 @@ class RunMetrics:
             contract.LINEAR_ISSUES, "Runs by the number of Linear issues they opened.", "count"
         )
 
-    def _start_at_zero(self, label_set: LabelSet) -> None:
+    def _start_at_zero(self, probe_path: ProbePath) -> None:
         for verdict in Verdict:
-            self._runs.labels(label_set.probe, label_set.path, verdict)
-        self.checks.start_results(label_set.probe, label_set.path)
-        for stage, sources in label_set.sources_by_stage.items():
+            self._runs.labels(probe_path.probe, probe_path.path, verdict)
+        self.checks.start_results(probe_path.probe, probe_path.path)
+        for stage, sources in probe_path.sources_by_stage.items():
             for result in IntervalResult if stage in _INTERVAL_STAGES else ():
-                self._intervals.labels(label_set.probe, label_set.path, stage, result)
+                self._intervals.labels(probe_path.probe, probe_path.path, stage, result)
             for source in sources:
-                self._stages.labels(label_set.probe, label_set.path, stage, source)
+                self._stages.labels(probe_path.probe, probe_path.path, stage, source)
             if len(sources) > 1:
                 self._disagreements.labels(stage)
             if StageSource.LINEAR in sources:
                 for count in IssueCount:
                     self._issues.labels(count)
         for problem in PathProblem:
-            self._path_problems.labels(label_set.path, problem)
-        self._lag.labels(label_set.probe)
-        self._missed.labels(label_set.probe)
-        self._in_flight.labels(label_set.probe)
+            self._path_problems.labels(probe_path.path, problem)
+        self._lag.labels(probe_path.probe)
+        self._missed.labels(probe_path.probe)
+        self._in_flight.labels(probe_path.probe)
 
     def _list_stage_criteria(self) -> set[Criterion]:
         visible = {
-            stage for label_set in self._label_sets.values() for stage in label_set.sources_by_stage
+            stage
+            for probe_path in self._probe_paths.values()
+            for stage in probe_path.sources_by_stage
         }
         return {Criterion.from_stage(stage) for stage in visible if stage in self._targets}
 
@@ -212,38 +214,38 @@ class RunMetrics:
 
         Its result waits for them, unless it has failed already.
         """
-        label_set = self.find_label_set(run)
-        if label_set is None:
+        probe_path = self.find_probe_path(run)
+        if probe_path is None:
             return run
-        due = list_remote_stages(label_set.sources_by_stage, run.stage_times)
+        due = list_remote_stages(probe_path.sources_by_stage, run.stage_times)
         run = replace(run, due_stages=due)
         is_open = bool(due) and run.verdict is not Verdict.UNKNOWN
         return replace(
             run,
-            is_result_due=is_open and not self.checks.is_failed(self._judge(run, label_set)),
+            is_result_due=is_open and not self.checks.is_failed(self._judge(run, probe_path)),
         )
 
     def count_judged(self, run: Run) -> None:
         """Count a run that has its verdict, and the stages that are known by then.
 
-        An unknown run says nothing about the target. A run without a declared label set is no
+        An unknown run says nothing about the target. A run of no declared probe and path is no
         measurement: an attack that was refused as it should be is no loss.
         """
-        label_set = self.find_label_set(run)
-        if label_set is None:
+        probe_path = self.find_probe_path(run)
+        if probe_path is None:
             return
         self._runs.labels(run.probe, run.path, run.verdict).inc()
         if run.verdict is Verdict.UNKNOWN:
             return
         self._count_stages(run, _list_known_times(run, due=False))
-        checks = self._judge(run, label_set)
+        checks = self._judge(run, probe_path)
         self.checks.count_checks(checks)
         if not run.is_result_due:
             self.checks.count_result(run.probe, run.path, checks)
 
-    def _judge(self, run: Run, label_set: LabelSet) -> Checks:
+    def _judge(self, run: Run, probe_path: ProbePath) -> Checks:
         """Judge what is known of a run by the time of its verdict."""
-        missing = set(label_set.expected_stages) - set(run.stage_times) - set(run.due_stages)
+        missing = set(probe_path.expected_stages) - set(run.stage_times) - set(run.due_stages)
         stages = self._judge_stages(_list_known_times(run, due=False), missing)
         return {Criterion.AVAILABILITY: run.verdict in (Verdict.OK, Verdict.LATE), **stages}
 
@@ -285,8 +287,8 @@ class RunMetrics:
             run: the run; the stages to count now are those due.
             issues: how many Linear issues it opened, where that is known.
         """
-        label_set = self.find_label_set(run)
-        if label_set is None:
+        probe_path = self.find_probe_path(run)
+        if probe_path is None:
             return
         is_issue_due = Stage.LINEAR_ISSUE_CREATION in run.due_stages
         if issues is not None and is_issue_due:
@@ -294,32 +296,32 @@ class RunMetrics:
         if run.verdict is Verdict.UNKNOWN:
             return
         self._count_stages(run, _list_known_times(run, due=True))
-        checks = self._judge_observed(run, label_set, issues)
+        checks = self._judge_observed(run, probe_path, issues)
         self.checks.count_checks(checks)
         if run.is_result_due:
             self.checks.count_result(run.probe, run.path, checks)
 
     def is_failed_by_observers(self, run: Run, issues: IssueCount | None) -> bool:
         """Return whether the due stages of a run make it a failed one."""
-        label_set = self.find_label_set(run)
-        return label_set is not None and self.checks.is_failed(
-            self._judge_observed(run, label_set, issues)
+        probe_path = self.find_probe_path(run)
+        return probe_path is not None and self.checks.is_failed(
+            self._judge_observed(run, probe_path, issues)
         )
 
-    def _judge_observed(self, run: Run, label_set: LabelSet, issues: IssueCount | None) -> Checks:
+    def _judge_observed(self, run: Run, probe_path: ProbePath, issues: IssueCount | None) -> Checks:
         """Judge the due stages of a run.
 
         A stage that only remote sources can observe counts if they observed it. The Linear issue
         also counts if they are certain that there is none.
         """
-        missing = set(label_set.expected_stages) & set(run.due_stages) - set(run.stage_times)
+        missing = set(probe_path.expected_stages) & set(run.due_stages) - set(run.stage_times)
         if issues is IssueCount.NONE and Stage.LINEAR_ISSUE_CREATION in run.due_stages:
             missing.add(Stage.LINEAR_ISSUE_CREATION)
         return self._judge_stages(_list_known_times(run, due=True), missing)
 
     def count_disagreements(self, run: Run) -> None:
         """Count the stages of a run whose sources differ, once all have answered."""
-        if run.verdict is Verdict.UNKNOWN or self.find_label_set(run) is None:
+        if run.verdict is Verdict.UNKNOWN or self.find_probe_path(run) is None:
             return
         for stage in find_disagreements(run.stage_times, tolerance=DISAGREEMENT_TOLERANCE):
             self._disagreements.labels(stage).inc()
@@ -381,9 +383,9 @@ class RunMetrics:
         """Count a failed operation of the journal."""
         self._journal_failures.labels(operation).inc()
 
-    def find_label_set(self, run: Run) -> LabelSet | None:
-        """Find the label set of a run; None for a run that is no measurement."""
-        return self._label_sets.get((run.probe, run.path))
+    def find_probe_path(self, run: Run) -> ProbePath | None:
+        """Find the probe and path of a run; None for a run that is no measurement."""
+        return self._probe_paths.get((run.probe, run.path))
 
 
 def _choose_bound(bounds: Bounds, is_in_time: bool | None) -> float:  # noqa: FBT001 - private, one call site

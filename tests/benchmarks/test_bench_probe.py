@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app.plugin_set import build_check_settings, list_label_sets
+from exporter.app.plugin_set import build_check_settings, list_probe_paths
 from exporter.config.loader import LoadedConfig, load_config
 from exporter.metrics.exposition import render_exposition
 from exporter.model.bounds import Bounds
@@ -93,20 +93,20 @@ def test_with_everything_on_the_series_are_bounded_and_runs_add_none(
     shown = create_status(
         SystemClock(),
         heartbeat_interval=1.0,
-        label_sets=list_label_sets(everything),
+        probe_paths=list_probe_paths(everything),
         targets=everything.targets,
         checks=build_check_settings(everything),
     )
     before = series(shown)
     assert before <= scrape.SERIES_AT_MOST
-    for line in list_label_sets(everything):
+    for each in list_probe_paths(everything):
         seen = {
             stage: dict.fromkeys(who, Bounds.exactly(1.0))
-            for stage, who in line.sources_by_stage.items()
+            for stage, who in each.sources_by_stage.items()
         }
         for verdict in Verdict:
-            run = Run(line.probe, line.path, "id", verdict, Reason.EXECUTED_ONCE, seen)
+            run = Run(each.probe, each.path, "id", verdict, Reason.EXECUTED_ONCE, seen)
             shown.metrics.count_judged(run)
             shown.metrics.count_observed(run, IssueCount.ONE)
-            shown.metrics.observe_lag(line.probe, 0.001)
+            shown.metrics.observe_lag(each.probe, 0.001)
     assert series(shown) == before

@@ -26,7 +26,7 @@ from exporter.devstack.stack import (
 )
 from exporter.metrics.checks import CheckMetrics, CheckSettings
 from exporter.metrics.gauges import Gauges
-from exporter.metrics.runs import LabelSet, RunMetrics
+from exporter.metrics.runs import ProbePath, RunMetrics
 from generator import names
 from generator.pipeline import BuildSettings, render_file
 from slos.schema import contract
@@ -118,10 +118,10 @@ def _set_prober_gauges(registry: CollectorRegistry) -> None:
     gauges.tls_expiry.labels(contract.SERVICE).set(2_000_000_000)
     gauges.start_at_zero(kinds=contract.LeftoverKind, sources=StageSource)
     seen = {Stage.LINEAR_ISSUE_CREATION: [StageSource.LINEAR, StageSource.TEMPO]}
-    line = LabelSet("remediation", DeliveryPath.DIRECT, seen, [])
+    probe_path = ProbePath("remediation", DeliveryPath.DIRECT, seen, [])
     entry = AcceptedCriterion(criterion=Criterion.CONTAINMENT, reason="known", until="2100-01-01")
     settings = CheckSettings(frozenset({entry.criterion}), {entry.criterion: entry})
-    runs = RunMetrics(registry, label_sets=[line], targets={}, checks=settings)
+    runs = RunMetrics(registry, probe_paths=[probe_path], targets={}, checks=settings)
     registry.register(_SecurityCollector(gauges, runs.checks))
 
 

@@ -10,7 +10,7 @@ from exporter.app.plugin_set import build_probe_context
 from exporter.fields import Address
 from exporter.listener.server import bind_socket, format_url
 from exporter.metrics.checks import CheckSettings
-from exporter.metrics.runs import LabelSet
+from exporter.metrics.runs import ProbePath
 from exporter.model.alert import CanaryIdentity
 from exporter.model.run import Run
 from exporter.observers import list_expected_stages, list_visible_stages
@@ -39,8 +39,8 @@ SHORT_SETTINGS = PATIENT_SETTINGS.model_copy(
 STRICT_SETTINGS = PATIENT_SETTINGS.model_copy(update={"late_after": Duration(100)})
 """Settings of runs that are late."""
 TARGETS = {stage: Duration(60_000) for stage in Stage}
-LABEL_SETS = [
-    LabelSet("remediation", path, list_visible_stages(path), list_expected_stages(path))
+PROBE_PATHS = [
+    ProbePath("remediation", path, list_visible_stages(path), list_expected_stages(path))
     for path in DeliveryPath
 ]
 
@@ -95,7 +95,7 @@ async def run_prober(
     status = create_status(
         clock or SystemClock(),
         heartbeat_interval=60.0,
-        label_sets=LABEL_SETS,
+        probe_paths=PROBE_PATHS,
         targets=TARGETS,
         checks=CheckSettings(),
     )

@@ -12,7 +12,7 @@ from exporter.fields import Address
 from exporter.journal.journal import create_open_run
 from exporter.listener.server import bind_socket
 from exporter.metrics.checks import CheckSettings
-from exporter.metrics.runs import LabelSet
+from exporter.metrics.runs import ProbePath
 from exporter.model.alert import CanaryIdentity, create_run_id
 from exporter.model.bounds import Bounds
 from exporter.model.evidence import Evidence
@@ -25,8 +25,8 @@ from slos.schema.contract import DeliveryPath, LeftoverKind, Stage, StageSource,
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock
 
-LABEL_SETS = [
-    LabelSet(
+PROBE_PATHS = [
+    ProbePath(
         "remediation",
         path,
         list_visible_stages(path, ["linear", "tempo"]),
@@ -149,7 +149,7 @@ async def run_harness(path: Path, clock: FakeClock) -> AsyncIterator[ReconcilerH
     status = create_status(
         clock,
         heartbeat_interval=1.0,
-        label_sets=LABEL_SETS,
+        probe_paths=PROBE_PATHS,
         targets=TARGETS,
         checks=CheckSettings(),
     )

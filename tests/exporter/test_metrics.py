@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.metrics.exposition import render_exposition
 from exporter.metrics.gauges import Gauges
-from exporter.metrics.runs import STAGE_BUCKETS, LabelSet, RunMetrics
+from exporter.metrics.runs import STAGE_BUCKETS, ProbePath, RunMetrics
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
@@ -49,13 +49,13 @@ def metrics(registry: CollectorRegistry) -> RunMetrics:
 
 
 def build_metrics(registry: CollectorRegistry) -> RunMetrics:
-    line = LabelSet(
+    probe_path = ProbePath(
         "remediation",
         DeliveryPath.DIRECT,
         list_visible_stages(DeliveryPath.DIRECT),
         list_expected_stages(DeliveryPath.DIRECT),
     )
-    return RunMetrics(registry, label_sets=[line], targets=TARGETS)
+    return RunMetrics(registry, probe_paths=[probe_path], targets=TARGETS)
 
 
 def read_samples(registry: CollectorRegistry) -> dict[str, float]:
@@ -113,7 +113,7 @@ def test_a_check_that_is_not_configured_neither_passes_nor_fails(
     assert (read_gauge(), read_checks(registry)) == (0, {"security.rate_limiting": "pass"})
     assert metrics.checks.not_configured == set()
     metrics.checks.count_outcome("security", [(Criterion.RATE_LIMITING, None)])
-    metrics.configure(label_sets=(), targets={})
+    metrics.configure(probe_paths=(), targets={})
     assert (read_gauge(), metrics.checks.not_configured) == (None, set())
 
 
@@ -204,7 +204,7 @@ def test_a_stage_without_a_target_counts_only_if_it_is_certain(
 
 def test_two_registries_share_nothing(metrics: RunMetrics, registry: CollectorRegistry) -> None:
     other = CollectorRegistry()
-    RunMetrics(other, label_sets=[], targets={})
+    RunMetrics(other, probe_paths=[], targets={})
     metrics.count_judged(RESULT)
     assert b'probe="remediation"' not in render_exposition(other)
     assert b'probe="remediation"' in render_exposition(registry)

@@ -30,7 +30,7 @@ from slos.schema.accepted import AcceptedCriterion
 from slos.schema.contract import Criterion, DeliveryPath, IssueCount, Stage, StageSource, Verdict
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.reconciler_harness import (
-    LABEL_SETS,
+    PROBE_PATHS,
     TARGETS,
     ScriptedObserver,
     build_judged_run,
@@ -56,7 +56,7 @@ def build_metrics(
         ("security",),
     )
     wall = (clock or FakeClock(wall=LAST_DAY)).wall
-    return RunMetrics(registry, label_sets=LABEL_SETS, targets=TARGETS, checks=checks, wall=wall)
+    return RunMetrics(registry, probe_paths=PROBE_PATHS, targets=TARGETS, checks=checks, wall=wall)
 
 
 def read_counts(registry: CollectorRegistry, metric: str, *labels: str) -> dict[str, float]:
@@ -129,7 +129,7 @@ def test_a_failure_accepted_until_a_version_has_no_end(registry: CollectorRegist
 
 def test_a_criterion_that_leaves_the_list_fails_again(registry: CollectorRegistry) -> None:
     metrics = build_metrics(registry, build_accepted(INPUT))
-    metrics.configure(label_sets=LABEL_SETS, targets=TARGETS)
+    metrics.configure(probe_paths=PROBE_PATHS, targets=TARGETS)
     metrics.checks.count_outcome("security", [(INPUT, False)])
     assert read_counts(registry, contract.ACCEPTED_UNTIL, "criterion") == {}
     assert read_results(registry) == {"security direct fail": 1}

@@ -21,7 +21,7 @@ from slos.schema.accepted import AcceptedCriterion
 from slos.schema.contract import Stage, StageSource, Verdict
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.in_process_prober import LABEL_SETS
+from tests.exporter.in_process_prober import PROBE_PATHS
 
 if TYPE_CHECKING:
     from exporter.model.stages import StageTimes
@@ -46,7 +46,7 @@ class ServedPages:
         self.face = create_status(
             self.clock,
             heartbeat_interval=1.0,
-            label_sets=LABEL_SETS,
+            probe_paths=PROBE_PATHS,
             targets={},
             checks=CheckSettings(),
         )

@@ -9,7 +9,7 @@ from unittest.mock import MagicMock
 
 from prometheus_client import CollectorRegistry
 
-from exporter.app.generation import build_check_settings, list_label_sets
+from exporter.app.plugin_set import build_check_settings, list_probe_paths
 from exporter.config.loader import LoadedConfig
 from exporter.config.model import Config
 from exporter.config.web import WebConfig
@@ -74,12 +74,12 @@ class PlannedProber:
 
     def __post_init__(self) -> None:
         self._registry = CollectorRegistry()
-        label_sets = list_label_sets(self.loaded)
-        self._label_sets = {build_key(each.probe, each.path): each for each in label_sets}
+        probe_paths = list_probe_paths(self.loaded)
+        self._probe_paths = {build_key(each.probe, each.path): each for each in probe_paths}
         self._checks = CheckMetrics(self._registry, wall=lambda: START)
         self._checks.configure(build_check_settings(self.loaded), [Criterion.AVAILABILITY])
-        for label_set in label_sets:
-            self._checks.start_results(label_set.probe, label_set.path)
+        for probe_path in probe_paths:
+            self._checks.start_results(probe_path.probe, probe_path.path)
 
     def count_results(self, seconds: float) -> dict[str, str]:
         """Count the results of all runs of a time, as series in promtool's notation."""
@@ -116,7 +116,7 @@ class PlannedProber:
             self._checks.count_outcome(key, outcome)
             return
         kind, _, size = key.partition("burst_")
-        labels = self._label_sets[key]
+        labels = self._probe_paths[key]
         for _ in range(int(size) if not kind else 1):
             checks = {Criterion.AVAILABILITY: not self.spoil(at)}
             self._checks.count_result(labels.probe, labels.path, checks)

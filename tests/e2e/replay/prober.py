@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from exporter.app.plugin_set import build_check_settings, list_label_sets
+from exporter.app.plugin_set import build_check_settings, list_probe_paths
 from exporter.config.loader import LoadedConfig
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
@@ -140,7 +140,7 @@ class ProberReplay:
         status = create_status(
             self._clock,
             heartbeat_interval=60.0,
-            label_sets=list_label_sets(loaded),
+            probe_paths=list_probe_paths(loaded),
             targets=loaded.targets,
             checks=build_check_settings(loaded),
         )
@@ -210,8 +210,10 @@ class ProberReplay:
         """Do what the alert runner does, at the pace of the real one."""
         path = job.path.NAME
         found = self._outcomes.find_run(path, self._has)
-        label_set = self._status.metrics.find_label_set(replace(found, probe=job.probe, path=path))
-        visible: Mapping[Stage, Sequence[str]] = label_set.sources_by_stage if label_set else {}
+        probe_path = self._status.metrics.find_probe_path(
+            replace(found, probe=job.probe, path=path)
+        )
+        visible: Mapping[Stage, Sequence[str]] = probe_path.sources_by_stage if probe_path else {}
         number = next(self._order)
         run = replace(
             found,
