@@ -1,15 +1,19 @@
-"""Printer of problems, changes and drift on stderr."""
+"""Printer of problems, changes and drift on stderr, and of pages on stdout or to a file."""
 
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
 
 import click
 
+from generator.files import output
 from generator.files.output import Changes
+from generator.files.sources import STDOUT
+from generator.files.transaction import CannotWriteError
+from generator.model import Artifact
 from generator.reports import DRIFT_MESSAGES
 from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.units import format_count
@@ -121,6 +125,29 @@ def print_drift(changes: Changes, folder: str, out: str) -> None:
             click.echo(f"{PurePath(folder, name)}: {DRIFT_MESSAGES[verb]}", err=True)
     if changes:
         click.echo(f"{out} is out of date; run: slo-rules build", err=True)
+
+
+def write_page(page: str, out: str, *, check: bool = False) -> None:
+    """Print a page, write it to a file, or check that the file has it; exit with 1 if it has not.
+
+    Args:
+        page: text of the page.
+        out: output path.
+        check: whether the file is compared instead of written.
+    """
+    if out == STDOUT:
+        click.echo(page, nl=False)
+        return
+    artifact = Artifact(PurePosixPath(Path(out).name), page)
+    try:
+        if not check:
+            output.write_file(artifact, Path(out))
+        elif output.compare_file(artifact, Path(out)):
+            click.echo(f"{out} is out of date; run the same command without --check", err=True)
+            sys.exit(1)
+    except CannotWriteError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
 
 
 def _list_changes(changes: Changes) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -1,7 +1,7 @@
 """Command `slo-rules convert`: write specs in another dialect."""
 
 import sys
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import click
 
@@ -10,10 +10,7 @@ from generator.commands import _report
 from generator.commands._options import prometheus_version_option
 from generator.commands._project import config_option
 from generator.commands._request import choose_inputs
-from generator.files import output
 from generator.files.sources import STDOUT
-from generator.files.transaction import CannotWriteError
-from generator.model import Artifact
 from generator.pipeline import BuildSettings
 from generator.reference import convert
 from slos.schema.problem import filter_errors
@@ -62,12 +59,6 @@ def command(
     if filter_errors(problems):
         click.echo("no file written; fix the errors above", err=True)
         sys.exit(1)
-    if out == STDOUT:
-        click.echo(text, nl=False)
-        return
-    try:
-        output.write_file(Artifact(PurePosixPath(Path(out).name), text), Path(out))
-    except CannotWriteError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
-    click.echo(f"wrote {out}", err=True)
+    _report.write_page(text, out)
+    if out != STDOUT:
+        click.echo(f"wrote {out}", err=True)

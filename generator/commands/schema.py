@@ -1,15 +1,11 @@
 """Command `slo-rules schema`: print the JSON Schema or the reference page of a spec."""
 
 import json
-import sys
-from pathlib import Path, PurePosixPath
 
 import click
 
-from generator.files import output
+from generator.commands import _report
 from generator.files.sources import STDOUT
-from generator.files.transaction import CannotWriteError
-from generator.model import Artifact
 from generator.reference import pages
 from generator.reference.schema import build_project_schema, build_spec_schema
 
@@ -40,16 +36,4 @@ def command(*, subject: str, markdown: bool, out: str, check: bool) -> None:
     else:
         schema, render_page = build_project_schema(), pages.render_project_page
     content = render_page(schema) if markdown else json.dumps(schema, indent=1) + "\n"
-    if out == STDOUT:
-        click.echo(content, nl=False)
-        return
-    artifact = Artifact(PurePosixPath(Path(out).name), content)
-    try:
-        if not check:
-            output.write_file(artifact, Path(out))
-        elif output.compare_file(artifact, Path(out)):
-            click.echo(f"{out} is out of date; run the same command without --check", err=True)
-            sys.exit(1)
-    except CannotWriteError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+    _report.write_page(content, out, check=check)

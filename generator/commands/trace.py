@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
@@ -14,10 +13,7 @@ from generator.clients.prometheus import read_oldest_sample, read_retention
 from generator.commands import _report, _values
 from generator.commands._options import add_read_options
 from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
-from generator.files import output
 from generator.files.sources import STDOUT
-from generator.files.transaction import CannotWriteError
-from generator.model import Artifact
 from generator.reference import traceability
 from generator.reference.cluster_coverage import keep_served_claims
 from generator.requirements import Coverage
@@ -96,20 +92,7 @@ def command(
     page = traceability.render_traceability_page(
         build_plan.coverage, specs, since=since, coverage_by_cluster=coverage_by_cluster
     )
-    if out == STDOUT:
-        click.echo(page, nl=False)
-        return
-    artifact = Artifact(PurePosixPath(Path(out).name), page)
-    try:
-        if check:
-            if output.compare_file(artifact, Path(out)):
-                click.echo(f"{out} is out of date; run the same command without --check", err=True)
-                sys.exit(1)
-            return
-        output.write_file(artifact, Path(out))
-    except CannotWriteError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+    _report.write_page(page, out, check=check)
 
 
 def _read_since(coverage: Coverage, url: str) -> traceability.Since:
