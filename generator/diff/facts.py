@@ -40,9 +40,11 @@ def list_slo_facts(slo: SLO) -> dict[str, str]:
         facts |= dict(_list_burn_facts(slo, alert))
     for threshold in slo.threshold_alerts:
         limit = f"above {format_decimal(100 * threshold.above)} % over {threshold.over}"
-        facts[f"alert {threshold.meta.name}"] = limit + _format_timing(threshold.meta)
+        facts[f"alert {threshold.meta.name}"] = limit + burn_rate.describe_timing(threshold.meta)
     if slo.absent_alert:
-        facts[f"alert {slo.absent_alert.name}"] = "no events" + _format_timing(slo.absent_alert)
+        facts[f"alert {slo.absent_alert.name}"] = "no events" + burn_rate.describe_timing(
+            slo.absent_alert
+        )
     if groups := slo.expected_groups:
         transient = f", except {groups.transient}" if groups.transient else ""
         facts["groups that must not disappear"] = f"seen within {groups.seen_within}{transient}"
@@ -131,7 +133,7 @@ def _list_burn_facts(slo: SLO, alert: BurnAlert) -> Iterator[tuple[str, str]]:
         f"{delay} at {format_decimal(100 * share)} % errors" for share, delay in delays if delay
     ]
     name = f"{alert.severity} {alert.meta.name}"
-    yield name, f"after {', '.join(reached) or 'never'}" + _format_timing(alert.meta)
+    yield name, f"after {', '.join(reached) or 'never'}" + burn_rate.describe_timing(alert.meta)
     yield (
         f"windows of {name}",
         ", ".join(
@@ -148,14 +150,6 @@ def _find_delay(slo: SLO, alert: BurnAlert, share: Decimal) -> Duration | None:
         for condition in alert.conditions
     )
     return min(filter(None, delays), default=None, key=lambda delay: delay.ms)
-
-
-def _format_timing(meta: AlertMeta) -> str:
-    events = f", at {meta.min_events} events or more" if meta.min_events else ""
-    errors = f", at {meta.min_errors} bad events or more" if meta.min_errors else ""
-    keep = f", kept for {meta.keep_firing_for}" if meta.keep_firing_for else ""
-    hold = f", for {meta.for_}" if meta.for_ else ""
-    return events + errors + hold + keep
 
 
 def _format_labels(labels: Mapping[str, str]) -> str:

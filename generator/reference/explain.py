@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from generator import names
-from generator.model import SLO, AlertMeta, BurnAlert, BurnCondition, RuleGroup
+from generator.model import SLO, BurnAlert, BurnCondition, RuleGroup
 from generator.outputs.tests.slo import find_untested_reason
 from generator.rules import alert_rules, cost
 from generator.rules.groups import load_groups
@@ -81,13 +81,13 @@ def _explain_alerts(slo: SLO) -> Iterator[str]:
     if rows:
         yield from _render_table(columns, rows)
     for burn in slo.burn_alerts:
-        yield f"{burn.severity} is {burn.meta.name}{_format_conditions(burn.meta)}"
+        yield f"{burn.severity} is {burn.meta.name}{burn_rate.describe_timing(burn.meta)}"
         yield from _explain_lowered_factors(slo, burn)
     for threshold in slo.threshold_alerts:
         limit = f"above {format_decimal(100 * threshold.above)} % over {threshold.over}"
-        yield f"{threshold.meta.name}: {limit}{_format_conditions(threshold.meta)}"
+        yield f"{threshold.meta.name}: {limit}{burn_rate.describe_timing(threshold.meta)}"
     if slo.absent_alert:
-        conditions = _format_conditions(slo.absent_alert)
+        conditions = burn_rate.describe_timing(slo.absent_alert)
         yield f"{slo.absent_alert.name}: no events are counted{conditions}"
 
 
@@ -97,13 +97,6 @@ def _format_delay(slo: SLO, condition: BurnCondition, share: Decimal, hold: Dura
 
 def _format_share(share: Decimal) -> str:
     return f"at {format_decimal(100 * share)} %"
-
-
-def _format_conditions(meta: AlertMeta) -> str:
-    min_events = [f"at {meta.min_events} events or more"] if meta.min_events else []
-    min_errors = [f"at {meta.min_errors} bad events or more"] if meta.min_errors else []
-    hold = [f"for {meta.for_}"] if meta.for_ else []
-    return "".join(f", {each}" for each in (*min_events, *min_errors, *hold))
 
 
 def _explain_lowered_factors(slo: SLO, burn: BurnAlert) -> Iterator[str]:

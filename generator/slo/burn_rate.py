@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
-from generator.model import SLO, BurnCondition, Engine, Steps, Window, Windows
+from generator.model import SLO, AlertMeta, BurnCondition, Engine, Steps, Window, Windows
 from slos.schema.alerting import AlertWindows, BurnWindow, SpeedWindows
 from slos.schema.units import Duration, format_decimal
 
@@ -161,6 +161,17 @@ def describe_allowed_events(slo: SLO) -> str:
         return f"{slo.budget * 1_000_000:,.0f} events of a million"
     events = format_decimal(slo.budget * slo.expected_events, 1)
     return f"{events} of the {slo.expected_events:,} events expected in a period"
+
+
+def describe_timing(meta: AlertMeta) -> str:
+    """Describe what an alert waits for besides its threshold, each after a comma."""
+    parts = (
+        (meta.min_events, f"at {meta.min_events} events or more"),
+        (meta.min_errors, f"at {meta.min_errors} bad events or more"),
+        (meta.for_, f"for {meta.for_}"),
+        (meta.keep_firing_for, f"kept for {meta.keep_firing_for}"),
+    )
+    return "".join(f", {text}" for value, text in parts if value)
 
 
 def choose_steps(
