@@ -2,24 +2,17 @@
 
 from prometheus_client.metrics_core import Metric
 
-from exporter.app.plugin_set import build_check_settings, list_probe_paths
+from exporter.app.plugin_set import build_status
 from exporter.config.loader import LoadedConfig
 from exporter.config.scenarios import list_configured
 from exporter.schedule.clock import SystemClock
-from exporter.status import create_status
 from slos.schema.inventory import CLOSED_LABELS, Inventory, build_inventory
 
 
 def list_inventory(loaded: LoadedConfig) -> Inventory:
     """List the metrics, and the label values that its counters begin with."""
     scenarios = list_configured(loaded.config.scenarios)
-    status = create_status(
-        SystemClock(),
-        heartbeat_interval=1,
-        probe_paths=list_probe_paths(loaded),
-        targets=loaded.targets,
-        checks=build_check_settings(loaded),
-    )
+    status = build_status(loaded, SystemClock())
     status.gauges.start_at_zero(kinds=(), sources=loaded.observers)
     status.scenario_metrics.configure(scenarios)
     families = list(status.registry.collect())

@@ -28,6 +28,9 @@ from exporter.plugins import PluginError, describe_error
 from exporter.prober.context import ProbeContext
 from exporter.probes import Probe, ProbeRunner, load_probe_modules
 from exporter.prometheus import PrometheusClient
+from exporter.schedule.clock import Clock
+from exporter.schedule.scheduler import HEARTBEAT_INTERVAL
+from exporter.status import Status, create_status
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +60,19 @@ def build_check_settings(loaded: LoadedConfig) -> CheckSettings:
             for probe, module in modules.items()
             if module.CRITERIA and not module.list_label_pairs(loaded.probes[probe])
         ),
+    )
+
+
+def build_status(
+    loaded: LoadedConfig, clock: Clock, *, heartbeat_interval: float = HEARTBEAT_INTERVAL
+) -> Status:
+    """Build the status of a prober, with the metrics of one configuration."""
+    return create_status(
+        clock,
+        heartbeat_interval=heartbeat_interval,
+        probe_paths=list_probe_paths(loaded),
+        targets=loaded.targets,
+        checks=build_check_settings(loaded),
     )
 
 

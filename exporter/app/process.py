@@ -14,12 +14,7 @@ from exporter.app.components import (
     open_components,
 )
 from exporter.app.leader import Replica
-from exporter.app.plugin_set import (
-    PluginSet,
-    build_check_settings,
-    list_probe_paths,
-    open_plugin_set,
-)
+from exporter.app.plugin_set import PluginSet, build_status, open_plugin_set
 from exporter.app.signals import Signals, handle_signals
 from exporter.config.loader import LoadedConfig
 from exporter.fields import Address
@@ -31,9 +26,9 @@ from exporter.probes import ProbeOutcome
 from exporter.resources import raise_open_file_limit
 from exporter.schedule.clock import SystemClock
 from exporter.schedule.open_loop import Slot
-from exporter.schedule.scheduler import HEARTBEAT_INTERVAL, run_heartbeat
+from exporter.schedule.scheduler import run_heartbeat
 from exporter.schedule.tasks import run_in_background
-from exporter.status import Status, create_status
+from exporter.status import Status
 from exporter.web.pages import WebPages
 
 _CLEAN_UP_TIMEOUT = 60.0
@@ -59,7 +54,7 @@ async def run_prober(loaded: LoadedConfig, *, print_line: Callable[[str], None])
         _bind_listener("web", config.web.listen) as web,
         signals.install_handlers(),
     ):
-        status = _create_status(loaded)
+        status = build_status(loaded, SystemClock())
         site = WebPages(status, loaded.web)
         tls = ServerTlsContext(loaded.web.tls) if loaded.web.tls else None
         web_line = f"web listening on {format_url(web, tls=tls is not None)}"
@@ -91,7 +86,7 @@ async def run_once(
     raise_open_file_limit()
     outcomes = []
     with _bind_listener("canary", loaded.config.canary.listen) as canary:
-        status = _create_status(loaded)
+        status = build_status(loaded, SystemClock())
         async with (
             open_components(
                 ComponentSettings.from_config(loaded), status, canary, may_send=lambda: True
@@ -112,16 +107,6 @@ async def run_once(
                         )
                     await _settle(components, plugin_set, print_wait, is_fast=is_fast)
             return [_with_latest_runs(outcome, components) for outcome in outcomes]
-
-
-def _create_status(loaded: LoadedConfig) -> Status:
-    return create_status(
-        SystemClock(),
-        heartbeat_interval=HEARTBEAT_INTERVAL,
-        probe_paths=list_probe_paths(loaded),
-        targets=loaded.targets,
-        checks=build_check_settings(loaded),
-    )
 
 
 async def _settle(

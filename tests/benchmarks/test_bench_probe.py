@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app.plugin_set import build_check_settings, list_probe_paths
+from exporter.app.plugin_set import build_status, list_probe_paths
 from exporter.config.loader import LoadedConfig, load_config
 from exporter.metrics.exposition import render_exposition
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.schedule.clock import SystemClock
-from exporter.status import Status, create_status
+from exporter.status import Status
 from slos.schema.contract import IssueCount, Verdict
 from tests.benchmarks.probe import scrape, soak, throughput
 from tests.benchmarks.probe.target import TargetRecord
@@ -90,13 +90,7 @@ def series(shown: Status) -> int:
 def test_with_everything_on_the_series_are_bounded_and_runs_add_none(
     everything: LoadedConfig,
 ) -> None:
-    shown = create_status(
-        SystemClock(),
-        heartbeat_interval=1.0,
-        probe_paths=list_probe_paths(everything),
-        targets=everything.targets,
-        checks=build_check_settings(everything),
-    )
+    shown = build_status(everything, SystemClock())
     before = series(shown)
     assert before <= scrape.SERIES_AT_MOST
     for each in list_probe_paths(everything):

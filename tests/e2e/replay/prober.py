@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from exporter.app.plugin_set import build_check_settings, list_probe_paths
+from exporter.app.plugin_set import build_status
 from exporter.config.loader import LoadedConfig
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
@@ -22,7 +22,7 @@ from exporter.prober.runner import AlertJob
 from exporter.probes import Probe, load_probe_modules
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Timetable
-from exporter.status import Status, create_status
+from exporter.status import Status
 from slos.schema.contract import (
     SERVICE,
     CanaryOutcome,
@@ -137,13 +137,7 @@ class ProberReplay:
 
     def _create_status(self) -> Status:
         loaded = self._loaded
-        status = create_status(
-            self._clock,
-            heartbeat_interval=60.0,
-            probe_paths=list_probe_paths(loaded),
-            targets=loaded.targets,
-            checks=build_check_settings(loaded),
-        )
+        status = build_status(loaded, self._clock, heartbeat_interval=60.0)
         kinds = [LeftoverKind.LINEAR_ISSUE, LeftoverKind.ALERT]
         status.gauges.start_at_zero(kinds=kinds, sources=loaded.observers)
         status.gauges.lease_held.set(1)
