@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from generator import parallel_build, partial_build, pipeline
 from generator.files import plugins
 from generator.files.sources import (
+    STDOUT,
     FileFilter,
     find_output_conflicts,
     is_folder,
@@ -210,9 +211,16 @@ def _render_format(
 
 
 def render_file_artifact(
-    build_plan: BuildPlan, formats: Sequence[FormatRequest], settings: BuildSettings, *, name: str
+    build_plan: BuildPlan, formats: Sequence[FormatRequest], settings: BuildSettings, out: str
 ) -> Artifact:
-    """Artifact with everything in one file: one YAML document, unless specs were objects."""
+    """Artifact with everything in one file: one YAML document, unless specs were objects.
+
+    Args:
+        build_plan: plan of the build.
+        formats: the format; none for that of the profile.
+        settings: settings of the format of the profile.
+        out: path of the file, or `-` for standard output.
+    """
     format_ = None
     for each in formats:
         format_, settings = each.name, each.settings
@@ -220,7 +228,7 @@ def render_file_artifact(
         format_ = _choose_format(
             [spec_plan for plan in build_plan.plans for spec_plan in plan.spec_plans]
         )
-    path = PurePosixPath(name)
+    path = PurePosixPath("rules.yaml" if out == STDOUT else Path(out).name)
     return pipeline.render_file(build_plan.plans, format_ or DEFAULT_FORMAT, settings, path=path)
 
 

@@ -1,6 +1,6 @@
 """Request of a build, parsed from the options of the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,14 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from generator import build
 from generator.build import DEFAULT_FORMAT, FormatRequest, ReadSettings, find_missing_folder
 from generator.commands._project import get_project
 from generator.files.project_settings import FormatSettings
 from generator.files.sources import STDOUT, FileFilter, is_folder
-from generator.model import Engine
+from generator.model import Artifact, Engine
 from generator.outputs import OutputSettings, load_formats
-from generator.pipeline import BuildSettings
+from generator.pipeline import BuildPlan, BuildSettings
 from generator.profiles import load_profiles
 from generator.settings import RunSettings
 from slos.schema.extras import describe_missing, is_missing
@@ -42,6 +43,18 @@ class Request:
     formats: tuple[FormatRequest, ...]
     settings: BuildSettings
     read_settings: ReadSettings
+
+    def render_file(self, build_plan: BuildPlan) -> Artifact:
+        """Render a plan into one file."""
+        return build.render_file_artifact(build_plan, self.formats, self.settings, self.out)
+
+    def render_folder(
+        self, build_plan: BuildPlan, *, compared: Path | None = None
+    ) -> Iterator[Artifact]:
+        """Render a plan into the files of a folder, which may be compared with them."""
+        return build.render_folder_artifacts(
+            build_plan, self.formats, self.settings, compared=compared
+        )
 
     @property
     def writes_runbooks(self) -> bool:

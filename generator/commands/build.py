@@ -89,10 +89,7 @@ def command(
         sys.exit(1)
     try:
         if out == STDOUT:
-            artifact = build.render_file_artifact(
-                build_plan, request.formats, request.settings, name="rules.yaml"
-            )
-            click.echo(artifact.text, nl=False)
+            click.echo(request.render_file(build_plan).text, nl=False)
         elif dry_run:
             _report.print_planned_changes(_compare(build_plan, request), out)
         else:
@@ -114,24 +111,18 @@ def _write(build_plan: BuildPlan, request: Request, parallel: ParallelBuild | No
     out = Path(request.out)
     if not request.to_file:
         return _write_folder(build_plan, request, parallel)
-    return output.write_file(_render_file(build_plan, request), out)
+    return output.write_file(request.render_file(build_plan), out)
 
 
 def _compare(build_plan: BuildPlan, request: Request) -> Changes:
     out = Path(request.out)
     if not request.to_file:
         return output.compare_folder(_render_artifacts(build_plan, request), out)
-    return output.compare_file(_render_file(build_plan, request), out)
+    return output.compare_file(request.render_file(build_plan), out)
 
 
 def _render_artifacts(build_plan: BuildPlan, request: Request) -> Iterator[Artifact]:
-    artifacts = build.render_folder_artifacts(build_plan, request.formats, request.settings)
-    return _report.show_progress(artifacts, "file")
-
-
-def _render_file(build_plan: BuildPlan, request: Request) -> Artifact:
-    name = Path(request.out).name
-    return build.render_file_artifact(build_plan, request.formats, request.settings, name=name)
+    return _report.show_progress(request.render_folder(build_plan), "file")
 
 
 def _choose_parallel_build(request: Request, jobs: int | None) -> ParallelBuild | None:

@@ -19,7 +19,7 @@ from generator.files import output
 from generator.files.output import Changes
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
-from generator.model import SLO, Artifact, MetricFacts
+from generator.model import SLO, MetricFacts
 from generator.pipeline import BuildPlan, BuildSettings
 from generator.reports import Report, load_reports
 from slos.schema.problem import Position, Problem, ProblemSeverity
@@ -181,12 +181,9 @@ def _compare_output(build_plan: BuildPlan, request: Request) -> tuple[BuildPlan,
         return build_plan, None
     try:
         if request.to_file:
-            name = Path(out).name
-            artifact = build.render_file_artifact(
-                build_plan, request.formats, request.settings, name=name
-            )
-            return build_plan, output.compare_file(artifact, Path(out))
-        changes = output.compare_folder(_render_folder(build_plan, request), Path(out))
+            return build_plan, output.compare_file(request.render_file(build_plan), Path(out))
+        artifacts = request.render_folder(build_plan, compared=Path(out))
+        changes = output.compare_folder(artifacts, Path(out))
     except CannotWriteError as error:
         write_problems = error.problems or (Problem(Position(out), str(error)),)
         return replace(build_plan, problems=(*build_plan.problems, *write_problems)), None
@@ -198,17 +195,8 @@ def _list_differences(build_plan: BuildPlan, request: Request) -> Iterator[str]:
     """Lines of a unified diff from the output folder or file to the output of the specs."""
     out = Path(request.out)
     if request.to_file:
-        artifact = build.render_file_artifact(
-            build_plan, request.formats, request.settings, name=out.name
-        )
-        return output.diff_file(artifact, out)
-    return output.diff_folder(_render_folder(build_plan, request), out)
-
-
-def _render_folder(build_plan: BuildPlan, request: Request) -> Iterator[Artifact]:
-    return build.render_folder_artifacts(
-        build_plan, request.formats, request.settings, compared=Path(request.out)
-    )
+        return output.diff_file(request.render_file(build_plan), out)
+    return output.diff_folder(request.render_folder(build_plan, compared=out), out)
 
 
 def _print_result(build_plan: BuildPlan, changes: Changes | None, *, folder: str, out: str) -> None:
