@@ -87,8 +87,13 @@ class BenchmarkPrometheus:
 
 
 @contextmanager
-def run_prometheus(folder: Path) -> Iterator[BenchmarkPrometheus]:
-    """Prometheus over `data` in a folder; it scrapes nothing and knows no rules."""
+def run_prometheus(folder: Path, *arguments: str) -> Iterator[BenchmarkPrometheus]:
+    """Prometheus over `data` in a folder; it scrapes nothing and knows no rules.
+
+    Args:
+        folder: folder of its configuration and of its data.
+        arguments: more arguments of the command line.
+    """
     config, port = folder / "prometheus.yml", stack.find_free_port()
     config.write_text("global: {}\n")
     url = f"http://127.0.0.1:{port}"
@@ -102,6 +107,7 @@ def run_prometheus(folder: Path) -> Iterator[BenchmarkPrometheus]:
             f"--web.listen-address=127.0.0.1:{port}",
             f"--query.timeout={_QUERY_LIMIT}s",
             "--query.max-samples=500000000",
+            *arguments,
         ],
         folder=folder,
     )

@@ -6,18 +6,14 @@ back. Alerts are evaluated at the beats of their groups, and `for` and `keep_fir
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import requests
-
-from exporter.devstack.stack import find_binary, find_free_port, start_process
 from generator.model import AlertingRule, RecordingRule, Rule, RuleGroup
 from slos.schema.units import Duration
-from tests.benchmarks.prometheus import BenchmarkPrometheus
+from tests.benchmarks.prometheus import BenchmarkPrometheus, run_prometheus
 from tests.benchmarks.recording import RecordingTask, build_full_tasks, get_interval
 from tests.benchmarks.traffic import MINUTE, START
 from tests.e2e.remote_write import FloatSample, Series, write_series
@@ -30,6 +26,9 @@ _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _PART = re.compile(r"(\d+)(ms|[smhd])")
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _SAMPLES_IN_ONE_REQUEST = 50_000
+# Nothing is written to disk, so that a series may begin hours before the last sample.
+_IN_MEMORY = ("--storage.tsdb.min-block-duration=1000h", "--storage.tsdb.max-block-duration=1000h")
+_REMOTE_WRITE = "--web.enable-remote-write-receiver"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -98,7 +97,7 @@ def find_episodes(
     Nothing before the first minute is known, and the first minute is the start.
     """
     end = START + (minutes.stop - minutes.start) * MINUTE
-    with _run_prometheus(folder) as server:
+    with run_prometheus(folder, _REMOTE_WRITE, *_IN_MEMORY) as server:
         _write(server.url, history.list_samples(range(minutes.start * 2, minutes.stop * 2)))
         tasks = build_full_tasks(cast("Any", SimpleNamespace(groups=groups)), lambda _: 0)
         for level in sorted({task.level for task in tasks}):
@@ -116,33 +115,6 @@ def find_episodes(
             for labels, first, last in _evaluate_alert(server, rule, get_interval(group), end)
         ]
     return sorted(found, key=lambda each: (each.start, each.labels))
-
-
-@contextmanager
-def _run_prometheus(folder: Path) -> Iterator[BenchmarkPrometheus]:
-    """Run a Prometheus that takes samples of the past in any order of the series."""
-    config, port = folder / "prometheus.yml", find_free_port()
-    config.write_text("global: {}\n")
-    binary = find_binary("prometheus")
-    assert binary, "prometheus is missing; run 'make tools'"
-    child = start_process(
-        "prometheus",
-        [
-            binary, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
-            "--storage.tsdb.retention.time=3650d",
-            # Nothing is written to disk, so that a series may begin hours before the last sample.
-            "--storage.tsdb.min-block-duration=1000h", "--storage.tsdb.max-block-duration=1000h",
-            f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver",
-        ],
-        folder=folder,
-    )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    try:
-        with requests.Session() as session:
-            child.wait_for(lambda: session.get(f"{url}/-/ready", timeout=5).ok)
-            yield BenchmarkPrometheus(url, session)
-    finally:
-        child.stop()
 
 
 def _write(url: str, series: Iterable[tuple[Labels, list[tuple[int, float]]]]) -> None:
