@@ -4,13 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches as close
 
-import promql_parser as ast
-
 from generator import names
 from generator.model import SLO, AlertMeta
+from generator.rules.recorded_series import RecordedSeries
 from slos.schema import promql
 from slos.schema.alerting import InhibitionSpec
-from slos.schema.compatibility import read_metric_name
 from slos.schema.spec import Spec
 from slos.schema.units import format_names
 
@@ -19,9 +17,6 @@ SpecWithSLOs = tuple[Spec | None, Sequence[SLO]]
 
 SEVERITIES_BELOW_PAGE = ("info", "warning")
 """The severities below a page, the lowest first. Any other severity may be a page."""
-
-# Prefixes of the series that the rules of every SLO record.
-_SLO_PREFIXES = ("slo:", names.INFO)
 
 # Names of one service resemble each other. A misspelt name is more similar than that.
 _SIMILARITY = 0.85
@@ -104,57 +99,17 @@ def _build_slo_alert(
     )
 
 
-class MetricSources:
-    """Metrics behind queries, across the recording rules of a run."""
-
-    def __init__(self, specs: Sequence[SpecWithSLOs]) -> None:
-        self._recorded: dict[str, list[tuple[dict[str, str], tuple[str, ...]]]] = {}
-        for spec, _ in specs:
-            for each in spec.recordings if spec else ():
-                recording = (dict(each.labels), (each.query,))
-                self._recorded.setdefault(each.record, []).append(recording)
-        self._slo_series = [
-            (names.build_identity_labels(slo), (slo.signal.total, slo.signal.errors))
-            for _, slos in specs
-            for slo in slos
-        ]
-
-    def find_metrics(self, queries: Iterable[str]) -> frozenset[str]:
-        """Find the names of the metrics behind queries that no rule of this run records."""
-        metrics: set[str] = set()
-        seen: set[str] = set()
-        pending = list(queries)
-        while pending:
-            query = pending.pop()
-            if query not in seen:
-                seen.add(query)
-                for metric, recording_queries in self._read_selectors(query):
-                    metrics |= set() if recording_queries else {metric}
-                    pending += recording_queries
-        return frozenset(metrics)
-
-    def _read_selectors(self, query: str) -> Iterator[tuple[str, list[str]]]:
-        """Yield the metrics that a query reads, each with the queries that record it."""
-        for node in promql.walk_nodes(promql.parse_template(query)):
-            if isinstance(node, ast.VectorSelector) and (metric := read_metric_name(node)):
-                yield metric, list(self._list_recording_queries(metric, node))
-
-    def _list_recording_queries(self, metric: str, node: ast.VectorSelector) -> Iterator[str]:
-        recordings = (
-            self._slo_series if metric.startswith(_SLO_PREFIXES) else self._recorded.get(metric, [])
-        )
-        for labels, queries in recordings:
-            if _can_match(node, labels):
-                yield from queries
-
-
-def _can_match(node: ast.VectorSelector, labels: dict[str, str]) -> bool:
-    """Check that no equality matcher of a selector asks for another value of these labels."""
-    return all(
-        labels.get(matcher.name, matcher.value) == matcher.value
-        for matcher in node.matchers.matchers
-        if str(matcher.op) == str(ast.MatchOp.Equal)
+def _collect_recorded_series(specs: Sequence[SpecWithSLOs]) -> RecordedSeries:
+    return RecordedSeries(
+        (each for spec, _ in specs if spec for each in spec.recordings),
+        (slo for _, slos in specs for slo in slos),
     )
+
+
+def _find_metrics(queries: Iterable[str], recorded: RecordedSeries) -> frozenset[str]:
+    """Find the names of the metrics behind queries that no rule of this run records."""
+    selectors = (each for query in queries for each in recorded.list_raw_selectors(query))
+    return frozenset(filter(None, map(promql.read_selector_metric, selectors)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +148,8 @@ def find_causes(specs: Sequence[SpecWithSLOs]) -> tuple[CauseWithSymptoms, ...]:
     causes = [alert for alert in all_alerts if alert.inhibits]
     if not causes:
         return ()
-    sources = MetricSources(specs)
-    reads = {alert.queries: sources.find_metrics(alert.queries) for alert in all_alerts}
+    recorded = _collect_recorded_series(specs)
+    reads = {alert.queries: _find_metrics(alert.queries, recorded) for alert in all_alerts}
     return tuple(_find_symptoms(cause, all_alerts, reads) for cause in causes)
 
 
@@ -235,11 +190,11 @@ def find_inhibition_problems(specs: Sequence[SpecWithSLOs]) -> Iterator[Inhibiti
     if not causes:
         return
     inhibited = {each.cause.name: each.names for each in causes}
-    sources = MetricSources(specs)
+    recorded = _collect_recorded_series(specs)
     for each in causes:
         cause = each.cause
         yield from _check_missing_names(each, specs)
-        if not sources.find_metrics(cause.queries):
+        if not _find_metrics(cause.queries, recorded):
             hint = "read a series in the query"
             yield InhibitionProblem(
                 cause, f"{cause.name!r} reads no series, so it always inhibits", hint

@@ -1,7 +1,7 @@
 """Series that the SLO, alert or recording of a claim reads, directly or through recorded series."""
 
 from generator.requirements import Claim, Coverage, Watcher
-from generator.rules.recorded_series import list_raw_selectors
+from generator.rules.recorded_series import RecordedSeries
 from slos.schema import promql
 from slos.schema.sli.plugin import PluginSli
 from slos.schema.sli_signal import EventQueries
@@ -27,14 +27,15 @@ def list_watcher_queries(watcher: Watcher) -> list[str]:
 def list_claim_data(coverage: Coverage, claim: Claim) -> list[str]:
     """List the selectors of the raw series of a claim."""
     selectors: dict[str, None] = {}
+    recorded = RecordedSeries(coverage.recordings)
     for query in list_watcher_queries(claim.watcher):
-        for selector in list_raw_selectors(query, coverage.recordings):
+        for selector in recorded.list_raw_selectors(query):
             if not promql.read_selector_metric(selector).startswith(SLO_PREFIX):
                 selectors[selector] = None
                 continue
             for slo in _list_slos(coverage, claim):
                 for each in list_watcher_queries(slo):
-                    selectors |= dict.fromkeys(list_raw_selectors(each, coverage.recordings))
+                    selectors |= dict.fromkeys(recorded.list_raw_selectors(each))
     return list(selectors)
 
 

@@ -20,11 +20,10 @@ from generator.outputs.runbooks.alerts import (
 from generator.outputs.runbooks.diagnosis import DiagnosisSet, diagnose_alert
 from generator.outputs.runbooks.queries import RunbookQuery
 from generator.rules import tiers
-from generator.rules.recorded_series import list_raw_selectors
+from generator.rules.recorded_series import RecordedSeries
 from generator.text import notes
 from generator.text.yaml_writer import GENERATED_MARK
 from slos.schema import promql
-from slos.schema.standalone import StandaloneRecording
 from slos.schema.units import Duration, format_decimal
 
 if TYPE_CHECKING:
@@ -43,12 +42,12 @@ class AlertView:
 
     Attributes:
         related: the other alerts of the same SLO.
-        recordings: the recordings of the run.
+        recorded: the series that the run records.
     """
 
     page: AlertPage
     related: Sequence[AlertPage]
-    recordings: Sequence[StandaloneRecording]
+    recorded: RecordedSeries
 
     @property
     def query(self) -> RunbookQuery | None:
@@ -97,7 +96,7 @@ class AlertView:
         A query that reaches back for days compares with an earlier state, which it does not cover.
         """
         alert = self.page.standalone
-        length = queries.compute_lookback(alert.query, self.recordings) if alert else Duration(0)
+        length = self.recorded.compute_lookback(alert.query) if alert else Duration(0)
         return length if Duration(0) < length < _LONGEST_RANGE else None
 
     @property
@@ -128,9 +127,7 @@ class AlertView:
     def raw_sources(self) -> list[str]:
         """Selectors of the series that the sources are or are recorded from."""
         selectors = (
-            raw
-            for selector in self.sources
-            for raw in list_raw_selectors(selector, self.recordings)
+            raw for selector in self.sources for raw in self.recorded.list_raw_selectors(selector)
         )
         return list(dict.fromkeys(selectors))[:_MAX_SOURCES]
 
@@ -186,17 +183,16 @@ class AlertView:
 def build_runbook_artifacts(plans: Sequence[Plan]) -> Iterator[Artifact]:
     """Build a page for each alert name, and the index of all pages."""
     all_pages = list_alert_pages(plans)
-    recordings = [
+    recorded = RecordedSeries(
         recording
         for plan in plans
         for spec_plan in plan.spec_plans
         if spec_plan.spec
         for recording in spec_plan.spec.recordings
-    ]
+    )
     for file, sharing_pages in groupby(all_pages, key=lambda page: page.file):
         views = [
-            AlertView(page, find_related_pages(page, all_pages), recordings)
-            for page in sharing_pages
+            AlertView(page, find_related_pages(page, all_pages), recorded) for page in sharing_pages
         ]
         yield Artifact(PurePosixPath(file), _render_page(views), keeps_notes=True)
     yield Artifact(PurePosixPath(INDEX_FILE), _render_index(all_pages))

@@ -1,6 +1,5 @@
 """Queries of a runbook page, and links to their graphs in Prometheus."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -13,7 +12,7 @@ from generator.rules import increments, tiers
 from slos.schema import promql
 from slos.schema.compatibility import list_label_matchers, read_metric_name
 from slos.schema.sli_signal import Histogram
-from slos.schema.standalone import StandaloneAlert, StandaloneRecording
+from slos.schema.standalone import StandaloneAlert
 from slos.schema.units import Duration, format_decimal
 
 _HOUR = Duration.from_parts(hours=1)
@@ -137,14 +136,6 @@ def _query_standalone_alert(alert: StandaloneAlert) -> RunbookQuery:
     threshold = format_decimal(alert.threshold)
     title = f"The value; the alert fires {side} {threshold}"
     return RunbookQuery(title, alert.query.strip(), span, f"{threshold} or {other}")
-
-
-def compute_lookback(query: str, recordings: Sequence[StandaloneRecording]) -> Duration:
-    """Compute how far back a query reads, through the recordings that it reads."""
-    read = {promql.read_selector_metric(selector) for selector in promql.list_selectors(query)}
-    others = [each for each in recordings if each.record not in read]
-    nested = [compute_lookback(each.query, others) for each in recordings if each.record in read]
-    return max(nested, default=Duration(0)) + Duration(promql.compute_lookback_ms(query))
 
 
 def render_label_counts(selector: str) -> str:
