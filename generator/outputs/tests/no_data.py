@@ -46,7 +46,7 @@ def build_no_data_cases(meta: AlertMeta, slos: Sequence[SLO]) -> Iterator[UnitTe
     for slo in listed:
         if slo.expected_groups:
             seen = names.name_error_ratio(slo.expected_groups.seen_within)
-            yield _build_missing_group_case(slo, meta, seen, series, wait)
+            yield _build_uncounted_group_case(slo, meta, seen, series, wait)
 
 
 def expect_all_firing(
@@ -79,7 +79,7 @@ def _count(slo: SLO, metric: str, steps: int) -> InputSeries:
     return InputSeries(names.format_series(metric, labels), [Decimal(0)] * steps)
 
 
-def _build_missing_group_case(
+def _build_uncounted_group_case(
     slo: SLO, meta: AlertMeta, seen: str, counted: Sequence[InputSeries], wait: Duration
 ) -> UnitTestCase:
     """Build a case in which a group was seen and is not counted, and the other one is."""

@@ -409,10 +409,10 @@ def _build_no_data_cases(slo: SLO) -> Iterator[UnitTestCase]:
     checks += [_expect_silence(each, timeline, first) for each in others]
     yield UnitTestCase(f"{meta.name}: no data", step, step, (), tuple(checks))
     if slo.expected_groups:
-        yield _build_missing_group_case(slo, meta, slo.expected_groups)
+        yield _build_vanished_group_case(slo, meta, slo.expected_groups)
 
 
-def _build_missing_group_case(slo: SLO, meta: AlertMeta, groups: ExpectedGroups) -> UnitTestCase:
+def _build_vanished_group_case(slo: SLO, meta: AlertMeta, groups: ExpectedGroups) -> UnitTestCase:
     """Build a case in which one group is counted for two steps, and another one throughout."""
     step, counted_steps = slo.steps.fine, 2
     length = counted_steps + 2 + (meta.for_ or step).ms // step.ms
