@@ -1,4 +1,4 @@
-"""The synthetic alert, its ids, and the guard that keeps it harmless. Pure.
+"""The synthetic alert, its ids, its documented reply, and the guard that keeps it harmless. Pure.
 
 The id is sent twice, as event id and in `lambda_parameters`, because a converter on the path
 replaces the event id (prometheus-events does).
@@ -16,6 +16,7 @@ from cloudevents.core.bindings.http import to_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from exporter.model.evidence import ReplyProblem
 from exporter.model.run import format_timestamp
 
 CONTENT_TYPE = JSONFormat.CONTENT_TYPE
@@ -200,3 +201,18 @@ def _build_event(
 def find_run_ids(path: str) -> list[str]:
     """Find the run ids in a URL path; only a hostile function name puts one there."""
     return _ID.findall(path)
+
+
+def find_reply_problem(body: bytes, run_id: str) -> ReplyProblem | None:
+    """Find what is wrong with the body of a reply to the event of a run."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return ReplyProblem.UNEXPECTED
+    if not isinstance(content, dict):
+        return ReplyProblem.UNEXPECTED
+    ids = [content.get("event_id"), content.get("correlation_id")]
+    if any(is_run_id(each) and each != run_id for each in ids):
+        return ReplyProblem.FOREIGN
+    is_documented = content.get("status") == "processed" and ids == [run_id, run_id]
+    return None if is_documented else ReplyProblem.UNEXPECTED

@@ -9,11 +9,17 @@ from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.client import Reply
 from exporter.httpclient.errors import is_local_shortage
 from exporter.journal.journal import create_open_run
-from exporter.model.alert import Alert, CanaryIdentity, build_parameters, create_run_id, to_end_id
+from exporter.model.alert import (
+    Alert,
+    CanaryIdentity,
+    build_parameters,
+    create_run_id,
+    find_reply_problem,
+    to_end_id,
+)
 from exporter.model.deadlines import Deadlines
 from exporter.model.error_kind import NOT_SENT_ERRORS
 from exporter.model.evidence import Evidence
-from exporter.model.reply import find_reply_problem
 from exporter.model.run import Run
 from exporter.model.verdict import ProberFault, judge_evidence
 from exporter.observers import observe_evidence

@@ -11,8 +11,7 @@ import pytest
 import yaml
 
 from exporter.config.loader import load_sections
-from exporter.model.alert import build_fired_event, build_resolved_event
-from exporter.model.reply import find_reply_problem
+from exporter.model.alert import build_fired_event, build_resolved_event, find_reply_problem
 from exporter.reference import event
 from exporter.reference.page import render_reference_page
 from exporter.reference.schema import build_config_schema

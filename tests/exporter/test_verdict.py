@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import observers as registry
+from exporter.model.alert import find_reply_problem
 from exporter.model.bounds import Bounds
 from exporter.model.error_kind import CONNECTION_ERRORS, ErrorKind
 from exporter.model.evidence import Call, Evidence, ReplyProblem
-from exporter.model.reply import find_reply_problem
 from exporter.model.stages import (
     StageTime,
     StageTimes,
