@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from exporter.journal.sqlite import BacklogRow, JournalError, Row, RunState, SqliteStore
+from exporter.journal.rows import BacklogRow, Row, RunState
+from exporter.journal.sqlite import JournalError, SqliteStore
 from exporter.model.run import Leftover, Run
 from exporter.model.verdict import Reason
 from exporter.schedule.clock import Clock

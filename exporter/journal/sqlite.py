@@ -1,33 +1,32 @@
-"""SQLite store of the journal: its table and the codec of its rows."""
+"""SQLite store of the journal: its file and its tables."""
 
 import errno
 import fcntl
 import itertools
-import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
-from enum import StrEnum
 from pathlib import Path
 
 from exporter.journal.integrity import FileCheck, is_text
-from exporter.model.bounds import Bounds
-from exporter.model.run import Leftover, Run
-from exporter.model.verdict import Reason
-from exporter.resources import is_replaced
-from slos.schema.contract import LOAD_PROBE_PREFIX, LeftoverKind, Stage, Verdict
-
-RUN_COLUMNS = (
-    "id, probe, path, intended_at, verdict, reason, seen, aliases, leavings, due, trace_id"
+from exporter.journal.rows import (
+    RUN_COLUMNS,
+    BacklogRow,
+    Row,
+    RunState,
+    decode_kinds,
+    decode_run,
+    encode_run,
 )
+from exporter.model.run import Run
+from exporter.resources import is_replaced
+from slos.schema.contract import LOAD_PROBE_PREFIX
 
 _APPLICATION_ID = 0x510B_0B0E  # in the file's header; marks a journal of slo-probe
 _FORMAT_VERSION = 2
 _HEAD_BYTES = 4096
 """Bytes that are read to tell a journal from a text file."""
-_DUE_RESULT = "result"
-"""Entry of the column `due` beside the stages; earlier versions wrote none."""
 _MAX_KEPT_OBSERVED = 1_000
 _BUSY_TIMEOUT = 1.0
 _DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
@@ -42,94 +41,6 @@ ON CONFLICT (id) DO UPDATE SET
 _PRUNE = """
 DELETE FROM runs
 WHERE state NOT IN ('planned', 'sent') AND seq <= (SELECT max(seq) FROM runs) - ?"""
-
-
-def encode_run(run: Run) -> tuple[object, ...]:
-    """Encode a run, one value per column."""
-    stage_times = {
-        stage.value: {source: _encode_bounds(bounds) for source, bounds in times.items()}
-        for stage, times in run.stage_times.items()
-    }
-    leftovers = [[leftover.kind, leftover.handle] for leftover in run.leftovers]
-    due = [*run.due_stages, *([_DUE_RESULT] if run.is_result_due else [])]
-    texts = (_encode_json(column) for column in (stage_times, list(run.aliases), leftovers, due))
-    return (
-        run.id,
-        run.probe,
-        run.path,
-        run.intended_at,
-        run.verdict,
-        run.reason,
-        *texts,
-        run.trace_id,
-    )
-
-
-def _encode_bounds(bounds: Bounds) -> float | list[float]:
-    """Encode a time; a known one is a number, as in journals of earlier versions."""
-    return bounds.low if bounds.low == bounds.high else [bounds.low, bounds.high]
-
-
-def _decode_bounds(value: float | list[float]) -> Bounds:
-    low, high = value if isinstance(value, list) else (value, value)
-    return Bounds(float(low), float(high))
-
-
-def _encode_json(value: Mapping[str, object] | Sequence[object]) -> str:
-    """Encode a value as JSON; empty values, which are most, skip the encoder."""
-    return json.dumps(value) if value else str(value)
-
-
-def decode_run(  # noqa: PLR0913, PLR0917 - one argument per column
-    run_id: str,
-    probe: str,
-    path: str,
-    intended_at: float,
-    verdict: str,
-    reason: str,
-    seen: str,
-    aliases: str,
-    leavings: str,
-    due: str,
-    trace_id: str | None,
-) -> Run | None:
-    """Decode a row; None when a later version wrote values that this one does not know."""
-    try:
-        due_entries = json.loads(due)
-        return Run(
-            probe,
-            path,
-            run_id,
-            Verdict(verdict),
-            Reason(reason),
-            {
-                Stage(stage): {str(source): _decode_bounds(time) for source, time in times.items()}
-                for stage, times in json.loads(seen).items()
-            },
-            intended_at,
-            tuple(json.loads(aliases)),
-            tuple(Leftover(LeftoverKind(kind), handle) for kind, handle in json.loads(leavings)),
-            tuple(Stage(entry) for entry in due_entries if entry != _DUE_RESULT),
-            _DUE_RESULT in due_entries,
-            trace_id,
-        )
-    except (ValueError, TypeError, AttributeError):
-        return None
-
-
-class RunState(StrEnum):
-    """State of a run in the journal."""
-
-    PLANNED = "planned"
-    """Recorded, not yet sent."""
-    SENT = "sent"
-    """Its event may have been sent."""
-    JUDGED = "judged"
-    """It has a verdict; remote observers may still learn more."""
-    OBSERVED = "observed"
-    """Nothing more can be learned; its leftovers are to be cleaned up."""
-    CLEANED = "cleaned"
-    """No leftovers remain."""
 
 
 _UNJUDGED = (RunState.PLANNED, RunState.SENT)
@@ -156,13 +67,6 @@ _UNCOUNTED = "CREATE TABLE IF NOT EXISTS uncounted (id TEXT PRIMARY KEY)"
 _IS_UNCOUNTED = "id IN (SELECT id FROM uncounted)"
 _DELETE_UNFINISHED = f"DELETE FROM runs WHERE state <> '{RunState.CLEANED}' OR {_IS_UNCOUNTED}"  # noqa: S608 - constant names
 _MARK_UNCOUNTED = "INSERT OR IGNORE INTO uncounted VALUES (?)"
-
-Row = tuple[RunState, Run]
-"""A state and the run; an open run has the verdict that it gets when lost."""
-
-
-BacklogRow = tuple[str, float, tuple[LeftoverKind, ...]]
-"""Of a run with leftovers: its id, the wall clock seconds of its intended send, their kinds."""
 
 
 class JournalError(Exception):
@@ -417,7 +321,7 @@ class SqliteStore:
         """List every run of which only leftovers remain, oldest first."""
         query = "SELECT id, intended_at, leavings FROM runs WHERE state = ? ORDER BY seq"
         with closing(self._get_connection().execute(query, (RunState.OBSERVED,))) as cursor:
-            return [(run_id, at, _decode_kinds(leavings)) for run_id, at, leavings in cursor]
+            return [(run_id, at, decode_kinds(leavings)) for run_id, at, leavings in cursor]
 
     def load_runs(self, ids: Sequence[str]) -> list[Run]:
         """Load the runs of some ids."""
@@ -485,14 +389,6 @@ def _delete_unfinished(path: Path) -> None:
 
 def _format_placeholders(values: Sequence[object]) -> str:
     return ", ".join("?" for _ in values)
-
-
-def _decode_kinds(leavings: str) -> tuple[LeftoverKind, ...]:
-    """Decode the kinds of leftovers, without those that a later version wrote."""
-    try:
-        return tuple(LeftoverKind(kind) for kind, _ in json.loads(leavings))
-    except (ValueError, TypeError):
-        return ()
 
 
 def _is_damage(error: BaseException) -> bool:

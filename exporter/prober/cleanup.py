@@ -12,7 +12,7 @@ from math import inf
 from typing import Protocol
 
 from exporter.journal.journal import Journal
-from exporter.journal.sqlite import RunState
+from exporter.journal.rows import RunState
 from exporter.metrics.gauges import Gauges
 from exporter.model.run import Leftover
 from exporter.observers import RemoteObserver

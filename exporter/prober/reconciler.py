@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 
 from exporter.journal.journal import Journal
-from exporter.journal.sqlite import RunState
+from exporter.journal.rows import RunState
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import RunMetrics
 from exporter.model.run import Run

@@ -3,7 +3,7 @@
 import logging
 
 from exporter.journal.journal import Journal
-from exporter.journal.sqlite import RunState
+from exporter.journal.rows import RunState
 from exporter.metrics.runs import RunMetrics
 from exporter.model.evidence import Evidence
 from exporter.model.run import Run

@@ -20,7 +20,7 @@ import click
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.devstack.stack import find_free_port
-from exporter.journal.sqlite import RUN_COLUMNS, decode_run
+from exporter.journal.rows import RUN_COLUMNS, decode_run
 from exporter.model.run import Run
 from exporter.simulator.linear.server import LinearApi, serve_linear_api
 from exporter.simulator.linear.settings import Settings as LinearSettings

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.journal.sqlite import JournalError, Row, RunState
+from exporter.journal.rows import Row, RunState
+from exporter.journal.sqlite import JournalError
 from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover
 from exporter.model.verdict import Reason
@@ -239,7 +240,7 @@ import asyncio, os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from exporter.journal.journal import Journal, create_open_run
-from exporter.journal.sqlite import RunState
+from exporter.journal.rows import RunState
 from exporter.schedule.clock import SystemClock
 
 async def main():
@@ -361,7 +362,7 @@ import asyncio, resource, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from exporter.journal.journal import Journal, create_open_run
-from exporter.journal.sqlite import RunState
+from exporter.journal.rows import RunState
 from exporter.schedule.clock import SystemClock
 
 async def main():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.journal.sqlite import RunState
+from exporter.journal.rows import RunState
 from tests.exporter.environment import ProberProcess
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from exporter.journal.journal import create_open_run
-from exporter.journal.sqlite import RunState, SqliteStore
+from exporter.journal.rows import RunState
+from exporter.journal.sqlite import SqliteStore
 from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover, Run
 from exporter.observers import Observation

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.journal.sqlite import decode_run, encode_run
+from exporter.journal.rows import decode_run, encode_run
 from exporter.metrics.checks import CheckSettings
 from exporter.metrics.exposition import render_exposition
 from exporter.metrics.runs import RunMetrics
