@@ -5,10 +5,12 @@ import base64
 import binascii
 import contextlib
 import hashlib
+import ipaddress
 import secrets
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import bcrypt
 from aiohttp import web
@@ -16,7 +18,6 @@ from aiohttp.typedefs import Handler
 
 from exporter.config.web import WebConfig
 from exporter.listener.connections import name_peer
-from exporter.web.browsers import is_cross_origin, is_known_host
 
 _MAX_VERIFIED = 64
 """Maximum number of cached credentials: far more than the scrapers of a prober."""
@@ -33,6 +34,7 @@ HEALTH_PATHS = frozenset({"/-/healthy", "/-/ready"})
 
 _AUTH_CHALLENGE = {"WWW-Authenticate": 'Basic realm="slo-probe", charset="UTF-8"'}
 _RETRY_AFTER = {"Retry-After": "1"}
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +227,11 @@ class AuthMiddleware:
     async def _refuse(self, request: web.Request) -> web.Response | None:
         """Refuse a request for another host, without valid credentials or of another origin."""
         config, headers = self._config, request.headers
-        if config.hosts and not is_known_host(headers.get("Host"), config.hosts):
+        if config.hosts and not _is_known_host(headers.get("Host"), config.hosts):
             return web.Response(status=421, text="unknown host\n")
         is_open = config.health_without_login and request.path in HEALTH_PATHS
         refusal = await self._refuse_login(request) if config.users and not is_open else None
-        if refusal is None and is_cross_origin(request.method, headers):
+        if refusal is None and _is_cross_origin(request.method, headers):
             return web.Response(status=403, text="a request of another origin\n")
         return refusal
 
@@ -246,3 +248,42 @@ class AuthMiddleware:
     async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
         response.headers.pop("Server", None)
         response.headers.update(self._config.headers)
+
+
+def _is_cross_origin(method: str, headers: Mapping[str, str]) -> bool:
+    """Return whether a request that changes something comes from a page of another origin.
+
+    The rules are those of Go's http.CrossOriginProtection. Clients that are no browsers send
+    neither header.
+    https://pkg.go.dev/net/http#CrossOriginProtection
+    """
+    if method in _SAFE_METHODS:
+        return False
+    site = headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = headers.get("Origin")
+    if origin is None:
+        return False
+    with contextlib.suppress(ValueError):
+        return urlsplit(origin).netloc != headers.get("Host")
+    return True
+
+
+def _is_known_host(header: str | None, names: Collection[str]) -> bool:
+    """Return whether a `Host` header names one of the hosts, an address or this machine.
+
+    A page of another site reaches this server under a name of its own, whose address it changed to
+    this server's. An address or `localhost` cannot be taken over like that.
+    """
+    try:
+        host = urlsplit(f"//{header or ''}").hostname or ""
+        _ = urlsplit(f"//{header or ''}").port
+    except ValueError:
+        return False
+    host = host.removesuffix(".")
+    if host in {"localhost", *(name.lower().removesuffix(".") for name in names)}:
+        return True
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(host))
+    return False
