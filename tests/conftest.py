@@ -21,11 +21,14 @@ gc.set_threshold(20_000, 20, 20)
 
 _LONG_FILES = (
     "tests/generator/test_mutations.py",
+    "tests/newcomer/",
     "tests/e2e/",
     "tests/exporter/loadtest/",
     "tests/scripts/",
     "tests/benchmarks/",
     "tests/k8s/",
+    "tests/install/",
+    "tests/test_plugin_families.py",
     "tests/exporter/leaks/",
 )
 
