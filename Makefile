@@ -13,6 +13,9 @@ OVERLAYS := $(notdir $(wildcard k8s/overlays/*))
 CLUSTERS := $(foreach name,$(OVERLAYS),--cluster $(name)=k8s/overlays/$(name)/inventory.yaml)
 overlay_rules = --inventory k8s/overlays/$1/inventory.yaml --format operator -o k8s/overlays/$1/rules
 
+# Compiled modules are kept: the tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks outages pictures format lock dist clean set-up set-up-dev tools
 
 help: ## list the targets

@@ -31,9 +31,7 @@ _MAX_PORT = 65535
 class Section(BaseModel):
     """Base of all settings: unknown keys are refused, and values never change."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 @dataclass(frozen=True, slots=True)

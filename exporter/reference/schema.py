@@ -4,11 +4,17 @@ The types check more than JSON Schema can express, so `slo-probe check` may reje
 that an editor accepts.
 """
 
+import ast
+import inspect
+import sys
 from decimal import Decimal
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
+from pydantic_core.core_schema import ModelSchema
 
 from exporter.config.model import Config
 from exporter.fields import Address
@@ -24,8 +30,46 @@ def build_config_schema() -> Schema:
     return mark_schema(schema, file="slo-probe.schema.json", title="slo-probe configuration")
 
 
+def describe_fields(model: type[BaseModel]) -> dict[str, str]:
+    """Return the docstring of each field of a model, by name.
+
+    The models do not set `use_attribute_docstrings`: to read the sources of all settings takes a
+    quarter of the time in which the prober starts.
+    """
+    texts: dict[str, str] = {}
+    for owner in reversed(model.__mro__):
+        definition = _parse_classes(owner.__module__).get(owner.__name__)
+        for field, following in pairwise(definition.body if definition else ()):
+            match field, following:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    texts[name] = inspect.cleandoc(text)
+    return texts
+
+
+@cache
+def _parse_classes(module: str) -> dict[str, ast.ClassDef]:
+    """Return the classes in the source of a module, by name."""
+    try:
+        source = inspect.getsource(sys.modules[module])
+    except (OSError, TypeError):  # no file, or built in
+        return {}
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
+
+
 class _SchemaGenerator(GenerateJsonSchema):
     """Generator that writes defaults as a user does, and names plug-ins by their folder."""
+
+    def model_schema(self, schema: ModelSchema) -> Schema:
+        """Describe the fields by their docstrings."""
+        described = super().model_schema(schema)
+        texts = describe_fields(schema["cls"])
+        for name, field in schema["cls"].model_fields.items():
+            if name in texts:
+                described["properties"][field.alias or name].setdefault("description", texts[name])
+        return described
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> Schema:  # noqa: ANN401, ARG002 - the signature of pydantic
         """Accept any value of a type without a JSON Schema, which only other distributions have."""

@@ -9,6 +9,7 @@ import yaml
 from exporter.config.loader import load_config
 from exporter.config.model import Config
 from exporter.config.web import WebConfigFile
+from exporter.reference.schema import describe_fields
 from slos.schema.contract import Stage
 from slos.schema.units import Duration
 from tests.exporter.slo_probe import ROOT
@@ -52,10 +53,12 @@ def test_many_unknown_keys_are_reported_in_a_second(tmp_path: Path) -> None:
 def test_every_setting_says_what_it_means() -> None:
     pending: list[Any] = [Config, WebConfigFile]
     while pending:
-        for name, field in pending.pop().model_fields.items():
+        model = pending.pop()
+        texts = describe_fields(model)
+        for name, field in model.model_fields.items():
             types = (field.annotation, *getattr(field.annotation, "__args__", ()))
             inner = [each for each in types if hasattr(each, "model_fields")]
-            assert inner or field.description, name
+            assert inner or field.description or texts.get(name), name
             pending += inner
 
 

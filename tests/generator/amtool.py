@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def read_fragment() -> dict[str, Any]:
     return read
 
 
+@cache
 def read_expected_alerts() -> dict[str, dict[str, str]]:
     """Every alert of `rules/` with the labels that promtool saw on it."""
     found = {}

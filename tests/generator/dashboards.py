@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def build_spec_dashboards(*documents: object) -> dict[str, Board]:
     return build_dashboards(found.plans)
 
 
+@cache
 def build_repository_dashboards() -> dict[str, Board]:
     """Those of the specs of this repository."""
     return build_spec_dashboards(*(path.read_bytes() for path in sorted(SLOS.glob("*.yaml"))))

@@ -120,7 +120,9 @@ def run_shell(command: str, given: str = "") -> CommandResult:
 
 def build_environment(folder: Path) -> dict[str, str]:
     places = [Path(sys.executable).parent, os.environ["PATH"], ROOT / ".tools" / "usr" / "bin"]
+    # A plug-in that is rewritten within a second may have the same size and time as before.
     here = {"HOME": str(folder), "PWD": str(folder), "ROOT": str(ROOT)}
+    here["PYTHONDONTWRITEBYTECODE"] = "1"
     tools = os.pathsep.join(map(str, places))
     return {"PATH": tools, "COLUMNS": "80", "LC_ALL": "C.UTF-8", **here}
 

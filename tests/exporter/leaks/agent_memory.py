@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from math import pi
 
 import numpy as np
-from scipy.signal import lfilter
 
 from exporter.probes.leak.detector import LeakFinding, detect_leaks
 from exporter.probes.leak.policy import LeakSignal
@@ -63,6 +62,8 @@ def diurnal(chance: np.random.Generator, times: Floats) -> Floats:
 
 def _ar1(chance: np.random.Generator, count: int, *, kept: float) -> Floats:
     """Correlated noise of variance 1, settled from its first value on."""
+    from scipy.signal import lfilter  # noqa: PLC0415 - slow to import
+
     shocks = chance.standard_normal(count) * (1 - kept**2) ** 0.5
     shocks[:1] /= (1 - kept**2) ** 0.5
     return np.asarray(lfilter([1.0], [1.0, -kept], shocks))

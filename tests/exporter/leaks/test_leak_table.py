@@ -7,10 +7,10 @@ from zlib import crc32
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from scipy import stats
 
 from exporter.probes.leak.detector import LeakFinding, detect_leaks
 from exporter.probes.leak.policy import LeakSignal
@@ -64,12 +64,12 @@ def is_confirmed(case: Case) -> bool:
 
 def least_squares(case: Case) -> bool:
     times, memory = case.memory()
-    return bool(stats.linregress(times, memory, alternative="greater").pvalue < _LEVEL)
+    return bool(scipy.stats.linregress(times, memory, alternative="greater").pvalue < _LEVEL)
 
 
 def mann_kendall(case: Case) -> bool:
     times, memory = (values[::_SPARSE] for values in case.memory())
-    return bool(stats.kendalltau(times, memory, alternative="greater").pvalue < _LEVEL)
+    return bool(scipy.stats.kendalltau(times, memory, alternative="greater").pvalue < _LEVEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Cell:
         counts = np.array(
             [[self.hits, self.series - self.hits], [known, _REFERENCE_SERIES - known]]
         )
-        return bool(stats.fisher_exact(counts).pvalue >= _BY_CHANCE)
+        return bool(scipy.stats.fisher_exact(counts).pvalue >= _BY_CHANCE)
 
 
 ROWS = (

@@ -4,11 +4,12 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
+from types import ModuleType
 
 import numpy as np
-import pymannkendall  # type: ignore[import-untyped]
 import pytest
-from scipy import stats
+import scipy
 
 from exporter.probes.leak.baseline import Baseline, compute_baseline, find_warm_time
 from exporter.probes.leak.policy import FAST_POLICY, SLOW_POLICY, LeakPolicy, LeakReason, LeakSignal
@@ -41,6 +42,12 @@ from tests.exporter.leaks.agent_memory import (
 )
 
 _TIMES = np.arange(0.0, 1_000.0, 10.0)
+
+
+@pytest.fixture(scope="module")
+def pymannkendall() -> ModuleType:
+    """The module; it takes a second to import, in each process that only collects the tests."""
+    return import_module("pymannkendall")
 
 
 def _build_series(*begins: float, times: np.ndarray = _TIMES) -> SignalSeries:
@@ -275,22 +282,28 @@ def test_lines_and_noise_have_their_trend() -> None:
         assert fit_trend(_HOURS[:count], np.arange(1.0, count + 1), level=0.01).p == 1
 
 
-def test_alternating_floors_make_the_test_no_surer_than_the_plain_one() -> None:
+def test_alternating_floors_make_the_test_no_surer_than_the_plain_one(
+    pymannkendall: ModuleType,
+) -> None:
     values = 100 + 0.1 * _HOURS + 3 * (-1.0) ** np.arange(48)
     plain = pymannkendall.original_test(values)
     assert pymannkendall.hamed_rao_modification_test(values).var_s < plain.var_s
-    assert fit_trend(_HOURS, values, level=0.01).p == pytest.approx(stats.norm.sf(plain.z))
+    assert fit_trend(_HOURS, values, level=0.01).p == pytest.approx(scipy.stats.norm.sf(plain.z))
 
 
-def test_a_variance_below_zero_is_none() -> None:
+def test_a_variance_below_zero_is_none(pymannkendall: ModuleType) -> None:
     values = np.array([3.0, 2.9, 3.4, 3.2, 3.7, 3.2, 3.7, 3.7, 3.9, 3.7, 4.1, 4.4])
     with np.errstate(invalid="ignore"):
         assert pymannkendall.hamed_rao_modification_test(values).var_s < 0
     plain = pymannkendall.original_test(values)
-    assert fit_trend(_HOURS[:12], values, level=0.01).p == pytest.approx(stats.norm.sf(plain.z))
+    assert fit_trend(_HOURS[:12], values, level=0.01).p == pytest.approx(
+        scipy.stats.norm.sf(plain.z)
+    )
 
 
-def test_floors_alike_their_neighbours_make_the_test_less_sure_and_the_bounds_wider() -> None:
+def test_floors_alike_their_neighbours_make_the_test_less_sure_and_the_bounds_wider(
+    pymannkendall: ModuleType,
+) -> None:
     values = next(
         values
         for values in map(_generate_correlated_noise, range(100))
@@ -298,12 +311,12 @@ def test_floors_alike_their_neighbours_make_the_test_less_sure_and_the_bounds_wi
         > 2 * pymannkendall.original_test(values).var_s
     )
     found = fit_trend(_HOURS, values, level=0.01)
-    plain = stats.theilslopes(values, _HOURS, alpha=0.98)
+    plain = scipy.stats.theilslopes(values, _HOURS, alpha=0.98)
     assert found.slope == plain.slope
     assert found.low < plain.low_slope
     assert found.high > plain.high_slope
     wide = pymannkendall.hamed_rao_modification_test(values)
-    assert found.p == pytest.approx(stats.norm.sf(wide.z))
+    assert found.p == pytest.approx(scipy.stats.norm.sf(wide.z))
 
 
 def test_the_slope_is_that_of_the_times_even_across_a_gap() -> None:
