@@ -79,7 +79,7 @@ def build_young_period_case(slo: SLO) -> UnitTestCase | None:
         return None
     step = choose_period_step(slo)
     error_course = _build_varied_course(step, slo.period.ms // step.ms * 5 // 6)
-    known = Decimal(error_course.last_step + 1) * slo.steps.coarse.ms / slo.period.ms
+    known = Decimal(error_course.last_step + 1) / -(-slo.period.ms // slo.steps.coarse.ms)
     burned = error_course.compute_ratio(slo.period, error_course.last_step) / slo.budget * known
     checks = [
         _check_value(slo, error_course, names.PERIOD_COVERAGE, known),

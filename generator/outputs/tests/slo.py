@@ -33,6 +33,7 @@ from generator.outputs.tests.series import (
 from generator.outputs.tests.trial import expect_firing
 from generator.rules import alert_rules, increments, tiers
 from generator.rules.groups import Role, find_group
+from slos.schema.query_analysis import drops_zeros
 from slos.schema.units import Duration
 
 # Parts of a scrape interval: the newest sample is an interval less one part old.
@@ -78,8 +79,9 @@ def _build_burst_case(
     )
     if slo.signal.histogram:
         window = slo.windows[0]
-        # The window contains both samples around the burst; two thirds of it do not.
-        seen = max(1, -(-(window.ms - 2 * scrape.ms) // fine.ms) - 1)
+        # Until here, the range contains both samples around the burst; two thirds of it do not.
+        range_ = max(window, increments.compute_range(fine, scrape))
+        seen = max(0, -(-(range_.ms - 2 * scrape.ms) // fine.ms) - 1)
         metric = names.select_series(names.name_latency_quantile(window), slo)
         delay = slo.steps.delay
         checks += recorded.check_quantiles(slo, series, step + fine * seen + delay)
@@ -213,7 +215,9 @@ def build_counting_cases(slo: SLO) -> Iterator[UnitTestCase]:
     counted = _count_events(slo, series)
     if not counted:
         return
-    if tiers.has_counter_queries(slo):
+    # Without zeros, nothing is recorded in the quiet steps of a history.
+    has_zeros = not any(map(drops_zeros, (slo.signal.total, slo.signal.errors)))
+    if tiers.has_counter_queries(slo) and has_zeros:
         yield from build_history_cases(slo, series, counted)
     checks = list(_build_tier_checks(slo, counted))
     if slo.signal.histogram:
