@@ -105,6 +105,11 @@ class BuildPlan:
         """Tell whether a problem is an error, which stops the build."""
         return bool(filter_errors(self.problems))
 
+    @property
+    def all_problems(self) -> list[Problem]:
+        """List the problems of the plan and the errors of what was left out."""
+        return sort_problems((*self.problems, *self.left_out_errors))
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -16,7 +16,7 @@ from generator.outputs import load_formats
 from tests.generator.command_line import run_slo_rules, snapshot_folder
 from tests.generator.promtool import check_rules
 from tests.generator.spec_grammar import PLUGIN, SpecGrammar
-from tests.schema.specs import build_slo, build_spec, dump_quoted_yaml
+from tests.schema.specs import TOTAL, build_slo, build_spec, dump_quoted_yaml
 from tests.schema.test_standalone_alerts import build_alert
 
 FIRST, COUNT = (int(os.environ.get(name, n)) for name, n in (("FUZZ_SEED", 0), ("FUZZ_COUNT", 5)))
@@ -56,8 +56,18 @@ def test_specs_that_once_failed_pass_their_tests(tmp_path: Path) -> None:
     """Each part of the spec was found by a large run: its test failed, or was not valid."""
     hits = "sum(rate(hits{code=~'5..'}[{{.window}}]) > 0) # drops zeros"
     queries = {"good_query": hits, "total_query": "sum(rate(hits[{{.window}}]) > 0)"}
+    errors = "sum(rate(hits{code=~'5..'}[{{.window}}])) or vector(0)"
+    zero = {"error_query": errors, "total_query": f"{TOTAL} or vector(0)"}
+    day = {"error_budget_percent": 1, "short_window": "10m", "long_window": "1d"}
+    windows = {name: {"quick": day, "slow": day} for name in ("page", "ticket")}
     document = build_spec(
         build_slo(sli={"good_events": queries}),
+        build_slo(
+            name="zero",
+            period="1d",
+            sli={"events": zero},
+            alerting={"name": "Zero", "windows": windows, "ticket_alert": {"disable": True}},
+        ),
         build_slo(name="slow", sli={"latency": {"metric": "m", "threshold": "1m"}}),
         scrape_interval="2m",
         labels={"on": "{{ $value }}"},
@@ -72,8 +82,9 @@ def test_specs_that_once_failed_pass_their_tests(tmp_path: Path) -> None:
     path.write_bytes(dump_quoted_yaml(document))
     result = run_slo_rules("build", path, "-o", out, "--format", "tests")
     assert result.exit_code == 0, result.output
-    files = [*out.rglob("*-counting.yaml"), *out.rglob("slo-alert-*.yaml")]
-    assert len(files) == 5
+    patterns = ("*-counting.yaml", "slo-alert-*.yaml", "*-zero-quick.yaml")
+    files = [file for pattern in patterns for file in out.rglob(pattern)]
+    assert len(files) == 7
     result = run_slo_rules("test", *files, "--promtool", find_binary("promtool") or "")
     assert result.exit_code == 0, result.output
 
