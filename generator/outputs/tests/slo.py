@@ -256,7 +256,7 @@ def _count_events(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents | N
 def find_untested_reason(slo: SLO) -> str:
     """Find the reason why no test counts what the queries count; empty if there is one."""
     series = list(build_series(slo))
-    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape)
+    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape, is_short=True)
     try:
         for template in (slo.signal.total, slo.signal.errors):
             evaluator.evaluate_template(template)
@@ -268,7 +268,7 @@ def find_untested_reason(slo: SLO) -> str:
 
 
 def _evaluate_signal(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents | None:
-    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape)
+    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape, is_short=True)
     try:
         total = evaluator.evaluate_template(slo.signal.total)
         errors = evaluator.evaluate_template(slo.signal.errors)
