@@ -17,6 +17,7 @@ from slos.schema.promql import (
     parse_template,
     strip_parentheses,
     walk_nodes,
+    wrap_query,
 )
 from slos.schema.query_analysis import NotSummableError
 from slos.schema.spec import LocatedSpec, Spec
@@ -30,7 +31,10 @@ def list_queries(spec: Spec) -> Iterator[tuple[Location, str]]:
     for index, slo in enumerate(spec.slos):
         with suppress(NotSummableError):
             signal = slo.sli.get_type().build_signal()
-            yield ("slos", index, "sli"), f"{signal.total} or {signal.errors}"
+            yield (
+                ("slos", index, "sli"),
+                f"{wrap_query(signal.total)} or {wrap_query(signal.errors)}",
+            )
     for index, recording in enumerate(spec.recordings):
         yield ("recordings", index, "query"), recording.query
     for index, alert in enumerate(spec.alerts):

@@ -24,10 +24,12 @@ def plan_partial_build(
         errors: errors of files that were left out before.
     """
     left_out, all_sources = list(errors), sources
+    all_indicators = pipeline.collect_indicators(all_sources)
     while True:
+        lost = all_indicators.keys() - pipeline.collect_indicators(sources).keys()
         build_plan = pipeline.plan_build(
             sources,
-            settings,
+            replace(settings, indicators=dict.fromkeys(lost)),
             is_partial=bool(left_out),
             lost_names=_list_lost_names(all_sources, sources),
         )

@@ -60,7 +60,7 @@ class BuildSettings:
         run_settings: settings that apply to every SLO.
         output: settings of the output formats.
         sli_plugins: SLI plugins by id.
-        indicators: indicators of OpenSLO by name, to which SLOs refer.
+        indicators: indicators of OpenSLO by name, to which SLOs refer; None for one left out.
         inventory: series of a prober; parts of specs that it does not serve are left out.
     """
 
@@ -72,7 +72,7 @@ class BuildSettings:
     run_settings: RunSettings = field(default_factory=RunSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     sli_plugins: Mapping[str, SliPlugin] = field(default_factory=dict)
-    indicators: Mapping[str, Document] = field(default_factory=dict)
+    indicators: Mapping[str, Document | None] = field(default_factory=dict)
     inventory: Inventory | None = None
 
 
@@ -104,6 +104,11 @@ class BuildPlan:
     def has_errors(self) -> bool:
         """Tell whether a problem is an error, which stops the build."""
         return bool(filter_errors(self.problems))
+
+    @property
+    def all_problems(self) -> list[Problem]:
+        """List the problems of the plan and the errors of what was left out."""
+        return sort_problems((*self.problems, *self.left_out_errors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,8 @@ def plan_build(
 
 def prepare_run(sources: Sequence[SpecFile], settings: BuildSettings) -> Run:
     """Collect what the plan of each source depends on in other sources."""
-    settings = replace(settings, indicators=collect_indicators(sources))
+    indicators = {**settings.indicators, **collect_indicators(sources)}
+    settings = replace(settings, indicators=indicators)
     sources = _leave_out_without_series(sources, settings)
     sorted_sources = tuple(sorted(sources, key=lambda source: str(source.path)))
     # The recorded metrics of all specs must be known before the first is checked. Only files with

@@ -32,6 +32,12 @@ prometheus_version_option = click.option(
     help="Oldest major version of Prometheus that runs the rules. With 3, names of metrics and "
     'labels may be quoted UTF-8, {"http.requests"}.',
 )
+keep_going_option = click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Leave out the SLOs, alerts and recordings that have errors, report these errors and exit "
+    "with 1.",
+)
 # Options of reading specs.
 _READ_OPTIONS = (
     config_option,

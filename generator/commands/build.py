@@ -11,7 +11,7 @@ import click
 
 from generator import build
 from generator.commands import _report
-from generator.commands._options import add_spec_options
+from generator.commands._options import add_spec_options, keep_going_option
 from generator.commands._request import Request, check_extras, parse_request
 from generator.files import build_cache, output
 from generator.files.output import Changes
@@ -22,16 +22,12 @@ from generator.parallel_build import ParallelBuild
 from generator.pipeline import BuildPlan
 from generator.profiles import load_profiles
 from slos.schema.extras import is_missing
-from slos.schema.problem import ProblemSeverity, sort_problems
+from slos.schema.problem import ProblemSeverity
 
 
 @click.command("build")
 @add_spec_options
-@click.option(
-    "--keep-going",
-    is_flag=True,
-    help="Build the SLOs, alerts and recordings without errors, report the others and exit with 1.",
-)
+@keep_going_option
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -79,9 +75,8 @@ def command(
         formats=request.formats,
         parallel=parallel,
     )
-    problems = sort_problems((*build_plan.problems, *build_plan.left_out_errors))
     hidden = (ProblemSeverity.NOTE,) if quiet else ()
-    _report.print_problems([each for each in problems if each.severity not in hidden])
+    _report.print_problems([p for p in build_plan.all_problems if p.severity not in hidden])
     if build_plan.has_errors:
         nothing_left = keep_going and not build_plan.plans
         kept = f", and {out} is unchanged" if nothing_left and out != STDOUT else ""

@@ -13,7 +13,7 @@ from generator import build
 from generator.clients.json_api import APIError
 from generator.clients.prometheus import MetricFactsClient, read_retention
 from generator.commands import _report, _values
-from generator.commands._options import add_spec_options
+from generator.commands._options import add_spec_options, keep_going_option
 from generator.commands._request import Request, check_extras, parse_request
 from generator.files import output
 from generator.files.output import Changes
@@ -56,6 +56,7 @@ from slos.schema.units import Duration, format_count
     callback=_values.check_web_address,
     help="URL of a Prometheus, to check metric names, metric types and the cost of queries.",
 )
+@keep_going_option
 @click.option("--diff", is_flag=True, help="Print the difference of each file on stdout.")
 def command(  # noqa: PLR0913, PLR0917 - click's way
     output: str,
@@ -65,6 +66,7 @@ def command(  # noqa: PLR0913, PLR0917 - click's way
     retention: Duration | None,
     url: str | None,
     diff: bool,  # noqa: FBT001
+    keep_going: bool,  # noqa: FBT001
     **options: Any,  # noqa: ANN401 - read by parse_request
 ) -> None:
     """Check specs, and check that the built files are up to date.
@@ -89,6 +91,7 @@ def command(  # noqa: PLR0913, PLR0917 - click's way
             _build_check_settings(request, retention, recorder),
             out=request.out,
             read_settings=request.read_settings,
+            keep_going=keep_going,
             formats=request.formats,
         )
     except APIError as error:
@@ -98,9 +101,10 @@ def command(  # noqa: PLR0913, PLR0917 - click's way
     report_format = "json" if as_json else output
     out = str(Path(request.out).parent) if request.to_file else request.out
     drift = asdict(changes) if changes else None
-    check_report = Report(build_plan.problems, drift, out, recorder.to_json() if recorder else None)
+    problems = build_plan.all_problems
+    check_report = Report(tuple(problems), drift, out, recorder.to_json() if recorder else None)
     if report_format == "text":
-        _report.print_problems(build_plan.problems, excerpts=True)
+        _report.print_problems(problems, excerpts=True)
         for facts in check_report.facts or ():
             click.echo(_format_facts(facts), err=True)
         _print_result(build_plan, changes, folder=out, out=request.out)
@@ -111,7 +115,7 @@ def command(  # noqa: PLR0913, PLR0917 - click's way
     severities = list(ProblemSeverity)
     lowest = ProblemSeverity.WARNING if strict else ProblemSeverity(fail_on)
     failing = severities[: severities.index(lowest) + 1]
-    failed = any(problem.severity in failing for problem in build_plan.problems)
+    failed = any(problem.severity in failing for problem in problems)
     sys.exit(1 if failed or changes else 0)
 
 
@@ -208,5 +212,9 @@ def _print_result(build_plan: BuildPlan, changes: Changes | None, *, folder: str
         slos = format_count(len(build_plan.slos), "SLO")
         severities = [problem.severity for problem in build_plan.problems]
         warnings = severities.count(ProblemSeverity.WARNING)
-        result = format_count(warnings, "warning") if warnings else "no errors"
+        errors = build_plan.left_out_errors
+        if errors:
+            result = f"{format_count(len(errors), 'error')} in what is left out"
+        else:
+            result = format_count(warnings, "warning") if warnings else "no errors"
         click.echo(f"{slos}, {format_count(rules, 'rule')}: {result}", err=True)

@@ -13,7 +13,7 @@ from generator.alerting.graph import list_alerts
 from generator.clients.json_api import APIError
 from generator.clients.server_state import read_alertmanager_state, read_prometheus_state
 from generator.commands import _report, _values
-from generator.commands._options import add_spec_options
+from generator.commands._options import add_spec_options, keep_going_option
 from generator.commands._request import parse_request
 from generator.doctor.alertmanager import ReceiverSettings, check_alertmanager
 from generator.doctor.check_result import CheckResult, CheckStatus
@@ -21,6 +21,7 @@ from generator.doctor.prometheus import check_prometheus
 from generator.model import SLO
 from generator.pipeline import BuildPlan
 from slos.schema.golang import Re2Pattern
+from slos.schema.problem import filter_errors
 from slos.schema.units import format_count
 
 _COLOURS = {
@@ -64,6 +65,7 @@ _COLOURS = {
     help="Regular expression of the name or URL of webhook receivers that notify people. "
     "Repeatable.",
 )
+@keep_going_option
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
 def command(
     prometheus_url: str | None,
@@ -71,6 +73,7 @@ def command(
     remediation: tuple[Re2Pattern, ...],
     on_call: tuple[Re2Pattern, ...],
     *,
+    keep_going: bool,
     as_json: bool,
     **options: Any,  # noqa: ANN401 - read by parse_request
 ) -> None:
@@ -93,9 +96,13 @@ def command(
         raise click.UsageError("add --prometheus URL, --alertmanager URL or both")
     request = parse_request(options)
     build_plan = build.plan_inputs(
-        request.inputs, request.settings, out=request.out, read_settings=request.read_settings
+        request.inputs,
+        request.settings,
+        out=request.out,
+        read_settings=request.read_settings,
+        keep_going=keep_going,
     )
-    _report.print_problems([each for each in build_plan.problems if build_plan.has_errors])
+    _report.print_problems(filter_errors(build_plan.all_problems))
     if build_plan.has_errors:
         sys.exit(1)
     try:
@@ -108,7 +115,8 @@ def command(
         click.echo(json.dumps({"results": [asdict(each) for each in results]}, indent=2))
     else:
         _print_results(results)
-    sys.exit(1 if any(each.status is CheckStatus.FAILED for each in results) else 0)
+    failed = any(each.status is CheckStatus.FAILED for each in results)
+    sys.exit(1 if failed or build_plan.left_out_errors else 0)
 
 
 def _examine(

@@ -9,7 +9,7 @@ import click
 
 from generator import build
 from generator.commands import _report
-from generator.commands._options import add_read_options
+from generator.commands._options import add_read_options, keep_going_option
 from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
 from generator.files.sources import STDOUT
 from generator.model import SLO
@@ -19,7 +19,8 @@ from generator.reference import explain
 @click.command("explain")
 @click.argument("slos", nargs=-1, metavar="[SLO]...")
 @add_read_options
-def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - read by parse_read_settings
+@keep_going_option
+def command(slos: tuple[str, ...], *, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read by parse_read_settings
     """Explain SLOs: objective, error budget, alerts, rules and their cost.
 
     SLO is the id of an SLO, or its name in the spec. Default: all SLOs.
@@ -35,9 +36,13 @@ def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - re
         )
     settings = parse_spec_settings(options)
     build_plan = build.plan_inputs(
-        parse_inputs(options), settings, out=STDOUT, read_settings=parse_read_settings(options)
+        parse_inputs(options),
+        settings,
+        out=STDOUT,
+        read_settings=parse_read_settings(options),
+        keep_going=keep_going,
     )
-    _report.print_problems(build_plan.problems)
+    _report.print_problems(build_plan.all_problems)
     if build_plan.has_errors:
         sys.exit(1)
     known = [slo for slo in build_plan.slos if isinstance(slo, SLO)]
@@ -50,3 +55,5 @@ def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - re
             click.echo(f"error: unknown SLO {wanted!r}; {hint}", err=True)
             sys.exit(1)
     click.echo("\n\n".join(explain.render_slo_explanation(slo) for slo in chosen), nl=False)
+    if build_plan.left_out_errors:
+        sys.exit(1)

@@ -1,5 +1,6 @@
 """A metric or label name against the conventions of Prometheus."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import promql_parser as ast
@@ -14,6 +15,10 @@ DEPENDS_ON_OPTIONS = True
 
 _COUNTER_FUNCTIONS = ("rate", "irate", "increase")
 _COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
+# Counters of Envoy and ingress-nginx, whose names have no such suffix.
+_OTHER_COUNTERS = re.compile(
+    r"envoy_\w+_rq(_xx|_completed|_timeout)?|nginx_ingress_controller_requests"
+)
 
 
 def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
@@ -62,6 +67,7 @@ def _check_counter_names(call: ast.Call, types: Mapping[str, str]) -> dict[str, 
         and ":" not in name
         and types.get(name, "unknown") == "unknown"  # others have a check of their own
         and not name.endswith(_COUNTER_SUFFIXES)
+        and not _OTHER_COUNTERS.fullmatch(name)
     }
 
 

@@ -25,7 +25,7 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
         kind = "native histogram" if sli.native else "histogram"
         yield LintFinding(
             ("sli", sli.KEY, "metric"),
-            f"the name of a {kind} does not end in {suffix}, as {sli.metric} does",
+            f"{sli.metric} is not the name of a {kind}: it ends in {suffix}",
             f"did you mean {sli.metric.removesuffix(suffix)}? "
             "Silence this check if the histogram has this name",
             ProblemSeverity.ERROR,

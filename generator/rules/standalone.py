@@ -7,7 +7,6 @@ from generator.model import AlertingRule, RecordingRule, RuleGroup
 from generator.rules import alert_rules
 from generator.slo.annotations import build_standalone_alert_meta
 from generator.slo.signals import match_bucket_spellings
-from slos.schema.golang import escape_template
 from slos.schema.promql import wrap_query
 from slos.schema.spec import Spec
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
@@ -41,9 +40,7 @@ def _build_standalone_alert_rule(spec: Spec, alert: StandaloneAlert) -> Alerting
         alert=meta.name,
         # People read the value, so it is rounded: not "9.000000000000002 failed".
         expr=alert_rules.render_rounded(condition, alert.display_precision),
-        # Labels of the spec are text, those of an alert are templates.
-        labels={key: escape_template(value) for key, value in meta.labels.items()}
-        | dict(alert.labels),
+        labels=meta.labels,
         annotations=meta.annotations,
         for_=meta.for_,
         keep_firing_for=meta.keep_firing_for,

@@ -120,7 +120,9 @@ class AlertMetaBuilder:
 
 def build_standalone_alert_meta(spec: Spec, alert: StandaloneAlert) -> AlertMeta:
     """Metadata of a standalone alert; the service is a label, so that routes match it."""
-    labels = {**spec.labels, names.SERVICE: spec.service, names.SEVERITY: alert.severity}
+    # Labels of the spec are text, those of an alert are templates.
+    labels = {key: escape_template(value) for key, value in spec.labels.items()}
+    labels |= {names.SERVICE: spec.service, names.SEVERITY: alert.severity}
     side = "above" if alert.above is not None else "below"
     texts = {
         "summary": alert.summary,

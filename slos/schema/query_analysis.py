@@ -206,6 +206,14 @@ def _find_binary_countings(node: ast.BinaryExpr) -> set[Counting]:
     )
 
 
+def drops_zeros(template: str) -> bool:
+    """Return whether a query drops counts of zero somewhere, as `> 0` does."""
+    return any(
+        isinstance(node, ast.BinaryExpr) and str(node.op) in (">", "!=") and not _returns_bool(node)
+        for node in walk_nodes(parse_template(template))
+    )
+
+
 def _returns_bool(node: ast.BinaryExpr) -> bool:
     return node.modifier is not None and node.modifier.return_bool
 

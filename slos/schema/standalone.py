@@ -1,5 +1,6 @@
 """Models of standalone alerts and recordings."""
 
+import math
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -17,6 +18,7 @@ from slos.schema.fields import (
     ResultLabels,
     SpecModel,
 )
+from slos.schema.no_series import find_result_without_series
 from slos.schema.promql import is_filter_query
 from slos.schema.units import format_decimal
 
@@ -103,6 +105,24 @@ class StandaloneAlert(AlertOptions):
                 f"{format_decimal(self.firing_value)} do not fit the threshold "
                 f"{format_decimal(self.threshold)}; set quiet to a value at which the alert is "
                 "silent, and firing to one at which it fires"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_no_data(self) -> Self:
+        result = find_result_without_series(self.query)
+        if result is None and self.no_data == "firing":
+            raise ValueError(
+                "the query has no result without series, so the alert cannot fire without data; "
+                "add 'or vector(...)' to the query, or remove no_data"
+            )
+        if result is None or not math.isfinite(result):
+            return self
+        state = "firing" if self.is_firing_at(Decimal(str(result))) else "silent"
+        if state != self.no_data:
+            raise ValueError(
+                f"without series the query is {format_decimal(Decimal(str(result)))}, at which the "
+                f"alert is {state}; set no_data: {state}"
             )
         return self
 

@@ -20,6 +20,7 @@ import click
 from generator.clients.prometheus import MetricFactsClient
 from generator.pipeline import BuildSettings, plan_build
 from generator.settings import MetricsSource, RunSettings
+from slos.schema.no_series import find_result_without_series
 from tests.benchmarks.report import render_results, render_table
 from tests.benchmarks.targets import TargetResult
 from tests.exporter.slo_probe import run_prometheus
@@ -68,7 +69,15 @@ class WildQuery:
         query, side, text = self.parts
         value, step = float(text), 1 if side == "above" else -1
         sides = {"above": None, "below": None, side: value}
-        alert = build_alert(query=query, **sides, quiet=value - step, firing=value + step)
+        result = find_result_without_series(query)
+        fires = result is not None and (result - value) * step > 0
+        alert = build_alert(
+            query=query,
+            **sides,
+            quiet=value - step,
+            firing=value + step,
+            no_data="firing" if fires else "silent",
+        )
         return build_spec(slos=[], alerts=[alert])
 
     def _build_sli(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def test_all_alerts_of_an_slo_that_reads_the_metric_are_symptoms_and_no_others()
     ("query", "derived"),
     [
         ("max(probe_up)", True),
-        ("max(probe_up) or vector(0)", True),
+        ("max(probe_up) or vector(2)", True),
         ("container_memory_bytes and on () (max(probe_up) > 0)", True),
         ("container_memory_bytes", False),
         ("vector(1)", False),
@@ -92,7 +92,9 @@ def test_a_named_slo_means_what_burns_and_not_that_its_data_is_gone() -> None:
 
 def test_neither_the_cause_nor_a_heartbeat_is_silent_for_reading_the_metric() -> None:
     cause = build_alert(name="Down", query="probe_up", inhibits={"metrics": ["probe_"]})
-    heart = build_reading_alert("probe_up", name="Heart", heartbeat=True, no_data="firing")
+    heart = build_reading_alert(
+        "probe_up or vector(0)", name="Heart", heartbeat=True, no_data="firing"
+    )
     document = build_spec(build_probe_slo(), alerts=[cause, heart])
     assert list_symptoms("Down", document) == ALL_OF_RUNS
 

@@ -119,6 +119,27 @@ def test_what_the_build_records_need_not_be_there_yet() -> None:
     assert find_problems(build_spec(alerts=[budget], **RUNBOOKS), facts=live) == []
 
 
+@pytest.mark.parametrize(
+    ("metric", "is_reported"),
+    [
+        ("nginx_ingress_controller_requests", False),
+        ("envoy_cluster_upstream_rq_xx", False),
+        ("envoy_cluster_upstream_rq_active", True),
+        ("queue_size", True),
+    ],
+)
+def test_counters_of_exporters_without_a_suffix_are_known(
+    metric: str,
+    is_reported: bool,  # noqa: FBT001 - a case
+) -> None:
+    total = f"sum(rate({metric}[{{{{.window}}}}]))"
+    errors = f'sum(rate({metric}{{code="500"}}[{{{{.window}}}}]))'
+    sli = {"events": {"error_query": errors, "total_query": total}}
+    settings = BuildSettings(run_settings=RunSettings(review=True))
+    found = build_plans(build_spec(build_slo(sli=sli), **RUNBOOKS), settings=settings).problems
+    assert ("metric-names" in {problem.check for problem in found}) is is_reported
+
+
 def test_every_check_has_a_page_and_every_page_a_check() -> None:
     named = {*lint.load_checks(), _run.UNUSED_SILENCE}
     assert {page.stem for page in PAGES.glob("*.md")} == {*named, "README"}

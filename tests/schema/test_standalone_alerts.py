@@ -56,6 +56,37 @@ def test_an_alert_is_tried_at_half_and_at_twice_its_threshold(
     assert [found.quiet_value, found.firing_value] == [quiet, firing]
 
 
+@pytest.mark.parametrize(
+    ("query", "no_data", "hint"),
+    [
+        ("sum(up)", "firing", "add 'or vector(...)' to the query, or remove no_data"),
+        ("max(up or absent(up) * 0)", "silent", "set no_data: firing"),
+        ("sum(up) or vector(0)", "silent", "set no_data: firing"),
+        ("sum(up) or vector(1)", "firing", "set no_data: silent"),
+        ("(time() - max(done)) or on () (-vector(3))", "silent", "set no_data: firing"),
+        (
+            "vector(1) and on () up",
+            "firing",
+            "add 'or vector(...)' to the query, or remove no_data",
+        ),
+    ],
+)
+def test_a_state_without_data_that_the_query_never_has_is_refused(
+    query: str, no_data: str, hint: str
+) -> None:
+    document = build_spec(alerts=[build_alert(query=query, no_data=no_data)])
+    _, (problem,) = parse_specs(dump_yaml(document), "a.yaml")
+    assert problem.hint == hint
+    other = "silent" if no_data == "firing" else "firing"
+    parse_single_spec(build_spec(alerts=[build_alert(query=query, no_data=other)]))
+
+
+def test_a_state_without_data_that_the_text_of_the_query_does_not_decide_is_taken() -> None:
+    for query in ("up or vector(time())", "up or hour()", "vector(1) and on () vector(2)"):
+        for state in ("silent", "firing"):
+            parse_single_spec(build_spec(alerts=[build_alert(query=query, no_data=state)]))
+
+
 def test_an_example_follows_the_value_or_goes_its_own_way() -> None:
     courses = [
         {"series": "a", "times": 2},

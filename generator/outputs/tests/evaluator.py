@@ -64,11 +64,13 @@ class Evaluator:
         series: all series.
         window: the value of `{{.window}}`.
         scrape: the interval of samples.
+        is_short: whether the series are no longer than a few coarse steps.
     """
 
     series: Sequence[SteadySeries]
     window: Duration
     scrape: Duration
+    is_short: bool = False
 
     def evaluate_template(self, template: str) -> Vector:
         """Evaluate a query template over the window.
@@ -130,8 +132,9 @@ class Evaluator:
             return {}
         length = Decimal(str(argument.range.total_seconds()))
         samples = Number(length / self.scrape.seconds)
-        # A test has little more than two coarse steps of samples.
-        if name.endswith("_over_time") and length > _MAX_STEPS * self.window.seconds:
+        # A test of an SLO has little more than two coarse steps of samples.
+        is_limited = self.is_short or name.endswith("_over_time")
+        if is_limited and length > _MAX_STEPS * self.window.seconds:
             raise UnsupportedQueryError("a range that is longer than a test")
         if samples.value % 1 and name.endswith("_over_time"):
             raise UnsupportedQueryError("a range that is no multiple of the scrape interval")

@@ -79,7 +79,7 @@ def build_young_period_case(slo: SLO) -> UnitTestCase | None:
         return None
     step = choose_period_step(slo)
     timeline = _build_varied_timeline(step, slo.period.ms // step.ms * 5 // 6)
-    known = Decimal(timeline.last_step + 1) * slo.steps.coarse.ms / slo.period.ms
+    known = Decimal(timeline.last_step + 1) / -(-slo.period.ms // slo.steps.coarse.ms)
     burned = timeline.compute_ratio(slo.period, timeline.last_step) / slo.budget * known
     checks = [
         _check_value(slo, timeline, names.PERIOD_COVERAGE, known),

@@ -33,6 +33,8 @@ from generator.outputs.tests.series import (
 )
 from generator.rules import alert_rules, increments, tiers
 from generator.rules.groups import Role, find_group
+from slos.schema.no_series import find_result_without_series
+from slos.schema.query_analysis import drops_zeros
 from slos.schema.units import Duration
 
 # Parts of a scrape interval: the newest sample is an interval less one part old.
@@ -78,8 +80,9 @@ def _build_burst_case(
     )
     if slo.signal.histogram:
         window = slo.windows[0]
-        # The window contains both samples around the burst; two thirds of it do not.
-        seen = max(1, -(-(window.ms - 2 * scrape.ms) // fine.ms) - 1)
+        # Until here, the range contains both samples around the burst; two thirds of it do not.
+        range_ = max(window, increments.compute_range(fine, scrape))
+        seen = max(0, -(-(range_.ms - 2 * scrape.ms) // fine.ms) - 1)
         metric = names.select_series(names.name_latency_quantile(window), slo)
         delay = slo.steps.delay
         checks += recorded.check_quantiles(slo, series, step + fine * seen + delay)
@@ -213,7 +216,9 @@ def build_counting_cases(slo: SLO) -> Iterator[UnitTestCase]:
     counted = _count_events(slo, series)
     if not counted:
         return
-    if tiers.has_counter_queries(slo):
+    # Without zeros, nothing is recorded in the quiet steps of a history.
+    has_zeros = not any(map(drops_zeros, (slo.signal.total, slo.signal.errors)))
+    if tiers.has_counter_queries(slo) and has_zeros and not _has_count_without_series(slo):
         yield from build_history_cases(slo, series, counted)
     checks = list(_build_tier_checks(slo, counted))
     if slo.signal.histogram:
@@ -251,7 +256,7 @@ def _count_events(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents | N
 def find_untested_reason(slo: SLO) -> str:
     """Find the reason why no test counts what the queries count; empty if there is one."""
     series = list(build_series(slo))
-    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape)
+    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape, is_short=True)
     try:
         for template in (slo.signal.total, slo.signal.errors):
             evaluator.evaluate_template(template)
@@ -263,7 +268,7 @@ def find_untested_reason(slo: SLO) -> str:
 
 
 def _evaluate_signal(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents | None:
-    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape)
+    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape, is_short=True)
     try:
         total = evaluator.evaluate_template(slo.signal.total)
         errors = evaluator.evaluate_template(slo.signal.errors)
@@ -273,7 +278,18 @@ def _evaluate_signal(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents 
 
 
 def _find_check_time(slo: SLO) -> Duration:
-    return slo.steps.coarse * 2 + slo.steps.fine + _compute_lateness(slo, slo.steps.coarse)
+    """Find the time at which the last two coarse steps have been full of samples."""
+    steps = 3 if _has_count_without_series(slo) else 2
+    return slo.steps.coarse * steps + slo.steps.fine + _compute_lateness(slo, slo.steps.coarse)
+
+
+def _has_count_without_series(slo: SLO) -> bool:
+    """Tell whether a count has a value without series, as with `or vector(0)`.
+
+    Its coarse steps begin with the first evaluation, those of others with the first sample.
+    """
+    queries = (slo.signal.total, slo.signal.errors)
+    return any(find_result_without_series(each) is not None for each in queries)
 
 
 def _build_tier_checks(slo: SLO, counted: CountedEvents) -> Iterator[ValueCheck]:
@@ -337,6 +353,7 @@ def _list_kinds(slo: SLO) -> Iterator[tuple[str, Duration, list[Role], list[Unit
     other_alerts = [
         alert for alert in _list_alerts(slo) if not alert_rules.is_in_fine_group(slo, alert)
     ]
+    fine_windows = alert_rules.list_fine_group_windows(slo)
     fine_cases = [
         *alert_cases.build_alert_cases(slo, fine_alerts, slo.steps.fine),
         *_build_no_traffic_cases(slo, slo.steps.fine),
@@ -349,9 +366,15 @@ def _list_kinds(slo: SLO) -> Iterator[tuple[str, Duration, list[Role], list[Unit
     ]
     yield "counting", slo.steps.fine, [fine, coarse], list(build_counting_cases(slo))
     yield "windows", slo.steps.fine, [fine, period], list(recorded.build_fine_window_cases(slo))
-    groups_before = [period] if _reads_slow_windows(slo, fine_alerts) else []
+    # The coarse group records the sums of the period, which a window may be as long as.
+    groups_before = [coarse, period] if _list_windows(slo, fine_alerts) - fine_windows else []
     yield "quick", slo.steps.fine, [*groups_before, fine], fine_cases
-    yield "slow", slow_step, [fine, period], slow_cases
+    slow_groups = [
+        fine,
+        *([coarse] if slo.period in _list_windows(slo, other_alerts) else []),
+        period,
+    ]
+    yield "slow", slow_step, slow_groups, slow_cases
     step = recorded.choose_period_step(slo)
     cases = [recorded.build_period_case(slo), recorded.build_young_period_case(slo)]
     yield "period", step, [fine, coarse, period], [case for case in cases if case]
@@ -361,14 +384,13 @@ def _list_alerts(slo: SLO) -> Sequence[BurnAlert | ThresholdAlert]:
     return (*slo.burn_alerts, *slo.threshold_alerts)
 
 
-def _reads_slow_windows(slo: SLO, slo_alerts: Sequence[BurnAlert | ThresholdAlert]) -> bool:
-    windows_read = {
+def _list_windows(slo: SLO, alerts: Sequence[BurnAlert | ThresholdAlert]) -> set[Duration]:
+    return {
         window
-        for alert in slo_alerts
+        for alert in alerts
         for condition in list_conditions(slo, alert)
         for window in (condition.short, condition.long)
     }
-    return bool(windows_read - alert_rules.list_fine_group_windows(slo))
 
 
 def _build_no_traffic_cases(slo: SLO, step: Duration) -> Iterator[UnitTestCase]:

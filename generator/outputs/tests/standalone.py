@@ -1,7 +1,7 @@
 """Unit tests of standalone alerts and recordings, and the examples of the spec."""
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from math import gcd
 
 import promql_parser as ast
@@ -39,6 +39,7 @@ _LONG_RANGE = Duration.from_parts(hours=1)
 _LONG_INTERVAL = Duration.from_parts(minutes=4)
 # Distance from a threshold at which an alert is tested.
 _NEAR_FACTOR = Decimal("0.99")
+_HALF = Decimal("0.5")
 # Factors of the earlier value, above and below the expected one: a mean of the two differs from it.
 _EARLIER_FACTORS = tuple(map(Decimal, ("2", "0.5")))
 # Functions whose value changes linearly while their range fills up.
@@ -203,10 +204,10 @@ def _evaluate_without_data(alert: StandaloneAlert) -> list[tuple[dict[str, str],
     except UnsupportedQueryError:
         found = {}
     return [
-        (dict(labels), number.value)
+        (dict(labels), _round_value(alert, number.value)[0])
         for labels, number in found.items()
         if alert.is_firing_at(number.value)
-    ] or [(dict(alert.example_labels), alert.firing_value)]
+    ] or [(dict(alert.example_labels), _round_value(alert, alert.firing_value)[0])]
 
 
 def _build_firing_case(alert: StandaloneAlert, meta: AlertMeta, title: str) -> UnitTestCase:
@@ -314,7 +315,17 @@ def _expect_firing(
     alert: StandaloneAlert, meta: AlertMeta, eval_time: Duration, value: Decimal
 ) -> AlertCheck | ValueCheck:
     series = alert.example_labels
-    return expect_firing(meta, eval_time, {**series, **meta.labels}, series, value)
+    shown, is_certain = _round_value(alert, value)
+    if not is_certain:
+        return expect_firing_state(meta, eval_time)
+    return expect_firing(meta, eval_time, {**series, **meta.labels}, series, shown)
+
+
+def _round_value(alert: StandaloneAlert, value: Decimal) -> tuple[Decimal, bool]:
+    """Round a value like the rule of the alert; a value in the middle may be rounded either way."""
+    digits = value / alert.display_precision
+    rounded = digits.to_integral_value(ROUND_HALF_UP)
+    return rounded * alert.display_precision, abs(digits - rounded) != _HALF
 
 
 def _build_input_series(

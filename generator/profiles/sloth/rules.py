@@ -20,9 +20,14 @@ def build_sli_rules(slo: SlothSLO, *, optimized: bool = True) -> Iterator[Record
     """
     for window in slo.window_lengths:
         yield build_sli_rule(slo, window, render_ratio(slo, window))
-    yield build_sli_rule(
-        slo, slo.period, render_mean_ratio(slo) if optimized else render_ratio(slo, slo.period)
-    )
+    yield from build_period_rule(slo, optimized=optimized)
+
+
+def build_period_rule(slo: SlothSLO, *, optimized: bool) -> Iterator[RecordingRule]:
+    """Build the rule of the period, unless a window is as long: two rules of one series clash."""
+    if slo.period not in slo.window_lengths:
+        expr = render_mean_ratio(slo) if optimized else render_ratio(slo, slo.period)
+        yield build_sli_rule(slo, slo.period, expr)
 
 
 def build_sli_rule(slo: SlothSLO, window: Duration, expr: str) -> RecordingRule:

@@ -64,15 +64,16 @@ def read_spec(
             origin = replace(located.origin, key_spellings=dialect.KEY_SPELLINGS)
             located = replace(located, origin=origin)
         return located, [respell_keys(problem, dialect.KEY_SPELLINGS) for problem in problems]
-    if _is_other_kind(*key):
-        return None, _report_other_kind(document, key[1])
+    if _is_other_kind(*key) or _is_foreign_object(*key):
+        return None, _report_other_kind(document, key)
     position = document.find_position(("apiVersion",) if key[0] else ("kind",))
     return None, [Problem(position, *_describe_unknown_format(document, key))]
 
 
-def _report_other_kind(document: Document, kind: str) -> list[Problem]:
+def _report_other_kind(document: Document, key: DialectKey) -> list[Problem]:
     """Report a document without SLOs, unless an SLO refers to it."""
-    if kind == INDICATOR_KIND:
+    kind = key[1]
+    if kind == INDICATOR_KIND and _is_other_kind(*key):
         name = _read_name(document.value)
         used = document.context.get(INDICATORS, {}).get(name)
         if used:
@@ -98,20 +99,40 @@ def _describe_unknown_format(document: Document, key: DialectKey) -> tuple[str, 
         hint = "remove it; if it is the output of kubectl, check the namespace and the labels"
         return f"the {kind} has no items", hint
     written = " ".join(part for part in key if part)
-    kinds = [
-        f"{dialect.API_VERSION} {each}"
-        for dialect in load_dialects().values()
-        if dialect.KIND
-        for each in (dialect.KIND, *dialect.OTHER_KINDS)
-    ]
-    if close := difflib.get_close_matches(written, kinds, n=1, cutoff=_SIMILARITY):
-        return f"unknown format {written}", f"did you mean {close[0]}?"
+    if close := _find_similar_format(written):
+        return f"unknown format {written}", f"did you mean {close}?"
     formats = ", ".join(" ".join(each) for each in sorted(load_dialects()) if any(each))
     hint = (
         "remove the document, or exclude its file with --fs-exclude; known formats: "
         f"{formats}, and documents with 'version: prometheus/v1'"
     )
     return f"unknown format {written}", hint
+
+
+def _find_similar_format(written: str) -> str:
+    kinds = [
+        f"{dialect.API_VERSION} {each}"
+        for dialect in load_dialects().values()
+        if dialect.KIND
+        for each in (dialect.KIND, *dialect.OTHER_KINDS)
+    ]
+    return next(iter(difflib.get_close_matches(written, kinds, n=1, cutoff=_SIMILARITY)), "")
+
+
+def _is_foreign_object(api_version: str, kind: str) -> bool:
+    """Tell whether a document is an object of another program, such as a Deployment.
+
+    A dialect of another version, and one that is misspelt, is not foreign.
+    """
+    own = [key for key in load_dialects() if all(key)]
+    own_groups = {own_version.partition("/")[0] for own_version, _ in own}
+    return (
+        bool(api_version and kind)
+        and not kind.endswith("List")
+        and kind not in {own_kind for _, own_kind in own}
+        and api_version.partition("/")[0] not in own_groups
+        and not _find_similar_format(f"{api_version} {kind}")
+    )
 
 
 def _is_other_kind(api_version: str, kind: str) -> bool:

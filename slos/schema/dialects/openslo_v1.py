@@ -234,9 +234,13 @@ def _find_indicator(
     if spec.indicator:
         return spec.indicator.spec, []
     name = spec.indicator_ref or ""
-    found = document.context.get(INDICATORS, {}).get(name)
+    indicators = document.context.get(INDICATORS, {})
+    found = indicators.get(name)
     if not found:
         position = document.find_position(("spec", "indicatorRef"))
+        if name in indicators:
+            message = f"the SLI {name!r} has an error and is left out"
+            return None, [Problem(position, message, f"correct {name}")]
         hint = "add the file with this SLI to the command, or write it under 'indicator'"
         return None, [Problem(position, f"no document of kind SLI has the name {name!r}", hint)]
     read, problems = validate_document(

@@ -35,7 +35,7 @@ class LatencySli(SliType):
     KEY: ClassVar = "latency"
 
     metric: SourceName
-    """Name of a histogram. That of a classic one may end in `_bucket`."""
+    """Name of a histogram. That of a classic one may end in `_bucket` or `_count`."""
     threshold: Annotated[
         Duration | Decimal,
         BeforeValidator(_parse_threshold),

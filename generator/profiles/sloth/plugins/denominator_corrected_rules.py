@@ -9,10 +9,9 @@ from generator.model import RecordingRule
 from generator.profiles.sloth.model import SlothRules, SlothSLO
 from generator.profiles.sloth.plugins import SloPlugin, SloPluginError
 from generator.profiles.sloth.rules import (
+    build_period_rule,
     build_sli_rule,
-    render_mean_ratio,
     render_query,
-    render_ratio,
 )
 from slos.schema.promql import render_template
 from slos.schema.sli_signal import EventQueries
@@ -37,9 +36,7 @@ class DenominatorCorrectedRules(SloPlugin):
             sli.append(build_sli_rule(slo, window, _render_corrected_ratio(slo, queries, window)))
             share = f"{render_query(queries.total, window)}/{total_of_period}"
             corrections.append(RecordingRule(_name_correction(window), share, labels))
-        raw_ratio = render_ratio(slo, slo.period)
-        period = raw_ratio if self.disable_optimized else render_mean_ratio(slo)
-        sli.append(build_sli_rule(slo, slo.period, period))
+        sli += build_period_rule(slo, optimized=not self.disable_optimized)
         return replace(
             rules,
             sli=replace(rules.sli, rules=tuple(sli)),
