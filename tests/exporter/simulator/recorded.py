@@ -49,3 +49,18 @@ def build_issue_input(team_id: str, run_id: str) -> dict[str, Any]:
         "teamId": team_id,
         "priority": 3,
     }
+
+
+def build_failure_issue_input(team_id: str, run_id: str) -> dict[str, Any]:
+    """The variables of the mutation after the function answered 500."""
+    return {
+        "title": "[Remediation Failed] SloProbeSynthetic",
+        "description": (
+            "**Alert**: `SloProbeSynthetic`\n**Remediation Function**: `agent-sre-canary`\n"
+            "**Status**: \u274c Failed\n\n**Error**:\n```\nHTTP error: 500\n```\n\n"
+            f"**Parameters**:\n- `probe_id`: `{run_id}`\n- `name`: `agent-sre-canary`\n"
+            f"- `namespace`: `ai`\n\n**Correlation ID**: `{run_id}`\n\n---\n*Created by agent-sre*"
+        ),
+        "teamId": team_id,
+        "priority": 1,
+    }
