@@ -1,5 +1,7 @@
 """Resources of the process: its open files and their limit, and errors because of a shortage."""
 
+import contextlib
+import ctypes
 import errno
 import logging
 import os
@@ -13,6 +15,9 @@ _SHORTAGE_ERRNOS = frozenset(
 )
 _NO_THREAD = "can't start new thread"
 """Text of the error of a thread for whose stack there is no memory."""
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of glibc's malloc.h
+_LARGE_BUFFER = 131_072
+"""Bytes from which on a buffer has pages of its own, which the system gets back at once."""
 _REPEAT_INTERVAL = 60.0
 """Seconds between two warnings about the same shortage."""
 
@@ -21,6 +26,18 @@ def raise_open_file_limit() -> None:
     """Raise the soft limit of open files to the hard limit; the usual 1024 is too low."""
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+
+
+def limit_heaps() -> None:
+    """Keep large buffers out of the heap, and threads from having heaps of their own.
+
+    Otherwise memory of pages and responses is freed into the heap in places that nothing else
+    fits, and the process grows for hours. Does nothing with a C library other than glibc.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(_M_ARENA_MAX, 1)
+        set_option(_M_MMAP_THRESHOLD, _LARGE_BUFFER)
 
 
 def get_open_file_limit() -> int:

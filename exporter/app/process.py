@@ -23,7 +23,7 @@ from exporter.listener.server import bind_socket, format_url, serve_app
 from exporter.listener.tls import ServerTlsContext
 from exporter.prober.reconciler import RECONCILE_INTERVAL
 from exporter.probes import ProbeOutcome
-from exporter.resources import raise_open_file_limit
+from exporter.resources import limit_heaps, raise_open_file_limit
 from exporter.schedule.clock import SystemClock
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.scheduler import run_heartbeat
@@ -48,6 +48,7 @@ async def run_prober(loaded: LoadedConfig, *, print_line: Callable[[str], None])
         LockError: the lock cannot be used, and a retry will not help.
     """
     raise_open_file_limit()
+    limit_heaps()
     config, signals = loaded.config, Signals()
     with (
         _bind_listener("canary", config.canary.listen) as canary,

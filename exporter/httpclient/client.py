@@ -309,13 +309,26 @@ class Sender:
         Raises:
             OSError: this machine ran out of a resource; that says nothing about the target.
         """
-        request = HttpRequest(
-            "POST",
-            url,
-            {"Content-Type": content_type, **(headers or {})},
-            body=body,
-            max_body_bytes=_MAX_REPLY_BYTES,
+        return await self._send(
+            HttpRequest(
+                "POST",
+                url,
+                {"Content-Type": content_type, **(headers or {})},
+                body=body,
+                max_body_bytes=_MAX_REPLY_BYTES,
+            )
         )
+
+    async def get(self, url: str, params: Mapping[str, str] | None = None) -> Reply:
+        """Get a page; the caller sets the time limit.
+
+        Raises:
+            OSError: this machine ran out of a resource.
+        """
+        return await self._send(HttpRequest("GET", url, params=params))
+
+    async def _send(self, request: HttpRequest) -> Reply:
+        url = request.url
         tls = self.tls() if self.tls and url.startswith("https:") else None
         try:
             raw_response = await _exchange(

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from exporter.resources import get_open_file_limit
@@ -143,6 +145,11 @@ class RequestHandler(web.RequestHandler):
         self._set_deadline(None)
         super().connection_lost(exc)
         self._on_close()
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401 - as aiohttp
+        """Log an error, unless it is the client's: it could fill the log, and with its secrets."""
+        if not isinstance(kw.get("exc_info"), HttpProcessingError):
+            super().log_exception(*args, **kw)
 
     def begin_request(self) -> None:
         """Lift the deadline, as the headers are complete; the handler limits the time of a body."""

@@ -74,6 +74,8 @@ class Path(Protocol):
     """True if latencies count from the moment at which the notification was sent out."""
     leftover_kind: LeftoverKind | None
     """Kind of leftover that it can clean up."""
+    settings_difference: str | None
+    """How its settings differ from what the systems on it do, as far as that is known."""
 
     def list_leftovers(self, alert: Alert) -> tuple[Leftover, ...]:
         """List the leftovers of an alert on the path, known before it is sent."""

@@ -39,6 +39,7 @@ class Path:
     SYNCHRONOUS = False
     clock_at_webhook = False
     leftover_kind: LeftoverKind | None = None
+    settings_difference: str | None = None
 
     def __init__(self, settings: Settings, path_context: PathContext) -> None:
         self._url = settings.url

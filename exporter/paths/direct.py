@@ -23,6 +23,7 @@ class Path:
     SYNCHRONOUS = True
     clock_at_webhook = False
     leftover_kind: LeftoverKind | None = None
+    settings_difference: str | None = None
 
     def __init__(self, _: Settings, path_context: PathContext) -> None:
         self._path_context = path_context

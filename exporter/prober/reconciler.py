@@ -141,9 +141,18 @@ class Reconciler:
         now = self._clock.now()
         for pending in self._pending.values():
             self._give_up(pending, now)
+        settled = [
+            (pending, stages, is_observed)
+            for pending in self._pending.values()
+            for stages, is_observed in (self._settle(pending, now),)
+            if stages or is_observed
+        ]
         # Concurrently, so that they are written as one batch: after a load there are thousands.
         await asyncio.gather(
-            *(self._count_known_stages(pending, now) for pending in list(self._pending.values()))
+            *(
+                self._count_known_stages(pending, stages, is_observed=is_observed)
+                for pending, stages, is_observed in settled
+            )
         )
         await self._hand_over_observed()
         await self._cleanup.advance(self._observers.values())
@@ -196,15 +205,23 @@ class Reconciler:
             if now - pending.added_at > observer.max_delay + observer.interval:
                 pending.waiting.discard(source)
 
-    async def _count_known_stages(self, pending: PendingRun, now: float) -> None:
-        """Count the stages that are known; a remote source does not hold back other times."""
+    def _settle(self, pending: PendingRun, now: float) -> tuple[tuple[Stage, ...], bool]:
+        """List the stages of a run that can be counted; a remote source does not hold back others.
+
+        Returns:
+            The stages, and whether nothing more can be learned of the run since the last call.
+        """
         delays = (self._observers[source].usual_delay for source in pending.waiting)
         overdue = now - pending.added_at > max(delays, default=0.0)
         stages = pending.list_settled_stages(_list_stages_by_source(), is_overdue=overdue)
         is_observed = pending.is_awaiting_observers and not pending.waiting
         pending.is_awaiting_observers = bool(pending.waiting)
-        if not stages and not is_observed:
-            return
+        return stages, is_observed
+
+    async def _count_known_stages(
+        self, pending: PendingRun, stages: tuple[Stage, ...], *, is_observed: bool
+    ) -> None:
+        """Count some stages of a run, and the run if nothing more can be learned of it."""
         failed = self._metrics.is_failed_by_observers(pending.select_stages(stages), pending.issues)
         counted = pending.take_stages(stages, failed=failed)
         state = RunState.JUDGED if pending.is_awaiting_observers else RunState.OBSERVED

@@ -29,6 +29,7 @@ class RunRecorder:
         self._history = history
         self._reconciler = reconciler
         self._notification_warning = RepeatedWarning(_log)
+        self._settings_warning = RepeatedWarning(_log)
         self._uncounted: dict[str, Run] = {}
         """Runs whose verdict could not be written to the journal yet."""
 
@@ -76,6 +77,11 @@ class RunRecorder:
                 f"path {run.path}: no notification of run {run.id} arrived at the webhook of the "
                 "canary, so its latencies are uncertain; see clock: webhook"
             )
+
+    def record_settings_difference(self, run: Run, difference: str) -> None:
+        """Record that the settings of the path of a run differ from what the systems on it do."""
+        self._metrics.count_path_problem(run.path, PathProblem.SETTINGS_DIFFER)
+        self._settings_warning.log(f"path {run.path}: {difference}")
 
     def _count_written(self) -> None:
         """Count the runs that the next process would not count again if this one ended now.

@@ -183,6 +183,8 @@ class AlertRunner:
             aliases=(*aliases, *((to_end_id(run.id),) if evidence.end_accepted else ())),
         )
         await self._recorder.record_judged(judged, evidence, sent=sent)
+        if job.path.settings_difference is not None:
+            self._recorder.record_settings_difference(judged, job.path.settings_difference)
         return judged
 
     async def _send(

@@ -108,6 +108,8 @@ class PathProblem(StrEnum):
     UNTRACEABLE_ISSUE = "untraceable_issue"
     """The id of the event was replaced, and no call told the new one. A Linear issue of the run,
     if there is one, can neither be found nor archived."""
+    SETTINGS_DIFFER = "settings_differ"
+    """The running Alertmanager groups or delays alerts in another way than the settings say."""
 
 
 class Scenario(StrEnum):

@@ -346,7 +346,7 @@ async def run_campaign(plan: CampaignPlan) -> CampaignResult:
 @click.command()
 @click.option("--seed", "seeds", type=int, multiple=True, default=range(1, 6), show_default="1-5")
 @click.option("--events", type=int, default=2_000, show_default=True, help="Events of each seed.")
-@click.option("--interval", default="100ms", show_default=True, help="Time between two events.")
+@click.option("--interval", default="50ms", show_default=True, help="Time between two events.")
 def main(*, seeds: Sequence[int], events: int, interval: str) -> None:
     """Run a campaign, and write its section of the page."""
     results = []

@@ -50,12 +50,14 @@ class PoolingAgent:
     Args:
         seed: seed of the delays.
         connections: connections of its pool and of the proxy's.
+        traces_checks: whether health checks carry the trace of their run, as with instrumentation.
     """
 
-    def __init__(self, seed: int, *, connections: int) -> None:
+    def __init__(self, seed: int, *, connections: int, traces_checks: bool = False) -> None:
         self.canary = ""
         self.proxy = ""
         self.connections = connections
+        self._traces_checks = traces_checks
         self._random = random.Random(seed)
         self._session: aiohttp.ClientSession | None = None
         self._upstream: aiohttp.ClientSession | None = None
@@ -97,7 +99,9 @@ class PoolingAgent:
 
     async def _request(self, method: str, path: str, run_id: str, body: bytes = b"") -> None:
         assert self._session is not None
-        headers = {_MARK: run_id, **(build_call_headers(run_id) if body else {})}
+        call = build_call_headers(run_id)
+        trace = {"traceparent": call["traceparent"]} if self._traces_checks else {}
+        headers = {_MARK: run_id, **(call if body else trace)}
         async with self._session.request(
             method,
             self.proxy + path,

@@ -79,9 +79,16 @@ class Load:
 
 
 async def run_load(
-    folder: Path, serving: Serve, offsets: list[float], *, seed: int, connections: int = 16
+    folder: Path,
+    serving: Serve,
+    offsets: list[float],
+    *,
+    seed: int,
+    connections: int = 16,
+    traces_checks: bool = False,
 ) -> tuple[Load, InProcessProber]:
-    agent, clock = PoolingAgent(seed, connections=connections), TruthfulClock()
+    agent = PoolingAgent(seed, connections=connections, traces_checks=traces_checks)
+    clock = TruthfulClock()
     target, agent.proxy = await serving(agent.build_app()), await serving(agent.build_proxy())
     async with run_prober(folder / "journal.sqlite", target, clock=clock) as prober:
         agent.canary = prober.canary_url
@@ -125,6 +132,13 @@ async def test_every_time_of_a_burst_holds_the_truth(
         for _, bounds, truth in load.iter_times():
             assert bounds.low - TOLERANCE <= truth <= bounds.high + TOLERANCE
         assert load.count_certain(Stage.END_TO_END) == size
+
+
+async def test_a_burst_with_traced_health_checks_is_exact(tmp_path: Path, serving: Serve) -> None:
+    load, _ = await run_load(tmp_path, serving, [0.0] * 50, seed=3, traces_checks=True)
+    for _, bounds, truth in load.iter_times():
+        assert bounds.is_certain
+        assert abs(bounds.high - truth) <= TOLERANCE
 
 
 async def test_every_time_at_a_hundred_a_second_holds_the_truth(

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import logging
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ from exporter.simulator.agent_sre.cpu import CpuStep, EventWork
 from exporter.simulator.agent_sre.faults import AgentFaultFlag, AgentFaultSet
 from exporter.simulator.agent_sre.settings import AgentCounters, Settings
 from slos.schema.contract import Stage
+
+log = logging.getLogger(__name__)
 
 PROBE_ID = "probe_id"
 """Parameter that the `corrupted` fault leaves alone, so that the event stays traceable."""
@@ -126,7 +129,10 @@ class FunctionCaller:
             await self._check_health(session, base_url, work=work)
         except FAILURES as error:
             self._counters.unhealthy += 1
-            return FunctionResult("error", f"health check failed: {error!r}")
+            log.info("health check failed: %r", error)
+            return FunctionResult(
+                "error", f"LambdaFunction {remediation.function} is not available"
+            )
         await asyncio.sleep(faults.get_delay(Stage.LAMBDA_EXECUTION))
         for _ in range(2 if AgentFaultFlag.DUPLICATED in faults.flags else 1):
             result = await self._post(session, f"{base_url}/", headers, body=body, work=work)
@@ -158,7 +164,7 @@ class FunctionCaller:
                 self._counters.calls += 1
                 result = await _send_request(session, url, headers, body=body)
         except FAILURES as error:
-            return FunctionResult("error", f"call failed: {error!r}")
+            return FunctionResult("error", f"Unexpected error: {error!r}")
         self._counters.succeeded += result.status == "success"
         return result
 
@@ -170,7 +176,7 @@ async def _send_request(
     async with session.post(url, data=data, headers=headers, allow_redirects=False) as response:
         content = await response.read()
     if not response.ok or response.status >= 300:  # noqa: PLR2004 - redirects are not followed
-        return FunctionResult("error", f"the function answered {response.status}")
+        return FunctionResult("error", f"HTTP error: {response.status}")
     return parse_function_reply(response.headers, content)
 
 

@@ -40,30 +40,55 @@ class IssueInput:
 
 
 def build_alert_issue(event: AlertEvent) -> IssueInput:
-    """Build the issue of a fired event; its last line holds the correlation id."""
-    severity = str(event.labels.get("severity", "warning"))
-    texts = [event.annotations.get(name, "") for name in ("summary", "description")]
-    description = "\n\n".join([*map(str, texts), f"**Correlation ID**: `{event.id}`"])
+    """Build the issue of a fired event."""
+    labels = event.labels
+    severity = str(labels.get("severity", "warning"))
+    text = event.annotations.get("description") or event.annotations.get("summary")
+    others = {name: value for name, value in labels.items() if name != "alertname"}
+    description = _join_parts(
+        f"**Status**: {event.data.get('status', 'firing')}\n**Severity**: {severity}\n"
+        f"**Alert Name**: `{event.alertname}`",
+        f"**Description**:\n{text}" if text else "",
+        _list_values("Labels", others),
+        event_id=event.id,
+    )
     priority = PRIORITIES.get(severity.lower(), DEFAULT_PRIORITY)
     return IssueInput(f"[Alert] {event.alertname}", description, priority)
 
 
 def build_failure_issue(event: AlertEvent, remediation: Remediation, *, message: str) -> IssueInput:
     """Build the second issue, opened when the function reported an error or failed."""
-    description = (
-        f"Function `{remediation.function}` failed: {message}\n\n**Correlation ID**: `{event.id}`"
+    description = _join_parts(
+        f"**Alert**: `{event.alertname}`\n**Remediation Function**: `{remediation.function}`\n"
+        "**Status**: \u274c Failed",
+        f"**Error**:\n```\n{message}\n```",
+        _list_values("Parameters", remediation.parameters),
+        event_id=event.id,
     )
     return IssueInput(f"[Remediation Failed] {event.alertname}", description, 1)
 
 
+def _list_values(title: str, values: Mapping[str, Any]) -> str:
+    lines = [f"- `{name}`: `{value}`" for name, value in values.items()]
+    return "\n".join([f"**{title}**:", *lines]) if lines else ""
+
+
+def _join_parts(*parts: str, event_id: str | None) -> str:
+    """Join the parts of a description; the line with the correlation id is followed by a rule."""
+    correlation = f"**Correlation ID**: `{event_id}`" if event_id else ""
+    return "\n\n".join(filter(None, [*parts, correlation, "---\n*Created by agent-sre*"]))
+
+
 class LinearIssueClient:
-    """Client of a Linear workspace with one key; the team is looked up once."""
+    """Client of a Linear workspace with one key.
+
+    Each event that comes before the team is known asks for it.
+    """
 
     def __init__(self, settings: Settings, *, key: str) -> None:
         self._settings = settings
         self._headers = {"Authorization": key}
         self._team: str | None = None
-        self._team_lock = asyncio.Lock()
 
     async def open_issue(self, issue: IssueInput) -> None:
         """Open one issue. Raises IssueCreationError, also after `linear_timeout` seconds."""
@@ -78,11 +103,10 @@ class LinearIssueClient:
             raise IssueCreationError(f"Linear failed: {type(error).__name__}") from None
 
     async def _get_team_id(self) -> str:
-        async with self._team_lock:
-            if self._team is None:
-                data = await self._send_query(TEAMS_QUERY, {"key": self._settings.linear_team})
-                self._team = str(data["teams"]["nodes"][0]["id"])
-            return self._team
+        if self._team is None:
+            data = await self._send_query(TEAMS_QUERY, {"key": self._settings.linear_team})
+            self._team = str(data["teams"]["nodes"][0]["id"])
+        return self._team
 
     async def _send_query(self, query: str, variables: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a foreign API's JSON
         body = {"query": query, "variables": variables}

@@ -1,14 +1,17 @@
 """Stand-ins are held to recorded requests of the real program, not to each other."""
 
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Any
 
 import aiohttp
 import pytest
 from graphql import FieldNode, OperationDefinitionNode, parse
 
+from exporter.model.alert import Alert, CanaryIdentity, build_fired_event
 from exporter.simulator.agent_sre import linear as agent_linear
-from exporter.simulator.agent_sre.function import build_function_headers
+from exporter.simulator.agent_sre.cloudevent import parse_event
+from exporter.simulator.agent_sre.function import build_function_headers, select_remediation
 from exporter.simulator.linear.server import LinearApi, serve_linear_api
 from tests.exporter.fake_agent import build_call_headers
 from tests.exporter.simulator import recorded
@@ -88,6 +91,20 @@ async def test_an_unknown_field_gets_the_error_of_linear_and_is_remembered(api: 
 )
 def test_the_simulated_agent_asks_what_the_real_one_asks(asked: str, expected: str) -> None:
     assert list_fields(asked) == list_fields(expected)
+
+
+def test_the_simulated_agent_opens_the_issues_that_the_real_one_opens() -> None:
+    canary = CanaryIdentity("agent-sre-canary", "ai")
+    parameters = {"probe_id": RUN, "name": canary.name, "namespace": canary.namespace}
+    headers = {"content-type": "application/cloudevents+json"}
+    alert = Alert(RUN, "burst_10", parameters, canary, 0.0)
+    event = parse_event(headers, build_fired_event(alert))
+    issue = agent_linear.build_alert_issue(event)
+    assert {**asdict(issue), "teamId": "team"} == recorded.build_issue_input("team", RUN)
+    remediation = select_remediation(event)
+    assert remediation is not None
+    issue = agent_linear.build_failure_issue(event, remediation, message="HTTP error: 500")
+    assert {**asdict(issue), "teamId": "team"} == recorded.build_failure_issue_input("team", RUN)
 
 
 @pytest.mark.parametrize("build_headers", [build_function_headers, build_call_headers])

@@ -8,8 +8,9 @@ has a unique value in one of these labels.
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -20,6 +21,7 @@ from exporter.model.deadlines import AlertProbeSettings, Targets
 from exporter.model.error_kind import NOT_SENT_ERRORS
 from exporter.model.run import Leftover
 from exporter.paths import PathContext, PathSettings
+from exporter.paths.alertmanager.route import RouteTiming, find_difference
 from slos.schema.contract import LeftoverKind, Stage
 from slos.schema.units import Duration
 
@@ -37,6 +39,11 @@ _SLACK = Duration.from_parts(seconds=5)
 """For the way from Alertmanager to the canary, which takes longer one time than another."""
 _PEER_GRACE = 1.0
 """Seconds for the other members of a cluster to reply, once one has accepted an alert."""
+_COMPARISON_INTERVAL = 600.0
+"""Seconds between two comparisons of the settings with the running Alertmanager."""
+_COMPARISON_TIMEOUT = 10.0
+
+_log = logging.getLogger(__name__)
 
 
 def _check_grouping_label(label: str) -> str:
@@ -120,11 +127,13 @@ class Path:
     NAME = PATH
     SYNCHRONOUS = False
     leftover_kind: LeftoverKind | None = LeftoverKind.ALERT
+    settings_difference: str | None = None
 
     def __init__(self, settings: Settings, path_context: PathContext) -> None:
         self._settings = settings
         self._path_context = path_context
-        self._urls = [f"{url.rstrip('/')}/api/v2/alerts" for url in (settings.url, *settings.peers)]
+        self._apis = [f"{url.rstrip('/')}/api/v2" for url in (settings.url, *settings.peers)]
+        self._next_comparison = 0.0
         self.clock_at_webhook = settings.clock == "webhook"
 
     def list_leftovers(self, alert: Alert) -> tuple[Leftover, ...]:
@@ -152,7 +161,9 @@ class Path:
         return max((post.result() for post in posts), key=_rank_reply)
 
     async def clean_up(self, leftovers: Sequence[Leftover]) -> Sequence[Leftover]:
-        """End alerts that are still firing."""
+        """End alerts that are still firing. Before that, Alertmanager can tell of their route."""
+        if leftovers:
+            await self._compare_settings_if_due(self._to_alert(leftovers[0]))
         failed = []
         for leftover in leftovers:
             try:
@@ -163,6 +174,41 @@ class Path:
             if reply.status not in _ACCEPTED:
                 failed.append(leftover)
         return failed
+
+    async def _compare_settings_if_due(self, alert: Alert) -> None:
+        """Compare the settings with the running Alertmanager, if it tells."""
+        if self._path_context.clock.now() < self._next_comparison:
+            return
+        self._next_comparison = self._path_context.clock.now() + _COMPARISON_INTERVAL
+        try:
+            async with asyncio.timeout(_COMPARISON_TIMEOUT):
+                self.settings_difference = await self._compare_settings(alert)
+        except (OSError, ValueError) as error:
+            _log.debug("path %s: settings not compared: %r", PATH, error)
+
+    async def _compare_settings(self, alert: Alert) -> str | None:
+        label = self._settings.grouping_label
+        status = await self._get("/status")
+        groups = await self._get("/alerts/groups", {"filter": f'{label}="{alert.id}"'})
+        return find_difference(
+            status,
+            groups,
+            timing=RouteTiming(self._settings.group_wait, self._settings.group_interval),
+            grouping_label=label,
+            members=len(self._apis),
+        )
+
+    async def _get(self, path: str, params: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
+        """Get an answer of the first member.
+
+        Raises:
+            OSError: there is no answer.
+            ValueError: the answer is not JSON.
+        """
+        reply = await self._path_context.sender.get(self._apis[0] + path, params)
+        if reply.status not in _ACCEPTED:
+            raise OSError(f"{path}: {reply.status or reply.error}")
+        return json.loads(reply.body)
 
     def _to_alert(self, leftover: Leftover) -> Alert:
         probe, run_id, at = leftover.handle.split(" ")
@@ -185,7 +231,8 @@ class Path:
         )
         body, sender = json.dumps([entry]).encode(), self._path_context.sender
         return [
-            asyncio.create_task(sender.post(url, body, content_type=_JSON)) for url in self._urls
+            asyncio.create_task(sender.post(f"{api}/alerts", body, content_type=_JSON))
+            for api in self._apis
         ]
 
 
