@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from exporter.metrics.checks import CheckMetrics, Checks, CheckSettings
+from exporter.metrics.checks import CheckMetrics, Checks, CheckSettings, is_failed
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.stages import StageTime, find_disagreements, list_late_stages, select_times
@@ -22,6 +22,7 @@ from slos.schema.contract import (
     IssueCount,
     JournalOperation,
     PathProblem,
+    RunAcceptance,
     Stage,
     StageSource,
     Verdict,
@@ -51,6 +52,8 @@ DISAGREEMENT_TOLERANCE = 1.0
 """Seconds by which two sources of one stage may differ: a fifth of the tightest target (5 s)."""
 
 _NO_CHECKS = CheckSettings()
+_EXECUTED = (Verdict.OK, Verdict.LATE)
+_NEVER_ACCEPTED = (*_EXECUTED, Verdict.UNKNOWN)
 _INTERVAL_STAGES = frozenset(Stage) - {Stage.VERIFICATION}
 """Stages whose time may be known within bounds only."""
 
@@ -122,9 +125,9 @@ class RunMetrics:
         if self._list_buckets() != buckets:
             self._registry.unregister(self._stages)
             self._stages = self._define_stages()
+        self.checks.configure(checks, {Criterion.AVAILABILITY, *self._list_stage_criteria()})
         for label_set in self._label_sets.values():
             self._start_at_zero(label_set)
-        self.checks.configure(checks, {Criterion.AVAILABILITY, *self._list_stage_criteria()})
 
     def _list_buckets(self) -> list[float]:
         return sorted({*STAGE_BUCKETS, *self._targets.values()})
@@ -144,7 +147,7 @@ class RunMetrics:
 
         self._runs = define_counter(
             contract.PROBE_RUNS, "Synthetic events by verdict.",
-            "probe", "path", "verdict",
+            "probe", "path", "verdict", "accepted",
         )  # fmt: skip
         self._lag = Histogram(
             contract.SCHEDULE_LAG,
@@ -182,8 +185,11 @@ class RunMetrics:
         )
 
     def _start_at_zero(self, label_set: LabelSet) -> None:
+        is_accepted = Criterion.AVAILABILITY in self.checks.list_accepted(label_set.path)
         for verdict in Verdict:
-            self._runs.labels(label_set.probe, label_set.path, verdict)
+            self._get_runs(label_set.probe, label_set.path, verdict, is_accepted=False)
+            if is_accepted and verdict not in _NEVER_ACCEPTED:
+                self._get_runs(label_set.probe, label_set.path, verdict, is_accepted=True)
         self.checks.start_results(label_set.probe, label_set.path)
         for stage, sources in label_set.sources_by_stage.items():
             for result in IntervalResult if stage in _INTERVAL_STAGES else ():
@@ -220,7 +226,8 @@ class RunMetrics:
         is_open = bool(due) and run.verdict is not Verdict.UNKNOWN
         return replace(
             run,
-            is_result_due=is_open and not self.checks.is_failed(self._judge(run, label_set)),
+            is_result_due=is_open
+            and not is_failed(self._judge(run, label_set), self._list_accepted(run)),
         )
 
     def count_judged(self, run: Run) -> None:
@@ -232,20 +239,33 @@ class RunMetrics:
         label_set = self.find_label_set(run)
         if label_set is None:
             return
-        self._runs.labels(run.probe, run.path, run.verdict).inc()
+        accepted = self._list_accepted(run)
+        is_accepted = Criterion.AVAILABILITY in accepted and run.verdict not in _NEVER_ACCEPTED
+        self._get_runs(run.probe, run.path, run.verdict, is_accepted=is_accepted).inc()
         if run.verdict is Verdict.UNKNOWN:
             return
         self._count_stages(run, _list_known_times(run, due=False))
         checks = self._judge(run, label_set)
-        self.checks.count_checks(checks)
+        self.checks.count_checks(checks, accepted)
         if not run.is_result_due:
-            self.checks.count_result(run.probe, run.path, checks)
+            self.checks.count_result(run.probe, run.path, checks, accepted)
+
+    def _get_runs(self, probe: str, path: str, verdict: Verdict, *, is_accepted: bool) -> Counter:
+        return self._runs.labels(
+            probe, path, verdict, RunAcceptance.YES if is_accepted else RunAcceptance.NO
+        )
+
+    def _list_accepted(self, run: Run) -> frozenset[Criterion]:
+        """List the criteria that a run may fail; one that is not executed reaches no stage."""
+        accepted = self.checks.list_accepted(run.path)
+        is_whole = Criterion.AVAILABILITY in accepted and run.verdict not in _EXECUTED
+        return frozenset(Criterion) if is_whole else accepted
 
     def _judge(self, run: Run, label_set: LabelSet) -> Checks:
         """Judge what is known of a run by the time of its verdict."""
         missing = set(label_set.expected_stages) - set(run.stage_times) - set(run.due_stages)
         stages = self._judge_stages(_list_known_times(run, due=False), missing)
-        return {Criterion.AVAILABILITY: run.verdict in (Verdict.OK, Verdict.LATE), **stages}
+        return {Criterion.AVAILABILITY: run.verdict in _EXECUTED, **stages}
 
     def postpone_judged(self, runs: Iterable[Run]) -> None:
         """Count runs of an earlier process after the next scrape.
@@ -294,16 +314,16 @@ class RunMetrics:
         if run.verdict is Verdict.UNKNOWN:
             return
         self._count_stages(run, _list_known_times(run, due=True))
-        checks = self._judge_observed(run, label_set, issues)
-        self.checks.count_checks(checks)
+        checks, accepted = self._judge_observed(run, label_set, issues), self._list_accepted(run)
+        self.checks.count_checks(checks, accepted)
         if run.is_result_due:
-            self.checks.count_result(run.probe, run.path, checks)
+            self.checks.count_result(run.probe, run.path, checks, accepted)
 
     def has_failed_late(self, run: Run, issues: IssueCount | None) -> bool:
         """Return whether the due stages of a run make it a failed one."""
         label_set = self.find_label_set(run)
-        return label_set is not None and self.checks.is_failed(
-            self._judge_observed(run, label_set, issues)
+        return label_set is not None and is_failed(
+            self._judge_observed(run, label_set, issues), self._list_accepted(run)
         )
 
     def _judge_observed(self, run: Run, label_set: LabelSet, issues: IssueCount | None) -> Checks:

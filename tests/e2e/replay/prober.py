@@ -31,6 +31,7 @@ from slos.schema.contract import (
     IssueCount,
     LeakVerdict,
     LeftoverKind,
+    PathProblem,
     Stage,
     StageSource,
     Verdict,
@@ -209,7 +210,8 @@ class ProberReplay:
     async def _run_alert(self, job: AlertJob, slot: Slot) -> Run:
         """Do what the alert runner does, at the pace of the real one."""
         path = job.path.NAME
-        found = self._outcomes.find_run(path, self._has)
+        is_dead = not self._passes(Criterion.AVAILABILITY, path)
+        found = self._outcomes.find_run(path, self._has, is_dead=is_dead)
         label_set = self._status.metrics.find_label_set(replace(found, probe=job.probe, path=path))
         visible: Mapping[Stage, Sequence[str]] = label_set.sources_by_stage if label_set else {}
         number = next(self._order)
@@ -230,9 +232,12 @@ class ProberReplay:
             run = self._status.metrics.postpone_stages(run)
         opens_issue = (
             is_sent
+            and not is_dead
             and not self._has(Condition.LINEAR_DOWN)
             and not (path != DeliveryPath.DIRECT and self._has(Condition.AGENT_DOWN))
         )
+        if is_dead and path == DeliveryPath.ALERTMANAGER:
+            self._status.metrics.count_path_problem(path, PathProblem.UNTRACEABLE_ISSUE)
         executed = run.verdict is Verdict.OK
         took = job.deadlines.settle + 0.1 if executed else 0.1
         if run.verdict in (Verdict.LOST, Verdict.TIMEOUT):
@@ -276,8 +281,8 @@ class ProberReplay:
 
         self._plan(at, observe, outlives_process=True)
 
-    def _passes(self, criterion: Criterion) -> bool:
-        return criterion not in self._loaded.accepted
+    def _passes(self, criterion: Criterion, path: str = DeliveryPath.DIRECT) -> bool:
+        return criterion not in self._status.metrics.checks.list_accepted(path)
 
     def _check_health(self) -> Sequence[tuple[Criterion, bool | None]]:
         is_up = not self._has(Condition.AGENT_DOWN)
