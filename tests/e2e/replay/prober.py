@@ -23,6 +23,7 @@ from exporter.probes import Probe, load_probe_modules
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Timetable
 from exporter.status import Status, create_status
+from slos.schema.accepted import AcceptedCriterion
 from slos.schema.contract import (
     SERVICE,
     CanaryOutcome,
@@ -92,13 +93,14 @@ class _VirtualClock:
 class ProberReplay:
     """The prober of a configuration over some minutes, scraped into a history.
 
-    agent-sre fails what the specs accept, and is as they want it otherwise.
+    agent-sre has the known faults, and is as the specs want it otherwise.
 
     Args:
         loaded: its configuration.
         outcomes: what runs find under each condition.
         periods: conditions other than good health.
         history: the series of the scrapes.
+        faults: the known faults; by default what the specs accept.
     """
 
     def __init__(
@@ -107,7 +109,10 @@ class ProberReplay:
         outcomes: Outcomes,
         periods: Sequence[Period],
         history: History,
+        *,
+        faults: Sequence[AcceptedCriterion] | None = None,
     ) -> None:
+        self._faults = loaded.accepted if faults is None else faults
         self._loaded, self._outcomes, self._periods = loaded, outcomes, periods
         self._history = history
         self._clock = _VirtualClock()
@@ -282,7 +287,9 @@ class ProberReplay:
         self._plan(at, observe, outlives_process=True)
 
     def _passes(self, criterion: Criterion, path: str = DeliveryPath.DIRECT) -> bool:
-        return criterion not in self._status.metrics.checks.list_accepted(path)
+        return not any(
+            each.criterion is criterion and each.path in (None, path) for each in self._faults
+        )
 
     def _check_health(self) -> Sequence[tuple[Criterion, bool | None]]:
         is_up = not self._has(Condition.AGENT_DOWN)
