@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from slos.schema.accepted import AcceptedCriterion, merge_accepted
-from slos.schema.contract import Criterion
 from slos.schema.problem import Position, Problem, ProblemSeverity
 from slos.schema.spec import LocatedSpec, Requirement, SloSpec
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
@@ -55,7 +54,7 @@ class Coverage:
     claims: tuple[Claim, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     recordings: tuple[StandaloneRecording, ...] = ()
-    accepted: Mapping[Criterion, AcceptedCriterion] = field(default_factory=dict)
+    accepted: tuple[AcceptedCriterion, ...] = ()
 
     def __add__(self, other: "Coverage") -> "Coverage":
         return Coverage(
@@ -63,7 +62,7 @@ class Coverage:
             self.claims + other.claims,
             {**self.sources, **other.sources},
             self.recordings + other.recordings,
-            merge_accepted([self.accepted.values(), other.accepted.values()]),
+            merge_accepted([self.accepted, other.accepted]),
         )
 
     def list_claims(self, requirement: str) -> list[Claim]:
@@ -73,7 +72,7 @@ class Coverage:
     def list_accepted(self, requirement: Requirement) -> list[AcceptedCriterion]:
         """Entries of the specs that accept the failure of a criterion of a requirement."""
         criteria: Sequence[str] = requirement.criteria or [requirement.id]
-        return [entry for entry in self.accepted.values() if entry.criterion in criteria]
+        return [entry for entry in self.accepted if entry.criterion in criteria]
 
 
 def collect_coverage(specs: Iterable[LocatedSpec]) -> Coverage:

@@ -50,6 +50,7 @@ def docs_folder(tmp_path: Path) -> Path:
     folder = tmp_path
     for name in ("slos", "rules", "docs"):
         shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "slo-rules.yaml", folder)
     tests = sorted((folder / "rules/tests").rglob("*.yaml"))
     for path in tests[2:]:
         path.unlink()

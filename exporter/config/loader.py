@@ -22,7 +22,7 @@ from exporter.plugins import describe_error
 from exporter.probes import load_probe_modules
 from exporter.schedule.timetable import Schedule
 from slos.schema.accepted import AcceptedCriterion
-from slos.schema.contract import Criterion, Stage, StageSource
+from slos.schema.contract import Stage, StageSource
 from slos.schema.loader import ProbeTargets, parse_probe_targets
 from slos.schema.problem import Position, Problem, filter_errors
 from slos.schema.units import Duration
@@ -65,7 +65,7 @@ class LoadedConfig:
     file: Path
     config: Config
     targets: Mapping[Stage, Duration]
-    accepted: Mapping[Criterion, AcceptedCriterion]
+    accepted: tuple[AcceptedCriterion, ...]
     web: WebConfig
 
     @property
@@ -141,7 +141,7 @@ def load_sections(path: Path) -> tuple[LoadedConfig | None, list[Problem]]:
     if config is None:
         return None, problems
     targets = dict.fromkeys(Stage, Duration.from_parts(seconds=1))
-    return LoadedConfig(path, config, targets, {}, WebConfig()), problems
+    return LoadedConfig(path, config, targets, (), WebConfig()), problems
 
 
 def _read_config(path: Path) -> tuple[Document | None, Config | None, list[Problem]]:

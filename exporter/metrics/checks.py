@@ -1,7 +1,7 @@
 """Counters of checks, and of runs by whether all their checks passed."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -24,7 +24,7 @@ class CheckSettings:
     """
 
     criteria: frozenset[Criterion] = frozenset()
-    accepted: Mapping[Criterion, AcceptedCriterion] = field(default_factory=dict)
+    accepted: tuple[AcceptedCriterion, ...] = ()
     probes: tuple[str, ...] = ()
 
 
@@ -38,7 +38,7 @@ class CheckMetrics:
 
     def __init__(self, registry: CollectorRegistry, *, wall: Callable[[], float]) -> None:
         self._wall = wall
-        self.accepted: Mapping[Criterion, AcceptedCriterion] = {}
+        self.accepted: tuple[AcceptedCriterion, ...] = ()
         """Criteria whose failure is accepted, also those whose date is over."""
         self.not_configured: set[Criterion] = set()
         """Criteria that the configuration leaves nothing to check for."""
@@ -57,7 +57,7 @@ class CheckMetrics:
         self._accepted_until = Gauge(
             contract.ACCEPTED_UNTIL,
             "Unix time until which failing checks of a criterion are accepted.",
-            ["criterion"],
+            ["criterion", "path"],
             registry=registry,
         )
         self._not_configured = Gauge(
@@ -76,8 +76,8 @@ class CheckMetrics:
         """
         self.accepted = settings.accepted
         self._accepted_until.clear()
-        for criterion, entry in self.accepted.items():
-            self._accepted_until.labels(criterion).set(entry.ends_at)
+        for entry in self.accepted:
+            self._accepted_until.labels(entry.criterion, entry.path or "").set(entry.ends_at)
         self.not_configured.clear()
         self._not_configured.clear()
         for criterion in settings.criteria:
@@ -97,28 +97,25 @@ class CheckMetrics:
         for result in RunResult:
             self._results.labels(probe, path, result)
 
-    def list_accepted(self) -> frozenset[Criterion]:
-        """List the criteria whose failure is accepted now."""
+    def list_accepted(self, path: str = DeliveryPath.DIRECT) -> frozenset[Criterion]:
+        """List the criteria whose failure is accepted now for runs on a path."""
         now = self._wall()
         return frozenset(
-            criterion for criterion, entry in self.accepted.items() if now < entry.ends_at
+            entry.criterion
+            for entry in self.accepted
+            if now < entry.ends_at and entry.path in (None, path)
         )
 
-    def is_failed(self, checks: Checks) -> bool:
-        """Return whether a run with these checks is failed: one failed and is not accepted."""
-        return any(
-            self._find_result(criterion, passed=passed) is CriterionResult.FAIL
-            for criterion, passed in checks.items()
-        )
-
-    def count_checks(self, checks: Checks) -> None:
+    def count_checks(self, checks: Checks, accepted: Collection[Criterion]) -> None:
         """Count the checks of a run."""
         for criterion, passed in checks.items():
-            self._checks.labels(criterion, self._find_result(criterion, passed=passed)).inc()
+            self._checks.labels(criterion, find_result(criterion, passed, accepted)).inc()
 
-    def count_result(self, probe: str, path: str, checks: Checks) -> None:
+    def count_result(
+        self, probe: str, path: str, checks: Checks, accepted: Collection[Criterion]
+    ) -> None:
         """Count a run by the result of its checks."""
-        result = RunResult.FAIL if self.is_failed(checks) else RunResult.PASS
+        result = RunResult.FAIL if is_failed(checks, accepted) else RunResult.PASS
         self._results.labels(probe, path, result).inc()
 
     def count_outcome(self, probe: str, checks: Sequence[tuple[Criterion, bool | None]]) -> None:
@@ -132,15 +129,28 @@ class CheckMetrics:
             self._not_configured.labels(criterion).set(passed is None)
         self.not_configured |= {criterion for criterion, passed in checks if passed is None}
         self.not_configured -= {criterion for criterion, _ in made}
+        accepted = self.list_accepted()
         for criterion, passed in made:
-            self.count_checks({criterion: passed})
+            self.count_checks({criterion: passed}, accepted)
         if made:
             failed = {criterion: False for criterion, passed in made if not passed}
-            self.count_result(probe, DeliveryPath.DIRECT, failed)
+            self.count_result(probe, DeliveryPath.DIRECT, failed, accepted)
 
-    def _find_result(self, criterion: Criterion, *, passed: bool) -> CriterionResult:
-        if passed:
-            return CriterionResult.PASS
-        return (
-            CriterionResult.ACCEPTED if criterion in self.list_accepted() else CriterionResult.FAIL
-        )
+
+def find_result(
+    criterion: Criterion,
+    passed: bool,  # noqa: FBT001 - the value of a mapping
+    accepted: Collection[Criterion],
+) -> CriterionResult:
+    """Find the result of a check, where the failure of some criteria is accepted."""
+    if passed:
+        return CriterionResult.PASS
+    return CriterionResult.ACCEPTED if criterion in accepted else CriterionResult.FAIL
+
+
+def is_failed(checks: Checks, accepted: Collection[Criterion]) -> bool:
+    """Return whether a run with these checks is failed: one failed and is not accepted."""
+    return any(
+        find_result(criterion, passed, accepted) is CriterionResult.FAIL
+        for criterion, passed in checks.items()
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from exporter.metrics.checks import CheckMetrics, Checks, CheckSettings
+from exporter.metrics.checks import CheckMetrics, Checks, CheckSettings, is_failed
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
 from exporter.model.stages import StageTime, find_disagreements, list_remote_stages, select_times
@@ -22,6 +22,7 @@ from slos.schema.contract import (
     IssueCount,
     JournalOperation,
     PathProblem,
+    RunAcceptance,
     Stage,
     StageSource,
     Verdict,
@@ -51,6 +52,8 @@ DISAGREEMENT_TOLERANCE = 1.0
 """Seconds by which two sources of one stage may differ: a fifth of the tightest target (5 s)."""
 
 _NO_CHECKS = CheckSettings()
+_EXECUTED = (Verdict.OK, Verdict.LATE)
+_NEVER_ACCEPTED = (*_EXECUTED, Verdict.UNKNOWN)
 _INTERVAL_STAGES = frozenset(Stage) - {Stage.VERIFICATION}
 """Stages whose time may be known within bounds only."""
 
@@ -122,9 +125,9 @@ class RunMetrics:
         if self._list_buckets() != buckets:
             self._registry.unregister(self._stages)
             self._stages = self._define_stages()
+        self.checks.configure(checks, {Criterion.AVAILABILITY, *self._list_stage_criteria()})
         for probe_path in self._probe_paths.values():
             self._start_at_zero(probe_path)
-        self.checks.configure(checks, {Criterion.AVAILABILITY, *self._list_stage_criteria()})
 
     def _list_buckets(self) -> list[float]:
         return sorted({*STAGE_BUCKETS, *self._targets.values()})
@@ -144,7 +147,7 @@ class RunMetrics:
 
         self._runs = define_counter(
             contract.PROBE_RUNS, "Synthetic events by verdict.",
-            "probe", "path", "verdict",
+            "probe", "path", "verdict", "accepted",
         )  # fmt: skip
         self._lag = Histogram(
             contract.SCHEDULE_LAG,
@@ -182,8 +185,11 @@ class RunMetrics:
         )
 
     def _start_at_zero(self, probe_path: ProbePath) -> None:
+        is_accepted = Criterion.AVAILABILITY in self.checks.list_accepted(probe_path.path)
         for verdict in Verdict:
-            self._runs.labels(probe_path.probe, probe_path.path, verdict)
+            self._get_runs(probe_path.probe, probe_path.path, verdict, is_accepted=False)
+            if is_accepted and verdict not in _NEVER_ACCEPTED:
+                self._get_runs(probe_path.probe, probe_path.path, verdict, is_accepted=True)
         self.checks.start_results(probe_path.probe, probe_path.path)
         for stage, sources in probe_path.sources_by_stage.items():
             for result in IntervalResult if stage in _INTERVAL_STAGES else ():
@@ -222,7 +228,8 @@ class RunMetrics:
         is_open = bool(due) and run.verdict is not Verdict.UNKNOWN
         return replace(
             run,
-            is_result_due=is_open and not self.checks.is_failed(self._judge(run, probe_path)),
+            is_result_due=is_open
+            and not is_failed(self._judge(run, probe_path), self._list_accepted(run)),
         )
 
     def count_judged(self, run: Run) -> None:
@@ -234,20 +241,33 @@ class RunMetrics:
         probe_path = self.find_probe_path(run)
         if probe_path is None:
             return
-        self._runs.labels(run.probe, run.path, run.verdict).inc()
+        accepted = self._list_accepted(run)
+        is_accepted = Criterion.AVAILABILITY in accepted and run.verdict not in _NEVER_ACCEPTED
+        self._get_runs(run.probe, run.path, run.verdict, is_accepted=is_accepted).inc()
         if run.verdict is Verdict.UNKNOWN:
             return
         self._count_stages(run, _list_known_times(run, due=False))
         checks = self._judge(run, probe_path)
-        self.checks.count_checks(checks)
+        self.checks.count_checks(checks, accepted)
         if not run.is_result_due:
-            self.checks.count_result(run.probe, run.path, checks)
+            self.checks.count_result(run.probe, run.path, checks, accepted)
+
+    def _get_runs(self, probe: str, path: str, verdict: Verdict, *, is_accepted: bool) -> Counter:
+        return self._runs.labels(
+            probe, path, verdict, RunAcceptance.YES if is_accepted else RunAcceptance.NO
+        )
+
+    def _list_accepted(self, run: Run) -> frozenset[Criterion]:
+        """List the criteria that a run may fail; one that is not executed reaches no stage."""
+        accepted = self.checks.list_accepted(run.path)
+        is_whole = Criterion.AVAILABILITY in accepted and run.verdict not in _EXECUTED
+        return frozenset(Criterion) if is_whole else accepted
 
     def _judge(self, run: Run, probe_path: ProbePath) -> Checks:
         """Judge what is known of a run by the time of its verdict."""
         missing = set(probe_path.expected_stages) - set(run.stage_times) - set(run.due_stages)
         stages = self._judge_stages(_list_known_times(run, due=False), missing)
-        return {Criterion.AVAILABILITY: run.verdict in (Verdict.OK, Verdict.LATE), **stages}
+        return {Criterion.AVAILABILITY: run.verdict in _EXECUTED, **stages}
 
     def postpone_judged(self, runs: Iterable[Run]) -> None:
         """Count runs of an earlier process after the next scrape.
@@ -296,16 +316,16 @@ class RunMetrics:
         if run.verdict is Verdict.UNKNOWN:
             return
         self._count_stages(run, _list_known_times(run, due=True))
-        checks = self._judge_observed(run, probe_path, issues)
-        self.checks.count_checks(checks)
+        checks, accepted = self._judge_observed(run, probe_path, issues), self._list_accepted(run)
+        self.checks.count_checks(checks, accepted)
         if run.is_result_due:
-            self.checks.count_result(run.probe, run.path, checks)
+            self.checks.count_result(run.probe, run.path, checks, accepted)
 
     def is_failed_by_observers(self, run: Run, issues: IssueCount | None) -> bool:
         """Return whether the due stages of a run make it a failed one."""
         probe_path = self.find_probe_path(run)
-        return probe_path is not None and self.checks.is_failed(
-            self._judge_observed(run, probe_path, issues)
+        return probe_path is not None and is_failed(
+            self._judge_observed(run, probe_path, issues), self._list_accepted(run)
         )
 
     def _judge_observed(self, run: Run, probe_path: ProbePath, issues: IssueCount | None) -> Checks:

@@ -66,7 +66,7 @@ def render_page(
         backlog=backlog,
         runs=rows,
         not_configured=sorted(not_configured),
-        accepted=sorted(accepted, key=lambda entry: entry.criterion),
+        accepted=sorted(accepted, key=lambda entry: (entry.criterion, entry.path or "")),
         stages=list(Stage),
         counts={verdict: counts[verdict] for verdict in Verdict if counts[verdict]},
     )
@@ -220,7 +220,7 @@ class WebPages:
             self._describe_state(),
             status.history,
             status.metrics.checks.not_configured,
-            accepted=status.metrics.checks.accepted.values(),
+            accepted=status.metrics.checks.accepted,
             backlog=self._describe_backlog(),
         )
         return web.Response(text=text, content_type="text/html")

@@ -38,7 +38,8 @@ INFO_INHIBITOR = "InfoInhibitor"
 
 # Alertmanager remembers notifications for five days; every repeat interval is shorter.
 _PAGE_TIMING = GroupTiming(group_wait="10s", group_interval="5m", repeat_interval="4h")
-_TICKET_TIMING = GroupTiming(group_wait="5m", group_interval="15m", repeat_interval="1d")
+# A ticket waits until the page of its cause fires, which takes up to eight minutes in an outage.
+_TICKET_TIMING = GroupTiming(group_wait="10m", group_interval="15m", repeat_interval="1d")
 _INFO_TIMING = GroupTiming(group_wait="5m", group_interval="1h", repeat_interval="3d")
 # The repeat interval is below the group interval, or every other heartbeat would be skipped.
 _HEARTBEAT_TIMING = GroupTiming(group_wait="0s", group_interval="1m", repeat_interval="50s")

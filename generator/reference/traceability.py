@@ -114,10 +114,9 @@ class _Table:
         claims = self.coverage.list_claims(located.requirement.id)
         validation = located.requirement.validated_by
         watch = _describe_watch(claims, validation)
-        for until in dict.fromkeys(
-            each.until for each in self.coverage.list_accepted(located.requirement)
-        ):
-            watch += f", accepted until {until}"
+        for until, paths in self._list_accepted_paths(located).items():
+            where = f" on {' and '.join(paths)}" if paths else ""
+            watch += f", accepted{where} until {until}"
         first_cells = [located.requirement.says, watch]
         if validation:
             since_cells = [] if self.since is None else [""]
@@ -126,6 +125,13 @@ class _Table:
         for claim in claims:
             yield [*first_cells, *self._list_claim_cells(claim)]
             first_cells = ["", ""]
+
+    def _list_accepted_paths(self, located: LocatedRequirement) -> dict[str, list[str]]:
+        """List the paths on which a failure is accepted, by the end; none for all of them."""
+        paths: dict[str, list[str]] = {}
+        for entry in self.coverage.list_accepted(located.requirement):
+            paths.setdefault(str(entry.until), []).extend([entry.path] if entry.path else [])
+        return paths
 
     def _list_claim_cells(self, claim: Claim) -> Iterator[str]:
         metrics = dict.fromkeys(

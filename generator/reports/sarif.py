@@ -16,7 +16,7 @@ NAME = "sarif"
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 # Pages of checks; a help URI has to be absolute.
-_PAGES_URL = "https://github.com/bvlucena/slo-monitor/blob/main/docs/checks"
+_PAGES_URL = "https://github.com/brunovlucena/slo-monitor/blob/main/docs/checks"
 _CHECK_FUNCTIONS = (
     "check_slo",
     "check_alert",

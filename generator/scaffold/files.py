@@ -30,7 +30,7 @@ jobs:
       - uses: actions/checkout@v4
         with: {fetch-depth: 0}
       # A tag or commit in place of REVISION keeps the rules as they are until you change it.
-      - run: pipx install "slo-monitor @ git+https://github.com/bvlucena/slo-monitor@REVISION"
+      - run: pipx install "slo-monitor @ git+https://github.com/brunovlucena/slo-monitor@REVISION"
       - run: slo-rules check --output github
       - if: github.event_name == 'pull_request'
         run: slo-rules diff origin/${{ github.base_ref }} --output markdown >>"$GITHUB_STEP_SUMMARY"

@@ -191,6 +191,13 @@ class CriterionResult(StrEnum):
     """It failed, and the spec accepts that for now."""
 
 
+class RunAcceptance(StrEnum):
+    """Whether a spec accepts that a run was not executed as it should be; the label `accepted`."""
+
+    YES = "true"
+    NO = "false"
+
+
 class RunResult(StrEnum):
     """The result of a run; the label `result`. A run with a failed check is failed."""
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from slos.schema.accepted import AcceptedCriterion, find_ended, merge_accepted
 from slos.schema.alerting import AlertWindows
 from slos.schema.compatibility import OLDEST_VERSION
-from slos.schema.contract import Criterion, Stage
+from slos.schema.contract import Stage
 from slos.schema.dialects import read_spec
 from slos.schema.fields import PROMETHEUS_VERSION, DurationField, SpecModel
 from slos.schema.problem import Position, Problem, ProblemSeverity
@@ -82,7 +82,7 @@ class ProbeTargets:
     """
 
     stages: Mapping[Stage, Duration]
-    accepted: Mapping[Criterion, AcceptedCriterion]
+    accepted: tuple[AcceptedCriterion, ...]
 
 
 def parse_probe_targets(

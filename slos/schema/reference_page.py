@@ -11,7 +11,7 @@ Definitions = Mapping[str, Schema]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 UNIT = "x-unit"
 """Keyword of a schema for the unit of a number."""
-_DOCS = "https://github.com/bvlucena/slo-monitor/blob/main/docs"
+_DOCS = "https://github.com/brunovlucena/slo-monitor/blob/main/docs"
 _PREFIX = "#/$defs/"
 _TYPES = {
     "string": "text",

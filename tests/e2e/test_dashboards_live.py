@@ -104,7 +104,7 @@ class _SecurityCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         self._gauges.authentication_duration.labels("accepted").observe(0.01)
-        self._checks.count_checks({Criterion.CONTAINMENT: False})
+        self._checks.count_checks({Criterion.CONTAINMENT: False}, [Criterion.CONTAINMENT])
         return ()
 
 
@@ -120,7 +120,7 @@ def _set_prober_gauges(registry: CollectorRegistry) -> None:
     seen = {Stage.LINEAR_ISSUE_CREATION: [StageSource.LINEAR, StageSource.TEMPO]}
     probe_path = ProbePath("remediation", DeliveryPath.DIRECT, seen, [])
     entry = AcceptedCriterion(criterion=Criterion.CONTAINMENT, reason="known", until="2100-01-01")
-    settings = CheckSettings(frozenset({entry.criterion}), {entry.criterion: entry})
+    settings = CheckSettings(frozenset({entry.criterion}), (entry,))
     runs = RunMetrics(registry, probe_paths=[probe_path], targets={}, checks=settings)
     registry.register(_SecurityCollector(gauges, runs.checks))
 

@@ -72,6 +72,7 @@ def test_before_any_run_every_series_is_at_zero(registry: CollectorRegistry) -> 
     found, text = read_samples(registry), render_exposition(registry).decode()
     for verdict in Verdict:
         labels = [("path", "direct"), ("probe", "remediation"), ("verdict", verdict.value)]
+        labels.insert(0, ("accepted", "false"))
         assert found[f"{contract.PROBE_RUNS}{labels}"] == 0
     for outcome in contract.CanaryOutcome:
         assert found[f"{contract.CANARY_REQUESTS}{[('outcome', outcome.value)]}"] == 0
@@ -138,7 +139,8 @@ def test_a_run_is_checked_against_its_targets(
     names = ["AC1.cloudevent_processing", "AC1.end_to_end", "success.availability"]
     assert read_checks(registry) == dict(zip(names, results, strict=False))
     labels = {"probe": "remediation", "path": "direct"}
-    counted = registry.get_sample_value(contract.PROBE_RUNS, {**labels, "verdict": run.verdict})
+    run_labels = {**labels, "verdict": run.verdict, "accepted": "false"}
+    counted = registry.get_sample_value(contract.PROBE_RUNS, run_labels)
     assert counted == 1
     stage = labels | {"source": "canary", "stage": "end_to_end"}
     name, at_target = (
@@ -213,7 +215,7 @@ def test_two_registries_share_nothing(metrics: RunMetrics, registry: CollectorRe
 def test_a_run_that_the_journal_returns_again_is_counted_once(
     metrics: RunMetrics, registry: CollectorRegistry
 ) -> None:
-    labels = {"probe": "remediation", "path": "direct", "verdict": Verdict.OK}
+    labels = {"probe": "remediation", "path": "direct", "verdict": Verdict.OK, "accepted": "false"}
     for _ in range(2):  # each time the prober begins to lead
         metrics.postpone_judged([RESULT])
     metrics.count_postponed()

@@ -99,7 +99,11 @@ async def test_each_misbehaviour_has_its_verdict(
     result = await prober.run_alert()
     assert (result.verdict, result.reason) == (verdict, reason)
     counted = prober.read_sample(
-        "probe_runs_total", probe="remediation", path="direct", verdict=verdict.value
+        "probe_runs_total",
+        probe="remediation",
+        path="direct",
+        verdict=verdict.value,
+        accepted="false",
     )
     assert counted == 1
 

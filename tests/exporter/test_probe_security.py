@@ -208,7 +208,11 @@ async def test_what_was_tried_is_journalled_and_no_measurement(measured: Measure
     assert await prober.components.journal.list_judged() == []
     assert prober.read_sample("checks_total", criterion="success.availability", result="fail") == 0
     counted = prober.read_sample(
-        "probe_runs_total", probe="security", path="direct", verdict="corrupted"
+        "probe_runs_total",
+        probe="security",
+        path="direct",
+        verdict="corrupted",
+        accepted="false",
     )
     assert counted is None
     assert outcome.runs == ()

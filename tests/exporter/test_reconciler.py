@@ -289,7 +289,7 @@ async def test_a_run_is_counted_once_if_its_verdict_is_written_later_or_never(
     path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be written by the next run; while it is not, a restart counts it."""
-    labels = {"probe": "remediation", "path": "direct"}
+    labels = {"probe": "remediation", "path": "direct", "accepted": "false"}
     async with run_harness(path, clock) as harness:
         for run_id in "ab":
             open_run = create_open_run("remediation", DeliveryPath.DIRECT, run_id, 1.7e9)
@@ -474,7 +474,12 @@ async def test_only_linear_is_asked_about_load_runs(harness: ReconcilerHarness, 
     assert read_rows(path) == [("a", "cleaned", "ok")]
     assert harness.read_stage_durations(Stage.LINEAR_ISSUE_CREATION, StageSource.LINEAR) == (0, 0)
     assert harness.read_sample("linear_issues_total", count="one") == 0
-    labels = {"probe": "scenario_stress", "path": "direct", "verdict": "ok"}
+    labels = {
+        "probe": "scenario_stress",
+        "path": "direct",
+        "verdict": "ok",
+        "accepted": "false",
+    }
     assert harness.read_sample("probe_runs_total", **labels) is None
 
 

@@ -36,7 +36,7 @@ async def wait_for_reload_status(prober: ProberProcess, *, is_: bool) -> None:
 async def list_probe_labels(prober: ProberProcess) -> set[str]:
     """The values of the label `probe` that have a series, at zero or not."""
     _, text = await prober.get_page("/metrics")
-    start = 'agent_sre_validation_probe_runs_total{path="direct",probe="'
+    start = 'agent_sre_validation_probe_runs_total{accepted="false",path="direct",probe="'
     return {
         line.removeprefix(start).partition('"')[0]
         for line in text.splitlines()

@@ -1,7 +1,6 @@
 """Results of runs: each run passes or fails once, and accepted failures are none."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,9 +40,9 @@ LAST_DAY = datetime(2027, 3, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 INPUT = Criterion.INPUT_VALIDATION
 
 
-def build_accepted(criterion: Criterion, until: object = "2027-03-31") -> AcceptedCriterion:
+def build_accepted(criterion: Criterion, path: str | None = None) -> AcceptedCriterion:
     return AcceptedCriterion.model_validate(
-        {"criterion": criterion, "reason": "known", "until": until}
+        {"criterion": criterion, "path": path, "reason": "known", "until": "2027-03-31"}
     )
 
 
@@ -52,7 +51,7 @@ def build_metrics(
 ) -> RunMetrics:
     checks = CheckSettings(
         frozenset({INPUT, Criterion.CONTAINMENT}),
-        {entry.criterion: entry for entry in accepted},
+        accepted,
         ("security",),
     )
     wall = (clock or FakeClock(wall=LAST_DAY)).wall
@@ -95,7 +94,7 @@ async def test_a_failure_is_accepted_until_the_end_of_its_last_day(
 ) -> None:
     clock = FakeClock(wall=LAST_DAY)
     metrics = build_metrics(registry, build_accepted(INPUT), clock=clock)
-    until = registry.get_sample_value(contract.ACCEPTED_UNTIL, {"criterion": INPUT})
+    until = registry.get_sample_value(contract.ACCEPTED_UNTIL, {"criterion": INPUT, "path": ""})
     assert until == LAST_DAY + 1
     for _ in range(2):
         metrics.checks.count_outcome("security", [(INPUT, False), (INPUT, True)])
@@ -118,13 +117,41 @@ def test_another_criterion_of_the_same_run_still_fails(registry: CollectorRegist
     assert read_results(registry) == {"security direct fail": 1}
 
 
-def test_a_failure_accepted_until_a_version_has_no_end(registry: CollectorRegistry) -> None:
-    metrics = build_metrics(
-        registry, build_accepted(INPUT, {"version": "0.5.16"}), clock=FakeClock(wall=4e9)
+async def test_a_run_that_is_not_executed_is_accepted_on_its_path_with_all_its_stages(
+    registry: CollectorRegistry,
+) -> None:
+    clock = FakeClock(wall=LAST_DAY)
+    entry = build_accepted(Criterion.AVAILABILITY, "broker")
+    metrics = build_metrics(registry, entry, clock=clock)
+    metrics.configure(
+        probe_paths=[dataclasses.replace(each, path="broker") for each in PROBE_PATHS],
+        targets=TARGETS,
+        checks=CheckSettings(accepted=(entry,)),
     )
-    metrics.checks.count_outcome("security", [(INPUT, False)])
-    assert read_counts(registry, contract.ACCEPTED_UNTIL, "criterion") == {INPUT: math.inf}
-    assert read_results(registry) == {"security direct pass": 1}
+    lost = dataclasses.replace(build_judged_run(), verdict=Verdict.LOST, stage_times={})
+    for _ in range(2):
+        for path in ("broker", "direct"):
+            metrics.count_judged(dataclasses.replace(lost, path=path))
+        await clock.jump(1)
+    assert read_counts(registry, contract.PROBE_RUNS, "path", "verdict", "accepted") == {
+        "broker lost true": 1,
+        "broker lost false": 1,
+        "direct lost false": 2,
+    }
+    results = {"broker pass": 1, "broker fail": 1, "direct fail": 2}
+    assert read_counts(registry, contract.RESULTS, "path", "result") == results
+    assert read_counts(registry, contract.ACCEPTED_UNTIL, "criterion", "path") == {
+        "success.availability broker": LAST_DAY + 1
+    }
+
+
+def test_a_run_that_is_executed_is_not_accepted(registry: CollectorRegistry) -> None:
+    metrics = build_metrics(registry, build_accepted(Criterion.AVAILABILITY))
+    for verdict in Verdict:
+        metrics.count_judged(dataclasses.replace(build_judged_run(), verdict=verdict))
+    accepted = read_counts(registry, contract.PROBE_RUNS, "verdict", "accepted")
+    good = {Verdict.OK, Verdict.LATE, Verdict.UNKNOWN}
+    assert accepted == {f"{each} {'false' if each in good else 'true'}": 1 for each in Verdict}
 
 
 def test_a_criterion_that_leaves_the_list_fails_again(registry: CollectorRegistry) -> None:

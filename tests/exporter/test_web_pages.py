@@ -35,7 +35,7 @@ RESULT = Run(
     {Stage.END_TO_END: {StageSource.CANARY: Bounds.exactly(0.25)}},
     1_700_000_000.0,
 )
-OK_RUNS = 'probe_runs_total{path="direct",probe="remediation",verdict="ok"}'
+OK_RUNS = 'probe_runs_total{accepted="false",path="direct",probe="remediation",verdict="ok"}'
 
 
 class ServedPages:
@@ -201,6 +201,10 @@ def test_the_page_shows_accepted_failures_with_their_reason() -> None:
     )
     page = render_page("sending", [], accepted=[entry])
     assert "<tr><td>AC3.leaks<td>2027-03-31<td>&lt;known&gt;" in page
+    availability = {"criterion": "success.availability", "path": "broker", "reason": "known"}
+    on_path = AcceptedCriterion.model_validate({**availability, "until": "2027-03-31"})
+    page = render_page("sending", [], accepted=[on_path])
+    assert "<tr><td>success.availability on broker<td>2027-03-31<td>known" in page
 
 
 def test_the_page_shows_the_state_and_the_last_runs() -> None:

@@ -119,7 +119,8 @@ class PlannedProber:
         labels = self._probe_paths[key]
         for _ in range(int(size) if not kind else 1):
             checks = {Criterion.AVAILABILITY: not self.spoil(at)}
-            self._checks.count_result(labels.probe, labels.path, checks)
+            accepted = self._checks.list_accepted(labels.path)
+            self._checks.count_result(labels.probe, labels.path, checks, accepted)
         if not kind:
             self._checks.count_outcome(key, _BURST_CHECKS)
 

@@ -63,6 +63,36 @@ def test_the_runbook_of_an_alert_leads_to_its_page(rule: dict[str, Any]) -> None
     assert f"\n# {rule['alert']}\n" in page.read_text()
 
 
+RESPONDERS = {
+    name: who
+    for name, severity, who in re.findall(
+        r"^\| \[\w+\]\(([\w-]+\.md)\) \| (\w+) \| ([^|]+) \|",
+        (FOLDER / "README.md").read_text(),
+        re.MULTILINE,
+    )
+    if severity in ("warning", "info")
+}
+
+
+@pytest.mark.parametrize("name", RESPONDERS)
+def test_a_ticket_escalates_to_its_responder(name: str) -> None:
+    """A path in front of agent-sre has an owner of its own, who is named as well."""
+    text = (FOLDER / name).read_text()
+    escalation = text.partition("\n## Escalation\n")[2].partition("\n## ")[0]
+    assert RESPONDERS[name] in escalation
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_a_page_links_to_the_dashboard_of_its_alert_without_a_template(
+    rule: dict[str, Any],
+) -> None:
+    page = (FOLDER / names.name_runbook_page(rule["alert"])).read_text()
+    (url,) = re.findall(r"\[Dashboard\]\((\S+)\)", page)
+    linked = rule["annotations"]["dashboard_url"]
+    assert "{" not in url
+    assert linked == url if "{{" not in linked else linked.startswith(url.partition("&")[0])
+
+
 @pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
 def test_a_page_has_every_section_and_none_is_empty(page: MarkdownPage) -> None:
     assert page.headings[1:] == SECTIONS

@@ -1,6 +1,5 @@
 """Accepted criteria of a spec."""
 
-import math
 from datetime import UTC, date, datetime
 
 import pytest
@@ -26,9 +25,36 @@ def test_an_entry_ends_with_its_last_day_in_utc(day: date) -> None:
     assert (last.date(), last.hour, last.minute, last.second) == (day, 23, 59, 59)
 
 
-def test_a_version_has_no_end() -> None:
-    entry = build_accepted({"version": "0.5.16"})
-    assert (entry.ends_at, str(entry.until)) == (math.inf, "version 0.5.16")
+def test_a_version_ends_with_its_latest_day() -> None:
+    entry = build_accepted({"version": "0.5.16", "latest": "2027-03-31"})
+    assert entry.ends_at == build_accepted("2027-03-31").ends_at
+    assert str(entry.until) == "version 0.5.16, 2027-03-31 at the latest"
+
+
+def test_a_path_is_for_the_availability_only() -> None:
+    entry = {"reason": "known", "until": "2027-03-31", "path": "broker"}
+    with pytest.raises(ValueError, match=r"path is for 'success\.availability' only"):
+        AcceptedCriterion.model_validate({**entry, "criterion": "AC3.leaks"})
+    with pytest.raises(ValueError, match="path"):
+        AcceptedCriterion.model_validate(
+            {**entry, "criterion": "success.availability", "path": "elsewhere"}
+        )
+
+
+def test_a_criterion_is_listed_once_for_each_path() -> None:
+    def parse(*paths: str | None) -> list[str]:
+        accepted = [
+            {"criterion": "success.availability", "reason": "known", "until": "2027-03-31"}
+            | ({"path": path} if path else {})
+            for path in paths
+        ]
+        data = dump_yaml({**build_spec(build_slo()), "accepted": accepted})
+        _, problems = parse_probe_targets([(data, "a.yaml")], now=0)
+        return [problem.message for problem in problems]
+
+    assert parse(None, "broker", "alertmanager") == []
+    (message,) = parse("broker", "broker")
+    assert "'success.availability' on 'broker' is listed twice" in message
 
 
 @pytest.mark.parametrize(
@@ -44,10 +70,13 @@ def test_a_version_has_no_end() -> None:
         2027,
         [],
         {},
-        {"version": ""},
-        {"version": None},
-        {"version": True},
+        {"version": "", "latest": "2027-03-31"},
+        {"version": None, "latest": "2027-03-31"},
+        {"version": True, "latest": "2027-03-31"},
+        {"version": "0.5.16"},
         {"version": "1", "x": 1},
+        {"version": "1", "latest": "31.03.2027"},
+        {"latest": "2027-03-31"},
     ],
 )
 def test_other_ends_are_refused(until: object) -> None:
@@ -57,10 +86,10 @@ def test_other_ends_are_refused(until: object) -> None:
 
 def test_of_two_specs_the_earlier_end_counts() -> None:
     entries = [build_accepted(until) for until in ("2027-03-31", "2027-01-31")]
-    entries.append(build_accepted({"version": "2"}))
+    entries.append(build_accepted({"version": "2", "latest": "2027-02-01"}))
     for each in (entries, entries[::-1]):
         merged = merge_accepted([[entry] for entry in each])
-        assert merged == {LEAKS: entries[1]}
+        assert merged == (entries[1],)
 
 
 def test_the_prober_reads_the_list_and_warns_of_an_end_that_is_over() -> None:
@@ -69,5 +98,5 @@ def test_the_prober_reads_the_list_and_warns_of_an_end_that_is_over() -> None:
     end = build_accepted("2027-03-31").ends_at
     for now, warnings in ((end - 1, 0), (end, 1)):
         targets, problems = parse_probe_targets([(data, "a.yaml")], now=now)
-        assert targets.accepted == {LEAKS: build_accepted("2027-03-31")}
+        assert targets.accepted == (build_accepted("2027-03-31"),)
         assert [problem.severity.value for problem in problems] == ["warning"] * warnings

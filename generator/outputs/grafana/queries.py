@@ -98,7 +98,7 @@ def summarize_build(plans: Sequence[Plan]) -> BuildSummary:
             rule.record for rule in rules if isinstance(rule, RecordingRule)
         ),
         alerts=tuple(_list_standalone_alerts(plans)),
-        accepted=tuple(merge_accepted(_list_accepted(plans)).values()),
+        accepted=merge_accepted(_list_accepted(plans)),
     )
 
 

@@ -33,6 +33,7 @@ INDEX_FILE = "README.md"
 # Upper limit of the series that a page asks about.
 _MAX_SOURCES = 3
 _LONGEST_RANGE = Duration.from_parts(days=2)
+_TEMPLATE_PARAMETER = re.compile(r"[^?&=]+=\{\{[^}]*\}\}&?")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
@@ -165,8 +166,9 @@ class AlertView:
 
     @property
     def dashboard_url(self) -> str:
-        """URL of the dashboard; empty if it is a template or no URL."""
+        """URL of the dashboard without the variables that are templates; empty if it is no URL."""
         url = self.page.meta.annotations.get("dashboard_url", "")
+        url = _TEMPLATE_PARAMETER.sub("", url).rstrip("?&")
         return url if re.fullmatch(r"https?://[^\s<>()\\{}\"`]+", url) else ""
 
     @property

@@ -7,7 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from slos.schema import contract
-from slos.schema.contract import Criterion, CriterionResult, RunResult, Stage, Verdict
+from slos.schema.contract import (
+    Criterion,
+    CriterionResult,
+    RunAcceptance,
+    RunResult,
+    Stage,
+    Verdict,
+)
 from slos.schema.fields import DurationField, check_criterion, check_unique
 from slos.schema.promql import quote_string
 from slos.schema.query_analysis import Counting
@@ -36,8 +43,8 @@ class ProbeSli(SliType):
     """SLI of probe runs, by one of three keys.
 
     `stage` with `below`: duration of a stage. `verdict`: verdicts that count as good; runs with
-    the verdict `unknown` are not counted. `criterion`: checks of criteria, of which a failure that
-    is `accepted` is none; with `all`, runs, each of which fails if any of its checks fails.
+    the verdict `unknown` are not counted. `criterion`: checks of criteria; with `all`, runs, each
+    of which fails if any of its checks fails. A failure that is `accepted` is none.
     """
 
     KEY: ClassVar = "probe"
@@ -92,7 +99,8 @@ class ProbeSli(SliType):
                 contract.PROBE_RUNS,
                 total_matchers=[f"verdict!={quote_string(Verdict.UNKNOWN)}"],
                 error_matchers=[
-                    f"verdict!~{quote_string('|'.join([*self.verdict, Verdict.UNKNOWN]))}"
+                    f"verdict!~{quote_string('|'.join([*self.verdict, Verdict.UNKNOWN]))}",
+                    f"accepted!={quote_string(RunAcceptance.YES)}",
                 ],
                 group_by=self.by,
             )

@@ -39,7 +39,8 @@ class History:
 
     def set_value(self, number: int, metric: str, labels: Mapping[str, str], value: float) -> None:
         """Set the value of a series from a scrape on."""
-        series = tuple(sorted({**labels, "__name__": metric}.items()))
+        present = {name: each for name, each in labels.items() if each}
+        series = tuple(sorted({**present, "__name__": metric}.items()))
         changes = self._changes.setdefault(series, [])
         if not changes or changes[-1][1] != value:
             changes.append((number, value))

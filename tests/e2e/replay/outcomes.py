@@ -36,11 +36,17 @@ class Outcomes:
     lost: Run
     unreachable: Run
 
-    def find_run(self, path: str, has: Callable[[Condition], bool]) -> Run:
-        """Find the run that a path gives under the conditions that hold."""
+    def find_run(self, path: str, has: Callable[[Condition], bool], *, is_dead: bool) -> Run:
+        """Find the run that a path gives under the conditions that hold.
+
+        Args:
+            path: the path.
+            has: tells whether a condition holds.
+            is_dead: whether every event on the path is lost.
+        """
         if has(Condition.AGENT_DOWN):
             return self.unreachable if path == DeliveryPath.DIRECT else self.lost
-        return self.lost if has(Condition.CANARY_UNREACHABLE) else self.healthy
+        return self.lost if is_dead or has(Condition.CANARY_UNREACHABLE) else self.healthy
 
 
 async def record_outcomes(folder: Path) -> Outcomes:

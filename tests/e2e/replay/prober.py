@@ -23,6 +23,7 @@ from exporter.probes import Probe, load_probe_modules
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Timetable
 from exporter.status import Status
+from slos.schema.accepted import AcceptedCriterion
 from slos.schema.contract import (
     SERVICE,
     CanaryOutcome,
@@ -31,6 +32,7 @@ from slos.schema.contract import (
     IssueCount,
     LeakVerdict,
     LeftoverKind,
+    PathProblem,
     Stage,
     StageSource,
     Verdict,
@@ -91,13 +93,14 @@ class _VirtualClock:
 class ProberReplay:
     """The prober of a configuration over some minutes, scraped into a history.
 
-    agent-sre fails what the specs accept, and is as they want it otherwise.
+    agent-sre has the known faults, and is as the specs want it otherwise.
 
     Args:
         loaded: its configuration.
         outcomes: what runs find under each condition.
         periods: conditions other than good health.
         history: the series of the scrapes.
+        faults: the known faults; by default what the specs accept.
     """
 
     def __init__(
@@ -106,7 +109,10 @@ class ProberReplay:
         outcomes: Outcomes,
         periods: Sequence[Period],
         history: History,
+        *,
+        faults: Sequence[AcceptedCriterion] | None = None,
     ) -> None:
+        self._faults = loaded.accepted if faults is None else faults
         self._loaded, self._outcomes, self._periods = loaded, outcomes, periods
         self._history = history
         self._clock = _VirtualClock()
@@ -203,7 +209,8 @@ class ProberReplay:
     async def _run_alert(self, job: AlertJob, slot: Slot) -> Run:
         """Do what the alert runner does, at the pace of the real one."""
         path = job.path.NAME
-        found = self._outcomes.find_run(path, self._has)
+        is_dead = not self._passes(Criterion.AVAILABILITY, path)
+        found = self._outcomes.find_run(path, self._has, is_dead=is_dead)
         probe_path = self._status.metrics.find_probe_path(
             replace(found, probe=job.probe, path=path)
         )
@@ -226,9 +233,12 @@ class ProberReplay:
             run = self._status.metrics.postpone_stages(run)
         opens_issue = (
             is_sent
+            and not is_dead
             and not self._has(Condition.LINEAR_DOWN)
             and not (path != DeliveryPath.DIRECT and self._has(Condition.AGENT_DOWN))
         )
+        if is_dead and path == DeliveryPath.ALERTMANAGER:
+            self._status.metrics.count_path_problem(path, PathProblem.UNTRACEABLE_ISSUE)
         executed = run.verdict is Verdict.OK
         took = job.deadlines.settle + 0.1 if executed else 0.1
         if run.verdict in (Verdict.LOST, Verdict.TIMEOUT):
@@ -272,8 +282,10 @@ class ProberReplay:
 
         self._plan(at, observe, outlives_process=True)
 
-    def _passes(self, criterion: Criterion) -> bool:
-        return criterion not in self._loaded.accepted
+    def _passes(self, criterion: Criterion, path: str = DeliveryPath.DIRECT) -> bool:
+        return not any(
+            each.criterion is criterion and each.path in (None, path) for each in self._faults
+        )
 
     def _check_health(self) -> Sequence[tuple[Criterion, bool | None]]:
         is_up = not self._has(Condition.AGENT_DOWN)

@@ -6,7 +6,7 @@ import promql_parser
 import pytest
 
 from slos.schema import contract
-from slos.schema.contract import Criterion, CriterionResult, Stage, Verdict
+from slos.schema.contract import Criterion, CriterionResult, RunAcceptance, Stage, Verdict
 from slos.schema.promql import parse_query, render_template, walk_nodes
 from tests.schema.specs import parse_signal
 
@@ -15,6 +15,7 @@ LABELS: dict[str, set[str]] = {
     "verdict": set(Verdict),
     "criterion": set(Criterion),
     "result": set(CriterionResult),
+    "accepted": set(RunAcceptance),
 }
 METRICS = {
     contract.PROBE_RUNS,

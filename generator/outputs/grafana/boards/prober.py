@@ -24,7 +24,14 @@ from generator.outputs.grafana.queries import BuildSummary, select_firing_alerts
 from generator.slo import links
 from generator.slo.links import Board
 from slos.schema import contract
-from slos.schema.contract import CriterionResult, LeakVerdict, RunResult, Verdict
+from slos.schema.contract import (
+    Criterion,
+    CriterionResult,
+    LeakVerdict,
+    RunAcceptance,
+    RunResult,
+    Verdict,
+)
 
 BOARD = BoardInfo(
     uid=Board.PROBER,
@@ -261,11 +268,20 @@ def _build_security_panels() -> list[timeseries.Panel | statetimeline.Panel]:
 
 
 def _build_accepted_table(summary: BuildSummary) -> table.Panel:
-    until = f"max by (criterion) ({contract.ACCEPTED_UNTIL})"
+    def add_path(operator: str, query: str) -> str:
+        """Aggregate by the criterion, with the path of an entry after it."""
+        joined = f'label_join({query}, "criterion", " ", "criterion", "path")'
+        return f"{operator} by (criterion) ({joined})"
 
-    def count_checks(result: CriterionResult) -> str:
-        checks = f'{contract.CHECKS}{{result="{result}"}}'
-        return f"sum by (criterion) (increase({checks}[1d])) and on (criterion) {until}"
+    def count(checks: CriterionResult, runs: str) -> str:
+        by_check = f'increase({contract.CHECKS}{{result="{checks}"}}[1d])'
+        by_run = f"increase({contract.PROBE_RUNS}{{{runs}}}[1d])"
+        by_run = f'label_replace({by_run}, "criterion", "{Criterion.AVAILABILITY}", "", "")'
+        return (
+            f"({add_path('sum', by_check)} or {add_path('sum', by_run)}) and on (criterion) {until}"
+        )
+
+    until = add_path("max", contract.ACCEPTED_UNTIL)
 
     panel = panels.build_table(
         PanelOptions(
@@ -277,13 +293,15 @@ def _build_accepted_table(summary: BuildSummary) -> table.Panel:
             panels.query_table,
             (
                 f"{until} - time()",
-                *map(count_checks, (CriterionResult.ACCEPTED, CriterionResult.PASS)),
+                count(CriterionResult.ACCEPTED, f'accepted="{RunAcceptance.YES}"'),
+                count(CriterionResult.PASS, 'verdict=~"ok|late"'),
             ),
         ),
     )  # fmt: skip
     texts = tuple(
-        (entry.criterion.value, f"{entry.criterion}, until {entry.until}: {entry.reason}", "text")
+        (key, f"{key.strip()}, until {entry.until}: {entry.reason}", "text")
         for entry in summary.accepted
+        for key in [f"{entry.criterion} {entry.path or ''}"]
     )
     return set_columns(
         panel,
