@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 import yaml
@@ -84,6 +83,8 @@ class HoursType(click.ParamType[OfficeHours | None]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         if found and found.zone != hours.UTC:
+            from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - rarely needed
+
             try:
                 ZoneInfo(found.zone)
             except (ZoneInfoNotFoundError, ValueError, OSError):
