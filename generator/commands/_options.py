@@ -32,17 +32,18 @@ prometheus_version_option = click.option(
     help="Oldest major version of Prometheus that runs the rules. With 3, names of metrics and "
     'labels may be quoted UTF-8, {"http.requests"}.',
 )
+input_option = click.option(
+    "-i",
+    "--input",
+    "input_",
+    type=click.Path(path_type=Path),
+    metavar="SPEC|DIR",
+    help="Same as the argument. - is standard input.",
+)
 # Options of reading specs.
 _READ_OPTIONS = (
     config_option,
-    click.option(
-        "-i",
-        "--input",
-        "input_",
-        type=click.Path(path_type=Path),
-        metavar="SPEC|DIR",
-        help="Same as the argument. - is standard input.",
-    ),
+    input_option,
     click.option("--lenient", is_flag=True, help="Ignore unknown keys, as Sloth does."),
     click.option(
         "-n",

@@ -106,6 +106,9 @@ def read_inventories(
     pairs = [value.partition("=") for value in values]
     if not all(name and file for name, _, file in pairs):
         raise click.BadParameter("write it as NAME=FILE")
+    names = [name for name, _, _ in pairs]
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise click.BadParameter(f"{repeated} is given twice; one file has a whole cluster")
     return {name: _load_inventory(Path(file)) for name, _, file in pairs}
 
 

@@ -94,7 +94,9 @@ def command(
             )
             click.echo(artifact.text, nl=False)
         elif dry_run:
-            _report.print_planned_changes(_compare(build_plan, request), out)
+            changes = _compare(build_plan, request)
+            if not quiet:
+                _report.print_planned_changes(changes, out)
         else:
             changes = _write(build_plan, request, large)
             if not quiet:
