@@ -53,9 +53,7 @@ def main(out: Path) -> None:
 def _draw_table(components: stack.Stack, path: Path) -> None:
     with Path("/dev/null").open("w") as null_file:
         console = Console(record=True, width=_COLUMNS, file=null_file, force_terminal=True)
-        console.print(
-            terminal.render_screen(terminal.read_stack(components), load_stage_targets(), {})
-        )
+        console.print(terminal.render_screen(terminal.read_stack(components), load_stage_targets()))
     path.write_text(console.export_svg(title="make run", code_format=_SVG, unique_id="live"))
     click.echo(f"wrote {path}")
 
