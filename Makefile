@@ -83,7 +83,8 @@ bench-checks: set-up-dev tools ## measure the checks of specs [CHECK=1]
 outages: set-up-dev tools ## replay outages with all alerts, and write what on-call gets
 	OUTAGES=all UPDATE_GOLDENS=1 $(BIN)/python -m pytest -q tests/e2e/test_outages.py tests/e2e/test_warm_up.py tests/e2e/test_known_faults.py
 
-pictures: set-up tools ## draw the pictures of the README anew; needs chromium
+pictures: set-up tools ## draw the pictures of the documentation anew; needs chromium
+	$(BIN)/python -m exporter.devstack.command_pictures
 	$(BIN)/python -m exporter.devstack.pictures
 
 format: set-up-dev ## format the code, and mend what the linter can

@@ -5,12 +5,16 @@ Exit codes: 0 success, 1 problems or drift, 2 wrong usage.
 
 import gc
 import importlib
+import os
 from typing import cast
 
 import click
 
 from generator import commands
 from slos.schema.plugin_loader import list_module_names
+
+# Looking for plugins of pydantic reads the metadata of every installed package.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 class _Commands(click.Group):

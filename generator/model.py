@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from slos.schema.alerting import InhibitionSpec, Response
@@ -135,7 +136,7 @@ class Steps:
     max_gap: Duration
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SLO:
     """Resolved SLO: every default is decided.
 
@@ -171,7 +172,7 @@ class SLO:
     expected_events: int | None = None
     engine: Engine = Engine.PROMETHEUS
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Sloth's id, unique among all specs of a build."""
         return f"{self.service}-{self.name}"
@@ -184,7 +185,7 @@ class SLO:
         absent = (self.absent_alert,) if self.absent_alert else ()
         return (*burn_rate, *error_ratio, *absent)
 
-    @property
+    @cached_property
     def budget(self) -> Decimal:
         """Error budget: the share of events that may fail, 0 to 1, exact."""
         return (100 - self.objective) / 100

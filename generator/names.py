@@ -101,10 +101,12 @@ def build_identity_labels(slo: SLO) -> dict[str, str]:
 
 def build_key_labels(slo: SLO) -> dict[str, str]:
     """Fewest labels that identify an SLO: its id, unique in a run, and the run's labels."""
-    if not slo.run_labels:
-        return {ID: slo.id}
-    run_labels = {name: value for name, value in slo.run_labels.items() if name not in RESERVED}
-    return {**run_labels, ID: slo.id}
+    return _build_key_labels(slo.id, slo.run_labels)
+
+
+def _build_key_labels(slo_id: str, run_labels: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in run_labels.items() if name not in RESERVED}
+    return {**kept, ID: slo_id}
 
 
 def build_display_labels(slo: SLO) -> dict[str, str]:
@@ -115,7 +117,7 @@ def build_display_labels(slo: SLO) -> dict[str, str]:
 
 def select_series(metric: str, slo: SLO) -> str:
     """PromQL selector of the series of a recorded metric that belong to an SLO."""
-    return metric + _format_selector(tuple(sorted(build_key_labels(slo).items())))
+    return metric + _format_key_selector(slo.id, tuple(slo.run_labels.items()))
 
 
 def format_series(metric: str, labels: Mapping[str, str]) -> str:
@@ -126,8 +128,8 @@ def format_series(metric: str, labels: Mapping[str, str]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _format_selector(labels: tuple[tuple[str, str], ...]) -> str:
-    return format_label_set(dict(labels))
+def _format_key_selector(slo_id: str, run_labels: tuple[tuple[str, str], ...]) -> str:
+    return format_label_set(_build_key_labels(slo_id, dict(run_labels)))
 
 
 def name_recording_group(record: str) -> str:

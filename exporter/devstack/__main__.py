@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.live import Live
 
 from exporter.devstack import stack, terminal
+from exporter.devstack.links import Links, find_links
 from exporter.devstack.stack import NotReadyError
 from slos.schema.contract import Stage
 from slos.schema.loader import find_targets, parse_specs
@@ -50,21 +51,25 @@ def _show(
     components: stack.Stack, console: Console, stop_event: threading.Event, seconds: float | None
 ) -> None:
     targets, deadline = load_stage_targets(), time.monotonic() + (seconds or float("inf"))
-    for name, url in components.list_urls().items():
-        console.print(f"{name}: {url}", highlight=False)
+    links = find_links(components)
     if console.is_terminal:
-        _show_table(components, console, stop_event, targets=targets, deadline=deadline)
+        _show_table(components, console, stop_event, links, targets=targets, deadline=deadline)
     else:
+        for name, url in links.urls.items():
+            console.print(f"{name}: {url}", highlight=False)
+        console.print(links.note, highlight=False)
         _print_lines(components, console, stop_event, deadline=deadline)
+        console.print("The demo ends; the URLs above no longer answer.")
     reading = terminal.read_stack(components)
     console.rule("Summary")
-    console.print(terminal.render_screen(reading, targets, components.list_urls()))
+    console.print(terminal.render_screen(reading, targets))
 
 
 def _show_table(
     components: stack.Stack,
     console: Console,
     stop_event: threading.Event,
+    links: Links,
     *,
     targets: Mapping[Stage, Duration],
     deadline: float,
@@ -73,7 +78,7 @@ def _show_table(
         while not stop_event.is_set() and time.monotonic() < deadline:
             reading = terminal.read_stack(components)
             live_display.update(
-                terminal.render_screen(reading, targets, components.list_urls()), refresh=True
+                terminal.render_screen(reading, targets, links, rows=console.height), refresh=True
             )
             stop_event.wait(min(_REFRESH_INTERVAL, max(0.0, deadline - time.monotonic())))
 

@@ -11,24 +11,15 @@ from pathlib import Path
 
 import click
 import requests
-from rich.console import Console
 
 from exporter.devstack import stack, terminal
 from exporter.devstack.__main__ import SPECS_FOLDER, load_stage_targets
 from exporter.devstack.stack import NotReadyError
+from exporter.devstack.svg import draw_terminal
 
 _COLUMNS = 84
 # Faults and their seconds: the budget burns, and the page shows both good and failed runs.
 _FAULT_SCHEDULE = (("none", 50), ("lost", 20), ("none", 50), ("lost", 4), ("none", 11))
-# Rich's frame of a terminal, without its web fonts.
-_SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">
-<style>.{unique_id}-matrix {{ font: {char_height}px monospace; }} {styles}</style>
-<defs><clipPath id="{unique_id}-clip-terminal">
-<rect width="{terminal_width}" height="{terminal_height}"/></clipPath>{lines}</defs>
-{chrome}<g transform="translate({terminal_x}, {terminal_y})"
-clip-path="url(#{unique_id}-clip-terminal)">{backgrounds}<g class="{unique_id}-matrix">
-{matrix}</g></g></svg>
-"""
 
 
 @click.command()
@@ -51,13 +42,8 @@ def main(out: Path) -> None:
 
 
 def _draw_table(components: stack.Stack, path: Path) -> None:
-    with Path("/dev/null").open("w") as null_file:
-        console = Console(record=True, width=_COLUMNS, file=null_file, force_terminal=True)
-        console.print(
-            terminal.render_screen(terminal.read_stack(components), load_stage_targets(), {})
-        )
-    path.write_text(console.export_svg(title="make run", code_format=_SVG, unique_id="live"))
-    click.echo(f"wrote {path}")
+    screen = terminal.render_screen(terminal.read_stack(components), load_stage_targets())
+    draw_terminal(screen, path, title="make run", columns=_COLUMNS)
 
 
 def _draw_page(url: str, path: Path) -> None:

@@ -147,17 +147,6 @@ class Stack:
     prometheus: str | None
     alertmanager: str | None
 
-    def list_urls(self) -> dict[str, str]:
-        """List the URLs that a person may open."""
-        urls = {
-            "agent-sre (simulated)": self.agent,
-            "Linear (simulated)": self.linear,
-            "slo-probe": self.probe,
-            "Prometheus": self.prometheus,
-            "Alertmanager": self.alertmanager,
-        }
-        return {name: url for name, url in urls.items() if url}
-
 
 @contextmanager
 def run_stack(

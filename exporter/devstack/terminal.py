@@ -1,6 +1,6 @@
 """Terminal view of the demo: reads the components and draws the table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from exporter.devstack.links import Links
 from exporter.devstack.stack import Stack
 from slos.schema import contract
 from slos.schema.contract import Stage, Verdict
@@ -26,6 +27,8 @@ _BURN_RATE_SERIES = "slo:current_burn_rate:ratio"
 _BUDGET_LEFT_SERIES = "slo:period_error_budget_remaining:ratio"
 
 _WIDTH = 72
+# Of a table: an empty row above and below, the titles and their line.
+_FRAME_ROWS = 4
 _NOT_OBSERVED = Text("not observed", style="dim")
 _NO_DATA = Text("no data yet", style="dim")
 _NO_VALUE = Text("-", style="dim")
@@ -118,16 +121,29 @@ def _get_json(url: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON has an
 
 
 def render_screen(
-    reading: StackReading, targets: Mapping[Stage, Duration], urls: Mapping[str, str]
+    reading: StackReading,
+    targets: Mapping[Stage, Duration],
+    links: Links | None = None,
+    *,
+    rows: int | None = None,
 ) -> RenderableType:
-    """Render the whole screen."""
-    return Group(
-        _render_stages(reading, targets),
+    """Render the whole screen; the most important lines come first.
+
+    Args:
+        reading: values to show.
+        targets: target of each stage.
+        links: links to the components.
+        rows: height of the terminal. Objectives that do not fit are left out, the worst are shown.
+    """
+    links = links or Links()
+    head = [
         _render_verdicts(reading.verdicts),
-        _render_slos(reading.slos),
         _render_alerts(reading),
-        *(Text(f"{name:22} {url}", style="dim") for name, url in urls.items()),
-    )
+        *(Text(f"  {name:13} {url}", style="dim") for name, url in links.urls.items()),
+        *([Text(f"  {links.note}", style="dim")] if links.note else []),
+    ]
+    left = rows and rows - len(head) - len(Stage) - 2 * _FRAME_ROWS - 1
+    return Group(*head, _render_stages(reading, targets), *_render_slos(reading.slos, left))
 
 
 def _render_stages(reading: StackReading, targets: Mapping[Stage, Duration]) -> Table:
@@ -154,13 +170,19 @@ def _render_verdicts(counts: Mapping[str, int]) -> Text:
     return line
 
 
-def _render_slos(slos: Mapping[str, SloState]) -> Table:
+def _render_slos(slos: Mapping[str, SloState], rows: int | None) -> Iterator[RenderableType]:
+    shown = list(slos.items())
+    if rows is not None and len(shown) > rows:
+        shown.sort(key=lambda named: -(named[1].burn_rate or 0))
+        shown = shown[: max(rows - 1, 0)]
     table = _build_table("Objective", "burn rate now", "budget left", "state")
-    for name, slo in slos.items():
+    for name, slo in shown:
         table.add_row(
             name, _format_number(slo.burn_rate), _format_share(slo.budget_left), _format_state(slo)
         )
-    return table
+    yield table
+    if len(shown) < len(slos):
+        yield Text(f"  and {len(slos) - len(shown)} objectives more", style="dim")
 
 
 def _render_alerts(reading: StackReading) -> Text:

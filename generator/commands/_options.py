@@ -38,17 +38,18 @@ keep_going_option = click.option(
     help="Leave out the SLOs, alerts and recordings that have errors, report these errors and exit "
     "with 1.",
 )
+input_option = click.option(
+    "-i",
+    "--input",
+    "input_",
+    type=click.Path(path_type=Path),
+    metavar="SPEC|DIR",
+    help="Same as the argument. - is standard input.",
+)
 # Options of reading specs.
 _READ_OPTIONS = (
     config_option,
-    click.option(
-        "-i",
-        "--input",
-        "input_",
-        type=click.Path(path_type=Path),
-        metavar="SPEC|DIR",
-        help="Same as the argument. - is standard input.",
-    ),
+    input_option,
     click.option("--lenient", is_flag=True, help="Ignore unknown keys, as Sloth does."),
     click.option(
         "-n",

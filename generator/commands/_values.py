@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 import yaml
@@ -84,6 +83,8 @@ class HoursType(click.ParamType[OfficeHours | None]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         if found and found.zone != hours.UTC:
+            from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - rarely needed
+
             try:
                 ZoneInfo(found.zone)
             except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -105,6 +106,9 @@ def read_inventories(
     pairs = [value.partition("=") for value in values]
     if not all(name and file for name, _, file in pairs):
         raise click.BadParameter("write it as NAME=FILE")
+    names = [name for name, _, _ in pairs]
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise click.BadParameter(f"{repeated} is given twice; one file has a whole cluster")
     return {name: _load_inventory(Path(file)) for name, _, file in pairs}
 
 

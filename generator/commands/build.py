@@ -86,7 +86,9 @@ def command(
         if out == STDOUT:
             click.echo(request.render_file(build_plan).text, nl=False)
         elif dry_run:
-            _report.print_planned_changes(_compare(build_plan, request), out)
+            changes = _compare(build_plan, request)
+            if not quiet:
+                _report.print_planned_changes(changes, out)
         else:
             changes = _write(build_plan, request, parallel)
             if not quiet:

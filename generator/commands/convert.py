@@ -7,7 +7,7 @@ import click
 
 from generator import build
 from generator.commands import _report
-from generator.commands._options import prometheus_version_option
+from generator.commands._options import input_option, prometheus_version_option, spec_argument
 from generator.commands._project import config_option
 from generator.commands._request import choose_inputs
 from generator.files.sources import STDOUT
@@ -17,8 +17,9 @@ from slos.schema.problem import filter_errors
 
 
 @click.command("convert")
-@click.argument("specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC or DIR]...")
+@spec_argument
 @config_option
+@input_option
 @click.option("--to", type=click.Choice(["sloth"]), required=True, help="Dialect of the output.")
 @click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Output file.  [default: -]")
 @click.option("--lenient", is_flag=True, help="Ignore unknown keys, as Sloth does.")
@@ -31,8 +32,9 @@ from slos.schema.problem import filter_errors
     metavar="DIR",
     help="Folder of SLI plugins; their queries replace the plugins. Repeatable.",
 )
-def command(
+def command(  # noqa: PLR0913 - each is an option
     specs: tuple[Path, ...],
+    input_: Path | None,
     to: str,
     out: str,
     *,
@@ -50,7 +52,7 @@ def command(
       slo-rules convert --to sloth slos/agent-sre.yaml -o sloth.yaml
     """
     _ = to  # there is only one dialect
-    inputs = choose_inputs(specs)
+    inputs = choose_inputs((*specs, *filter(None, [input_])))
     settings = BuildSettings(lenient=lenient, prometheus_version=int(prometheus_version))
     located, problems = build.read_specs(inputs, settings, out=out, plugins=plugins)
     text, conversion_problems = convert.to_sloth(located)

@@ -50,7 +50,8 @@ def command(
     Compares the specs of the input (default: slos/) with those of a git revision (default: HEAD),
     or with a folder or file of specs. For each SLO that differs it shows objective, period, budget,
     queries, alerts, the time until they fire, and the cost; and it says where recorded history
-    begins anew. Writes no files. A path that exists is a folder or file, anything else a revision.
+    begins anew. Writes no files. A path that exists is a folder or file, - is standard input,
+    anything else a revision.
 
     \b
     Examples:
@@ -87,7 +88,7 @@ def _plan_base(
     """Plan of the base; what has errors there is left out with a note."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        is_path = Path(base).exists()
+        is_path = base == STDOUT or Path(base).exists()
         paths = [Path(base)] if is_path else export_revision(base, inputs, folder)
         if not paths:
             click.echo(f"note: {base} has none of these specs", err=True)

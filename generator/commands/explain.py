@@ -1,6 +1,7 @@
 """Command `slo-rules explain`: explain SLOs as text."""
 
 import difflib
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,21 @@ from generator.commands._options import add_read_options, keep_going_option
 from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
 from generator.files.sources import STDOUT
 from generator.model import SLO
-from generator.reference import explain
+from generator.reference import explain, explanation_json
 
 
 @click.command("explain")
 @click.argument("slos", nargs=-1, metavar="[SLO]...")
 @add_read_options
 @keep_going_option
-def command(slos: tuple[str, ...], *, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read by parse_read_settings
+@click.option("--json", "as_json", is_flag=True, help="Print the explanations as JSON.")
+def command(
+    slos: tuple[str, ...],
+    *,
+    as_json: bool,
+    keep_going: bool,
+    **options: Any,  # noqa: ANN401 - read by parse_read_settings
+) -> None:
     """Explain SLOs: objective, error budget, alerts, rules and their cost.
 
     SLO is the id of an SLO, or its name in the spec. Default: all SLOs.
@@ -28,11 +36,12 @@ def command(slos: tuple[str, ...], *, keep_going: bool, **options: Any) -> None:
     \b
     Examples:
       slo-rules explain end-to-end-latency
-      slo-rules explain -i api.yaml
+      slo-rules explain -i api.yaml --json
     """
-    if file := next((each for each in slos if Path(each).exists()), None):
+    if file := next((each for each in slos if each == STDOUT or Path(each).exists()), None):
+        kind = "standard input" if file == STDOUT else "a file or folder"
         raise click.UsageError(
-            f"{file} is a file or folder, not the id of an SLO; run: slo-rules explain -i {file}"
+            f"{file} is {kind}, not the id of an SLO; run: slo-rules explain -i {file}"
         )
     settings = parse_spec_settings(options)
     build_plan = build.plan_inputs(
@@ -54,6 +63,10 @@ def command(slos: tuple[str, ...], *, keep_going: bool, **options: Any) -> None:
             hint = f"did you mean {close[0]!r}?" if close else f"known SLOs: {names or 'none'}"
             click.echo(f"error: unknown SLO {wanted!r}; {hint}", err=True)
             sys.exit(1)
-    click.echo("\n\n".join(explain.render_slo_explanation(slo) for slo in chosen), nl=False)
+    if as_json:
+        described = {"slos": [explanation_json.describe_slo(slo) for slo in chosen]}
+        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n\n".join(explain.render_slo_explanation(slo) for slo in chosen), nl=False)
     if build_plan.left_out_errors:
         sys.exit(1)

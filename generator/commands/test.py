@@ -24,6 +24,14 @@ _RULES_SUFFIX = ".rules"
 @click.argument("tests", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE or DIR]...")
 @config_option
 @click.option(
+    "-i",
+    "--input",
+    "input_",
+    type=click.Path(path_type=Path),
+    metavar="FILE|DIR",
+    help="Same as the argument.",
+)
+@click.option(
     "--promtool",
     "program",
     default="promtool",
@@ -39,7 +47,9 @@ _RULES_SUFFIX = ".rules"
     help="Number of parallel promtool processes.  [default: number of processors]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
-def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) -> None:
+def command(
+    tests: tuple[Path, ...], input_: Path | None, program: str, jobs: int, *, as_json: bool
+) -> None:
     """Run the unit tests of the rules with promtool.
 
     `slo-rules build` generates the tests. They check that each alert is silent at half its
@@ -60,6 +70,7 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
             err=True,
         )
         sys.exit(1)
+    tests = (*tests, *filter(None, [input_]))
     places = tests or (Path(get_project().out, _TESTS),)
     if missing := [place for place in places if not place.exists()]:
         hint = "check the path" if tests else "run: slo-rules build"

@@ -11,7 +11,7 @@ from generator import build
 from generator.clients.json_api import APIError
 from generator.clients.prometheus import read_oldest_sample, read_retention
 from generator.commands import _report, _values
-from generator.commands._options import add_read_options
+from generator.commands._options import add_read_options, spec_argument
 from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
 from generator.files.sources import STDOUT
 from generator.reference import traceability
@@ -25,6 +25,7 @@ _UNLIMITED_REACH = Duration.from_parts(days=90)
 
 
 @click.command("trace")
+@spec_argument
 @add_read_options
 @click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Output file.  [default: -]")
 @click.option(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from generator.diff import facts
-from generator.model import SLO, AlertingRule, RecordingRule
+from generator.model import SLO
 from generator.pipeline import BuildPlan
 from slos.schema.units import format_names
 
@@ -127,20 +127,19 @@ def _list_notes(before: SLO, after: SLO, changed: set[str]) -> Iterator[str]:
 
 
 def _compare_rules(before: BuildPlan, after: BuildPlan) -> Iterator[ObjectChange]:
-    old, new = _collect_rules(before), _collect_rules(after)
+    old, new = _collect_rule_facts(before), _collect_rule_facts(after)
     for key in sorted({*old, *new}):
-        old_rule, new_rule = old.get(key), new.get(key)
-        changed = _compare_facts(
-            facts.list_rule_facts(old_rule) if old_rule else {},
-            facts.list_rule_facts(new_rule) if new_rule else {},
-        )
-        if change := _build_change(key, changed, old=old_rule, new=new_rule):
+        changed = _compare_facts(old.get(key, {}), new.get(key, {}))
+        if change := _build_change(key, changed, old=old.get(key), new=new.get(key)):
             yield change
 
 
-def _collect_rules(plan: BuildPlan) -> dict[str, AlertingRule | RecordingRule]:
+def _collect_rule_facts(plan: BuildPlan) -> dict[str, dict[str, str]]:
     return {
-        key: rule for each in plan.plans for key, rule in facts.list_standalone_rules(each.groups)
+        key: rule_facts
+        for each in plan.plans
+        for spec_plan in each.spec_plans
+        for key, rule_facts in facts.list_standalone_facts(spec_plan)
     }
 
 

@@ -4,10 +4,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from generator import names
-from generator.model import SLO, AlertingRule, AlertMeta, BurnAlert, RecordingRule, RuleGroup
+from generator.model import (
+    SLO,
+    AlertingRule,
+    AlertMeta,
+    BurnAlert,
+    RecordingRule,
+    RuleGroup,
+    SpecPlan,
+)
 from generator.rules import cost
 from generator.rules.groups import load_groups
 from generator.slo import burn_rate
+from slos.schema.alerting import InhibitionSpec
 from slos.schema.sli_signal import Weight
 from slos.schema.units import Duration, format_decimal
 
@@ -60,6 +69,8 @@ def _list_meta_facts(meta: AlertMeta) -> dict[str, str]:
     facts = {f"{name} labels": _format_labels(meta.labels)}
     if not meta.office_hours:
         facts[f"{name} notifies"] = "at any hour"
+    if meta.inhibits:
+        facts[f"{name} inhibits"] = _format_inhibits(meta.inhibits)
     if meta.respond:
         facts[f"{name} response"] = f"{meta.respond.who} within {meta.respond.within}"
     return {
@@ -101,8 +112,18 @@ def list_alert_delays(slo: SLO) -> dict[str, Duration]:
     return delays
 
 
-def list_rule_facts(rule: AlertingRule | RecordingRule) -> dict[str, str]:
-    """Facts of a standalone rule."""
+def list_standalone_facts(spec_plan: SpecPlan) -> Iterator[tuple[str, dict[str, str]]]:
+    """Facts of the rules that belong to no SLO, each with a key that is unique among them."""
+    alerts = spec_plan.spec.alerts if spec_plan.spec else ()
+    inhibits = {f"alert {each.name}": each.inhibits for each in alerts if each.inhibits}
+    for key, rule in _list_standalone_rules(spec_plan.groups):
+        facts = _list_rule_facts(rule)
+        if key in inhibits:
+            facts["inhibits"] = _format_inhibits(inhibits[key])
+        yield key, facts
+
+
+def _list_rule_facts(rule: AlertingRule | RecordingRule) -> dict[str, str]:
     facts = {"query": rule.expr.strip(), "labels": _format_labels(rule.labels)}
     if isinstance(rule, AlertingRule):
         facts["for"] = str(rule.for_ or "-")
@@ -111,10 +132,10 @@ def list_rule_facts(rule: AlertingRule | RecordingRule) -> dict[str, str]:
     return facts
 
 
-def list_standalone_rules(
+def _list_standalone_rules(
     groups: Iterable[RuleGroup],
 ) -> Iterator[tuple[str, AlertingRule | RecordingRule]]:
-    """Rules that belong to no SLO, each with a key that is unique among them.
+    """Rules that belong to no SLO, each with its key.
 
     Series with the labels of an alert for dashboards are left out; the alert has these labels.
     """
@@ -150,6 +171,12 @@ def _find_delay(slo: SLO, alert: BurnAlert, share: Decimal) -> Duration | None:
         for condition in alert.conditions
     )
     return min(filter(None, delays), default=None, key=lambda delay: delay.ms)
+
+
+def _format_inhibits(inhibits: InhibitionSpec) -> str:
+    parts = {"metrics": inhibits.metrics, "slos": inhibits.slos, "alerts": inhibits.alerts}
+    listed = [f"{kind} {', '.join(found)}" for kind, found in parts.items() if found]
+    return "; ".join([*listed, *([f"where {inhibits.where}"] if inhibits.where else [])])
 
 
 def _format_labels(labels: Mapping[str, str]) -> str:

@@ -163,7 +163,7 @@ class Project:
     """
 
     path: Path | None = None
-    settings: ProjectSettings = field(default_factory=ProjectSettings)
+    settings: ProjectSettings = field(default_factory=ProjectSettings.model_construct)
     positions: Mapping[str, Position] = field(default_factory=dict)
 
     @property

@@ -8,6 +8,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from weakref import WeakKeyDictionary
 
 from generator.model import SpecFile, Windows
 from generator.slo import burn_rate
@@ -19,6 +21,7 @@ from slos.schema.units import Duration, format_names
 STDOUT = "-"
 _STDIN = Path("-")
 _STDIN_NAME = "<stdin>"
+_STDIN_DATA: WeakKeyDictionary[BinaryIO, bytes] = WeakKeyDictionary()
 _YAML_SUFFIXES = {".yaml", ".yml"}
 _JSON_SUFFIX = ".json"
 # What every spec has, in a list of objects too. Other JSON files in a folder are no specs.
@@ -134,9 +137,17 @@ def is_folder(path: Path) -> bool:
 
 def _read_source(path: Path, name: PurePosixPath) -> SpecFile:
     if path == _STDIN:
-        data = sys.stdin.buffer.read() if sys.stdin else b""
-        return SpecFile(_STDIN_NAME, PurePosixPath("stdin.yaml"), data)
+        return SpecFile(_STDIN_NAME, PurePosixPath("stdin.yaml"), _read_stdin())
     return SpecFile(str(path), name, path.read_bytes())
+
+
+def _read_stdin() -> bytes:
+    """Read standard input; a command that reads its inputs again gets the same content."""
+    if not sys.stdin:
+        return b""
+    if sys.stdin.buffer not in _STDIN_DATA:
+        _STDIN_DATA[sys.stdin.buffer] = sys.stdin.buffer.read()
+    return _STDIN_DATA[sys.stdin.buffer]
 
 
 def _list_spec_files(folder: Path, file_filter: FileFilter) -> tuple[list[Path], list[Path]]:

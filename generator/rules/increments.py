@@ -1,14 +1,15 @@
 """Expressions of the events of one step, from raw series."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from promql_parser import MatrixSelector, VectorSelector
+from promql_parser import Call as CallNode
+from promql_parser import Expr, MatrixSelector, VectorSelector
 
 from generator.model import Engine, Steps
 from generator.rules.calls import Call, replace_calls
 from slos.schema import promql
 from slos.schema.compatibility import read_metric_name
-from slos.schema.promql import parse_query, render_template
+from slos.schema.promql import list_children, parse_template, render_template
 from slos.schema.query_analysis import HISTOGRAM_COUNTS, HISTOGRAM_FRACTION
 from slos.schema.units import Duration, format_decimal
 
@@ -51,7 +52,7 @@ def render_estimated_increase(template: str, steps: Steps) -> str:
     range_ = compute_range(steps.fine, steps.scrape)
     offset = f" offset {steps.delay}" if steps.delay.ms else ""
 
-    def render_greater(series: str) -> str:
+    def render_greater(series: str, _: Expr) -> str:
         selected = render_template(series, str(range_)) + offset
         delta = f"delta({selected}) / {format_decimal(range_.seconds)}"
         return f"(rate({selected}) > {delta} or {delta}) * {format_decimal(steps.fine.seconds)}"
@@ -72,7 +73,7 @@ def render_extended_increase(template: str, steps: Steps) -> str:
     step, delay = steps.fine, steps.delay
     offset = f" offset {delay}" if delay.ms else ""
 
-    def render_increase(series: str) -> str:
+    def render_increase(series: str, _: Expr) -> str:
         now = render_template(series, str(step)) + offset
         earlier = f"{render_template(series, str(_SILENCE))} offset {step + delay}"
         return (
@@ -108,13 +109,13 @@ def render_delayed_increase(template: str, steps: Steps, engine: Engine = Engine
     step, scrape, delay = steps.coarse, steps.scrape, steps.coarse_delay
     reach = max(steps.max_gap, step) + scrape
 
-    def render_difference(series: str) -> str:
+    def render_difference(series: str, argument: Expr) -> str:
         now = f"{render_template(series, str(step + scrape))} offset {delay}"
         within = f"{render_template(series, str(step))} offset {delay}"
         lowest = f"min_over_time({within})"
         before = f"last_over_time({render_template(series, str(reach))} offset {step + delay})"
         start = before
-        if first := _render_first_value(series, steps, reach):
+        if first := _render_first_value(series, argument, steps, reach):
             born = f"{render_template(series, str(step))} offset {step + delay}"
             start = f"(last_over_time({born}) - ({first}) or {before})"
         around_reset = f"rate({now}) * {format_decimal(step.seconds)}"
@@ -132,7 +133,7 @@ def render_delayed_increase(template: str, steps: Steps, engine: Engine = Engine
     )
 
 
-def _render_first_value(series: str, steps: Steps, reach: Duration) -> str:
+def _render_first_value(series: str, argument: Expr, steps: Steps, reach: Duration) -> str:
     """Expression of the first value of a counter that appeared in the coarse step before.
 
     It was counted by nobody before, so it is zero plus new events, if the process is known to
@@ -141,15 +142,14 @@ def _render_first_value(series: str, steps: Steps, reach: Duration) -> str:
     range in which the counter is looked for and was scraped without any counter of the metric. If
     all series of a target are new, as after relabelling, or if no label names it, nothing is known.
     """
-    selector = parse_query(render_template(series, "1m"))
-    if not isinstance(selector, MatrixSelector):
+    if not isinstance(argument, MatrixSelector):
         return ""
-    name = read_metric_name(selector.vector_selector)
+    name = read_metric_name(argument.vector_selector)
     if not name:
         return ""
     step, delay = steps.coarse, steps.coarse_delay
     earlier = step * 2 + delay
-    target = _list_target_matchers(selector.vector_selector)
+    target = _list_target_matchers(argument.vector_selector)
     others = promql.format_selector(name, *target)
     process_start = promql.format_selector("process_start_time_seconds", *target)
     others_before = f"last_over_time({others}[{step}] offset {earlier})"
@@ -199,7 +199,7 @@ def render_sample_count(template: str, steps: Steps) -> str:
 
 def _replace_increments(
     template: str,
-    render_increase: Callable[[str], str],
+    render_increase: Callable[[str, Expr], str],
     *,
     range_: Duration,
     offset: str,
@@ -212,18 +212,21 @@ def _replace_increments(
 
     Args:
         template: the query.
-        render_increase: makes the expression of one step from the range selector of a counter.
+        render_increase: makes the expression of one step from the range selector of a counter, as
+            text and as a node.
         range_: range of the rate of a native histogram.
         offset: offset of that range, with the keyword.
         step: step that the events are counted for.
     """
+    arguments = _list_counters(parse_template(template))
 
     def render_call(call: Call) -> str | None:
         is_increment = call.function in _INCREMENT_FUNCTIONS
+        argument = next(arguments) if is_increment else None
         if is_increment and set(_HISTOGRAM_FUNCTIONS).intersection(call.outer_functions):
             return f"rate({render_template(call.argument, str(range_))}{offset})"
-        if is_increment:
-            rendered = render_increase(call.argument)
+        if argument:
+            rendered = render_increase(call.argument, argument)
         elif call.function in HISTOGRAM_COUNTS:
             rendered = f"{call.function}({call.argument}) * {format_decimal(step.seconds)}"
         else:
@@ -231,3 +234,11 @@ def _replace_increments(
         return rendered if call.is_enclosed else f"({rendered})"
 
     return replace_calls(template, render_call)
+
+
+def _list_counters(node: Expr) -> Iterator[Expr]:
+    """List the arguments of `rate` and `increase` in the order of `replace_calls`."""
+    for child in list_children(node):
+        yield from _list_counters(child)
+    if isinstance(node, CallNode) and node.func.name in _INCREMENT_FUNCTIONS:
+        yield node.args[0]

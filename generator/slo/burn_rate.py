@@ -65,7 +65,6 @@ _WINDOWS_BY_PERIOD = {
 }
 
 
-@lru_cache(maxsize=64)
 def choose_windows(period: Duration, scrape: Duration) -> Windows:
     """Alert windows of a period: from the table, else the workbook's scaled to the period.
 
@@ -227,6 +226,11 @@ def choose_fine_step(scrape: Duration, windows: Sequence[Duration]) -> Duration:
 
 
 @lru_cache(maxsize=64)
+def choose_rounded_windows(period: Duration, scrape: Duration) -> Windows:
+    """Alert windows of a period, in whole fine steps."""
+    return round_windows(choose_windows(period, scrape), scrape)
+
+
 def round_windows(windows: Windows, scrape: Duration) -> Windows:
     """Round built-in windows to whole fine steps; their burn rates stay the same."""
     pairs = (*windows.page, *windows.ticket)

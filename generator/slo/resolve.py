@@ -5,6 +5,7 @@ Defaults are merged here and nowhere else.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from generator import names
 from generator.model import (
@@ -64,7 +65,7 @@ def _reads_native_histogram(signal: SliSignal) -> bool:
     return any(map(counts_native_histograms, (signal.errors, signal.total)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _SloResolver:
     """Resolver of one SLO."""
 
@@ -111,15 +112,14 @@ class _SloResolver:
     def scrape(self) -> Duration:
         return self.located.spec.scrape_interval or self.run_settings.scrape_interval
 
-    @property
+    @cached_property
     def windows(self) -> Windows:
         if custom := self.spec.alerting.windows:
             return burn_rate.to_windows(custom)
         from_files = (self.run_settings.windows or {}).get(self.period)
-        builtin = burn_rate.choose_windows(self.period, self.scrape)
-        return from_files or burn_rate.round_windows(builtin, self.scrape)
+        return from_files or burn_rate.choose_rounded_windows(self.period, self.scrape)
 
-    @property
+    @cached_property
     def annotation_context(self) -> annotations.AnnotationContext:
         return annotations.AnnotationContext(
             service=self.located.spec.service,
@@ -140,7 +140,7 @@ class _SloResolver:
         run_labels = sorted(set(settings.extra_labels) - set(names.RESERVED))
         return (names.ID, *run_labels, *self.signal.group_by)
 
-    @property
+    @cached_property
     def meta_builder(self) -> AlertMetaBuilder:
         slo_id = f"{self.located.spec.service}-{self.spec.name}"
         return AlertMetaBuilder(
@@ -162,7 +162,7 @@ class _SloResolver:
         is_enabled = bool(alerting.name) and not alerting.absent_alert.disable
         return self.located.spec.no_data_alert is None and is_enabled
 
-    @property
+    @cached_property
     def expected_groups(self) -> ExpectedGroups | None:
         absent = self.spec.alerting.absent_alert
         if not (self.is_listed or self.has_absent_alert) or not self.signal.group_by:

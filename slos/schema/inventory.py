@@ -23,7 +23,7 @@ _HISTOGRAM_SUFFIXES = ("_bucket", "_count", "_sum")
 class Inventory(BaseModel):
     """Metrics that a prober can export, and the values of the labels that are closed sets."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     metrics: frozenset[str]
     labels: Mapping[str, frozenset[str]]

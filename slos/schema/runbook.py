@@ -119,7 +119,8 @@ def get_empty_runbook() -> Runbook:
     return _EMPTY_RUNBOOK
 
 
-_EMPTY_RUNBOOK = Runbook()
+# Without validation, which would build its validator at each start of a program.
+_EMPTY_RUNBOOK = Runbook.model_construct()
 
 
 class ServiceRunbook(SpecModel):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
-from functools import lru_cache, total_ordering
+from functools import lru_cache
 from typing import Any, Self
 
 # Prometheus common/model/time.go: each unit at most once, largest first.
@@ -55,8 +55,7 @@ _WIDE_CONTEXT = Context(prec=60)
 _EXACT_ONLY_UNITS = ("y", "w")
 
 
-@total_ordering
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Duration:
     """A duration in whole milliseconds.
 
@@ -108,9 +107,6 @@ class Duration:
 
     def __str__(self) -> str:
         return _format_duration(self.ms)
-
-    def __lt__(self, other: "Duration") -> bool:
-        return self.ms < other.ms
 
     def __add__(self, other: "Duration") -> "Duration":
         return Duration(self.ms + other.ms)

@@ -26,7 +26,7 @@ from tests.benchmarks.targets import TargetResult
 _PAGE = Path(__file__).parents[2] / "docs" / "benchmarks-build.md"
 _RUNS = 5
 _START_AT_MOST = 0.120
-_OF_SLOTH = 0.8
+_OF_SLOTH, _CPU_OF_SLOTH = 0.8, 1.2
 # Ten times the specs may take so much more than ten times the processor time, for noise.
 _LINEAR = 1.2
 ONE, THOUSAND, MANY = "1 spec", "1,000 specs", "10,000 specs"
@@ -119,6 +119,12 @@ class _BuildFolder(TemporaryDirectory[str]):
         return run_slo_rules("build", str(self.specs), *out, *options, XDG_CACHE_HOME=cache)
 
 
+# An installed program has its bytecode, so a checkout may write it; the first run is not measured.
+_ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+}
+
+
 def run_slo_rules(*arguments: str, **environment: str) -> BuildRun:
     """Run the installed program."""
     program = str(Path(sysconfig.get_path("scripts"), "slo-rules"))
@@ -131,7 +137,7 @@ def _run(program: str, *arguments: str, **environment: str) -> BuildRun:
         [program, *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, **environment},
+        env={**_ENVIRONMENT, **environment},
     )
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - started
@@ -163,6 +169,7 @@ def main(*, check: bool, runs: int, only: tuple[str, ...]) -> None:
     """Measure the generator; the documentation is written by a whole run only."""
     names = [each for each in only or _MEASURES if each != SLOTH or shutil.which("sloth")]
     found: dict[str, list[BuildRun]] = {name: [] for name in names}
+    measure_build(1, all_formats=True)
     for number in range(runs):  # in turns, so that other work on the machine is the same for all
         for name in names:
             click.echo(f"{name}, run {number + 1} of {runs}", err=True)
@@ -218,6 +225,9 @@ def check_targets(best: Mapping[str, BuildRun]) -> Iterator[TargetResult]:
         part = best[THOUSAND].seconds / best[SLOTH].seconds
         target = f"{THOUSAND}: at most {_OF_SLOTH} of Sloth's time"
         yield TargetResult(target, f"{part:.2f} of it", part <= _OF_SLOTH)
+        part = best[THOUSAND].cpu / best[SLOTH].cpu
+        target = f"{THOUSAND}: at most {_CPU_OF_SLOTH} of Sloth's processor time"
+        yield TargetResult(target, f"{part:.2f} of it", part <= _CPU_OF_SLOTH)
 
 
 def _render_runs(best: Mapping[str, BuildRun]) -> str:

@@ -1,6 +1,7 @@
 """Syntax that Prometheus reads with Go: regular expressions (RE2) and text/template."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import re2  # type: ignore[import-untyped] # it has no types
@@ -36,6 +37,7 @@ class Re2Error(ValueError):
     """A text is not a regular expression of RE2; the message says why."""
 
 
+@lru_cache(maxsize=256)
 def _compile_pattern(text: str) -> Any:  # noqa: ANN401 - an untyped library
     options = re2.Options()
     options.log_errors = False

@@ -16,6 +16,7 @@ from slos.schema.yaml.scalars import YamlLoader
 _MAX_DEPTH = 500
 _MAX_VALUES = 100_000
 
+_DECODER = json.JSONDecoder()
 _JSON_START = re.compile(r"\s*(?:---\s+)*(?=\{)")
 # JSON writes a character beyond 16 bits as two escapes, which YAML does not read, and allows
 # characters that YAML refuses or takes for line breaks.
@@ -47,10 +48,9 @@ def compose_documents(text: str) -> Iterator[yaml.Node]:
 def _split_json(text: str) -> Iterator[str]:
     """Split a text into JSON objects and what follows them; each keeps its place in the text."""
     start = 0
-    decoder = json.JSONDecoder()
     while found := _JSON_START.match(text, start):
         try:
-            _, end = decoder.raw_decode(text, found.end())
+            _, end = _DECODER.raw_decode(text, found.end())
         except (ValueError, RecursionError):  # no JSON: YAML reads it or says what is wrong
             break
         written = text[found.end() : end]

@@ -137,7 +137,8 @@ def _find_repeated_keys(node: yaml.Node, file: str) -> Iterable[Problem]:
         elif isinstance(current, yaml.MappingNode):
             first: dict[Hashable, yaml.Node] = {}
             for key, value in current.value:
-                pending.append(value)
+                if not isinstance(value, yaml.ScalarNode):
+                    pending.append(value)
                 if isinstance(key, yaml.ScalarNode) and key.value != "<<":
                     earlier = first.setdefault(key.value, key)
                     if earlier is not key:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 _TAG = "tag:yaml.org,2002:"
+_TEXT = _TAG + "str"
 _INTEGER = re.compile(
     r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)\Z", re.IGNORECASE
 )
@@ -57,6 +58,8 @@ class YamlConstructor(yaml.constructor.SafeConstructor):
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's signature
         """Construct a value; one that cannot be read is an error with its position."""
+        if node.tag == _TEXT and isinstance(node, yaml.ScalarNode):  # most are
+            return node.value
         try:
             return super().construct_object(node, deep=deep)
         except (ValueError, KeyError, IndexError, ArithmeticError) as error:

@@ -64,7 +64,8 @@ def _suggest_fix(detail: Mapping[str, Any], model: type[BaseModel]) -> str:
     if detail["input"] is None:
         return "add a value or remove the key"
     if detail["type"] in ("enum", "literal_error"):
-        known_values = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+        expected = detail["ctx"]["expected"]
+        known_values = re.findall(r"'([^']*)'", expected) or re.findall(r"\d+", expected)
         return _suggest_nearest(str(detail["input"]), known_values)
     return ""
 
