@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from exporter.loadtest.quantiles import QuantileEstimate, estimate_quantiles
 from exporter.loadtest.result import LoadStep
 from exporter.model.run import Run
 from slos.schema.contract import IssueCount, Stage, Verdict
@@ -30,6 +31,8 @@ class SentEvents:
     runs: Sequence[Run]
     duration: float
     """Seconds in which they were sent."""
+    phase: str = ""
+    """Part of the load that they belong to."""
 
 
 def get_completion_time(run: Run, stage: Stage, limit: float) -> float | None:
@@ -75,7 +78,25 @@ def measure_step(sent: SentEvents, limits: Mapping[Stage, float]) -> LoadStep:
         duration = max([sent.duration, *ends])
         rates[stage.value] = len(ends) / duration if duration > 0 else 0.0
     verdicts = Counter(run.verdict.value for run in sent.runs)
-    return LoadStep(sent.load, len(sent.runs), dict(verdicts), shares, rates)
+    return LoadStep(
+        sent.load,
+        len(sent.runs),
+        dict(verdicts),
+        shares,
+        rates,
+        phase=sent.phase,
+        quantiles=estimate_latencies(sent.runs),
+    )
+
+
+def estimate_latencies(runs: Iterable[Run]) -> dict[str, dict[str, QuantileEstimate]]:
+    """Estimate the latency quantiles of each stage that was observed."""
+    observed = [run.stages for run in runs]
+    return {
+        stage.value: estimate_quantiles([each[stage] for each in observed if stage in each])
+        for stage in Stage
+        if any(stage in each for each in observed)
+    }
 
 
 def find_highest_rate(steps: Iterable[LoadStep], stage: Stage, *, share: float) -> float:
