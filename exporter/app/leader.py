@@ -18,14 +18,13 @@ from exporter.app.components import (
     open_components,
 )
 from exporter.app.generation_runner import GenerationRunner
-from exporter.app.load_controller import LoadController
+from exporter.app.load_controller import LoadController, open_load_controller
 from exporter.app.signals import Signals
 from exporter.config.loader import LoadedConfig, load_config
 from exporter.journal.sqlite import JournalInUseError
 from exporter.leaderelection.elector import LeaderElector
 from exporter.listener.server import format_url
 from exporter.listener.tls import ServerTlsContext
-from exporter.loadtest.result import ResultArchive
 from exporter.loadtest.stop import StopReason
 from exporter.prober.reconciler import RECONCILE_INTERVAL
 from exporter.reload import Reloader, ReloadSource
@@ -129,7 +128,7 @@ async def _lead(loaded: LoadedConfig, leader: LeaderContext) -> LoadedConfig:
             freeze_gc()
             try:
                 leader_work = _LeaderWork(
-                    components, generations, await _open_load_controller(loaded, components)
+                    components, generations, await open_load_controller(loaded, components)
                 )
                 await leader_work.apply(loaded)
                 leader.print_line(f"canary listening on {format_url(canary)}")
@@ -163,16 +162,6 @@ class _LeaderWork:
         await asyncio.gather(
             self.generations.drain(grace), self.load_controller.close(grace, reason=reason)
         )
-
-
-async def _open_load_controller(loaded: LoadedConfig, components: Components) -> LoadController:
-    journal = loaded.journal_path
-    archive = ResultArchive(
-        journal.with_name(f"{journal.name}.scenarios"), keep=loaded.config.scenarios.keep_results
-    )
-    load_controller = LoadController(components, archive)
-    await load_controller.open()
-    return load_controller
 
 
 async def _run_until_stopped(

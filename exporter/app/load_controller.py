@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from exporter.app.components import Components
+from exporter.app.environment import describe_environment
 from exporter.app.generation import Generation
 from exporter.app.generation_runner import drain_task
 from exporter.config.loader import LoadedConfig
@@ -65,7 +66,10 @@ async def run_scenario(
             components.status.history.listen(controls.baseline.record_run),
             components.reconciler.listen(controls.late_results.record_run),
         ):
-            async with run_in_background(_watch_lease(controls.stop_signal, may_send, clock)):
+            scenario_run.watch_target()
+            async with run_in_background(
+                _watch_lease(controls.stop_signal, may_send, clock), scenario_run.monitor.watch()
+            ):
                 await scenario_run.send_first_event()
                 await load_scenario_modules()[scenario].run_scenario(settings, scenario_run)
                 await scenario_run.count_issues()
@@ -75,6 +79,8 @@ async def run_scenario(
     except Exception:  # noqa: BLE001 - probing goes on; a bug is logged in full
         scenario_run.update(state=ScenarioState.STOPPED, reason=StopReason.ERROR)
         _log.exception("scenario %s failed", scenario)
+    scenario_run.monitor.read()
+    scenario_run.judge_validity()
     scenario_run.update(ended_at=clock.wall())
     result = scenario_run.result
     fields = (scenario, result.state, result.reason, result.is_met, result.events)
@@ -113,6 +119,7 @@ class LoadController:
         self._archive = archive
         self._generation: Generation | None = None
         self._current: ScenarioRun | None = None
+        self._last: ScenarioRun | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -133,8 +140,13 @@ class LoadController:
         self._generation = generation
         self._archive.keep = generation.loaded.config.scenarios.keep_results
 
-    async def start(self, name: str) -> ScenarioResult | Refusal:
-        """Start a scenario; return the run that has started, or a refusal."""
+    async def start(self, name: str, *, compress: float = 1.0) -> ScenarioResult | Refusal:
+        """Start a scenario; return the run that has started, or a refusal.
+
+        Args:
+            name: name of the scenario.
+            compress: factor by which its plan is shortened.
+        """
         if self._generation is None or not self._components.health.may_send():
             return Refusal(RefusalKind.STANDBY, "on standby; another prober may hold the lease")
         selected = select_scenario(name, self._generation.loaded.config.scenarios)
@@ -145,8 +157,10 @@ class LoadController:
             return Refusal(
                 RefusalKind.BUSY, f"scenario {busy} is running; only one can run at a time"
             )
-        scenario_run = self._build_scenario_run(self._generation, *selected)
-        self._current = scenario_run
+        if compress > 1 and not selected[1].estimate_duration():
+            return Refusal(RefusalKind.REFUSED, f"{name}: its load has no duration to compress")
+        scenario_run = self._build_scenario_run(self._generation, *selected, compress=compress)
+        self._current = self._last = scenario_run
         self._task = asyncio.create_task(
             self._run_scenario(scenario_run, selected[1]), name=f"scenario {name}"
         )
@@ -159,9 +173,29 @@ class LoadController:
         self._current.controls.stop_signal.request(reason)
         return True
 
+    @property
+    def current(self) -> ScenarioRun | None:
+        """The scenario that is running."""
+        return self._current
+
+    def get_last_result(self) -> ScenarioResult | None:
+        """Return the result of the last run of this process, which may still run."""
+        return self._last.result if self._last else None
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for the end of the running scenario, at most some seconds."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=seconds)
+
+    def build_document(self, run_id: str) -> dict[str, Any] | None:
+        """Build the content of the result file of the last run that ended; None for others."""
+        if self._last is None or self._last.result.id != run_id or self._last is self._current:
+            return None
+        return self._last.build_document()
+
     def to_json(self) -> dict[str, Any]:
         """Return the running scenario, the configured ones and the results."""
-        running = self._current.result.to_json() if self._current else None
+        running = self._current.to_json() if self._current else None
         stopping = self._current.controls.stop_signal.reason if self._current else None
         config = self._generation.loaded.config.scenarios if self._generation else None
         return {
@@ -196,7 +230,7 @@ class LoadController:
         scenario_metrics.running = self._current = None
 
     def _build_scenario_run(
-        self, generation: Generation, scenario: str, settings: LoadSettings
+        self, generation: Generation, scenario: str, settings: LoadSettings, *, compress: float
     ) -> ScenarioRun:
         clock, metrics, stop_signal = (
             self._components.status.clock,
@@ -227,6 +261,13 @@ class LoadController:
                 max_events=common.max_events,
                 can_see_issues=linear is not None and common.linear != "none",
                 read_rejections=_choose_rejection_reader(generation.loaded, clock),
+                validity=common.validity.to_limits(generation.context.targets),
+                compress=compress,
+                environment=describe_environment(
+                    target=generation.loaded.config.target.url,
+                    linear=common.linear if linear else "none",
+                    compress=compress,
+                ),
             ),
             history=self._archive.list_results(result.scenario),
         )
@@ -240,3 +281,14 @@ class LoadController:
             samples = [ScenarioSample(SCENARIO_COMPLETED, ended, {})]
             samples += load_scenario_modules()[scenario].list_samples(completed)
         self._components.status.scenario_metrics.set_samples(scenario, samples)
+
+
+async def open_load_controller(loaded: LoadedConfig, components: Components) -> LoadController:
+    """Open the controller, with the results of earlier processes next to the journal."""
+    journal = loaded.journal_path
+    archive = ResultArchive(
+        journal.with_name(f"{journal.name}.scenarios"), keep=loaded.config.scenarios.keep_results
+    )
+    load_controller = LoadController(components, archive)
+    await load_controller.open()
+    return load_controller

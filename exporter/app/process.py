@@ -90,8 +90,33 @@ async def run_once(
         is_fast: whether to wait only for the clean-up of known leftovers. The journal keeps the
             runs for the next process.
     """
-    raise_open_file_limit()
     outcomes = []
+    async with open_generation_alone(loaded) as (components, generation):
+        status, clock = components.status, components.status.clock
+        with handle_signals(components.health.abort.set, signal.SIGTERM, signal.SIGINT):
+            async with run_in_background(run_heartbeat(status.heartbeat, clock)):
+                for key, probe in generation.probe_runner.probes.items():
+                    print_line(f"{key}: running, at most {probe.schedule.timeout}")
+                    outcomes.append(
+                        await generation.probe_runner.run_slot(
+                            key, Slot(clock.now(), clock.steady())
+                        )
+                    )
+                await settle(components, generation, print_wait, is_fast=is_fast)
+        return [_with_latest_runs(outcome, components) for outcome in outcomes]
+
+
+@contextlib.asynccontextmanager
+async def open_generation_alone(
+    loaded: LoadedConfig,
+) -> AsyncIterator[tuple[Components, Generation]]:
+    """Open everything that a configuration asks for, without pages, lease and schedule.
+
+    Raises:
+        ListenError: the address of the canary is taken.
+        JournalError: the journal cannot be used; a running prober may hold it.
+    """
+    raise_open_file_limit()
     with _bind_listener("canary", loaded.config.canary.listen) as canary:
         status = _create_status(loaded)
         async with (
@@ -102,18 +127,7 @@ async def run_once(
         ):
             freeze_gc()
             generation.activate(components)
-            clock = status.clock
-            with handle_signals(components.health.abort.set, signal.SIGTERM, signal.SIGINT):
-                async with run_in_background(run_heartbeat(status.heartbeat, clock)):
-                    for key, probe in generation.probe_runner.probes.items():
-                        print_line(f"{key}: running, at most {probe.schedule.timeout}")
-                        outcomes.append(
-                            await generation.probe_runner.run_slot(
-                                key, Slot(clock.now(), clock.steady())
-                            )
-                        )
-                    await _settle(components, generation, print_wait, is_fast=is_fast)
-            return [_with_latest_runs(outcome, components) for outcome in outcomes]
+            yield components, generation
 
 
 def _create_status(loaded: LoadedConfig) -> Status:
@@ -126,7 +140,7 @@ def _create_status(loaded: LoadedConfig) -> Status:
     )
 
 
-async def _settle(
+async def settle(
     components: Components,
     generation: Generation,
     print_wait: Callable[[str], None],

@@ -13,6 +13,8 @@ class StopReason(StrEnum):
     """Too many runs of the normal probes failed during the load."""
     PROBER = "prober"
     """The prober was too slow to send the load on schedule."""
+    IN_FLIGHT = "in_flight"
+    """So many events were in flight that the prober would be the limit."""
     CAP = "cap"
     """The maximum number of events was reached."""
     LEASE_LOST = "lease_lost"

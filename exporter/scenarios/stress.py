@@ -20,7 +20,7 @@ from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.result import LoadStep, Measure, ScenarioResult
 from exporter.loadtest.run import ScenarioRun
 from exporter.loadtest.settings import LoadSettings
-from exporter.loadtest.stats import SentEvents, list_limits, measure_step
+from exporter.loadtest.stats import list_limits
 from slos.schema.contract import (
     BREAKING_POINT,
     BREAKING_POINT_LEVEL,
@@ -96,10 +96,7 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     for level in settings.levels:
         if held_level:
             await scenario_run.wait(settings.rest)
-        offsets = [0.0] * level
-        runs = await scenario_run.send_events(offsets)
-        step = measure_step(SentEvents(level, offsets, runs, 0.0), limits)
-        scenario_run.add_step(step, runs)
+        step = (await scenario_run.send_step(level, [0.0] * level, limits, phase="up")).step
         if step.shares[Stage.END_TO_END] < float(settings.least):
             breaking_step = step
             break

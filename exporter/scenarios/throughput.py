@@ -83,11 +83,7 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     )
     controls = scenario_run.controls
     if controls.can_see_issues and await controls.late_results.wait_for_all(scenario_run):
-        observed_steps = (
-            replace(step, runs=[*map(controls.late_results.get_latest, step.runs)])
-            for step in ramped.sent
-        )
-        ramped = replace(ramped, sent=tuple(observed_steps))
+        ramped = replace(ramped, sent=tuple(map(scenario_run.get_latest, ramped.sent)))
     else:
         limits = limits_without_issues
         notes.append("Linear returned too few issues: issue creation was not measured")

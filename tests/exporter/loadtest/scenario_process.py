@@ -21,6 +21,8 @@ from tests.exporter.slo_probe import wait_until as wait_until_async
 PREFIX = "agent_sre_validation_"
 QUICK = {"timeout": "5s", "late_after": "4s", "max_send_lag": "4s"}
 QUICK |= {"settle": "50ms", "rest": "50ms"}
+BUSY_MACHINE = {"send_lag": "4s", "missed": "100%", "prober_cpu": 64}
+"""Limits of validity that a busy machine does not reach."""
 ENDLESS = {**QUICK, "rates": [5], "hold": "60s", "targets": {"lambda_execution": 1}}
 STEPS = {
     **QUICK,
@@ -32,7 +34,11 @@ STEPS = {
 
 def configure_scenarios(environment: ProberEnvironment, **sections: object) -> None:
     """Allow these scenarios, with a simulated Linear and hardly any probe runs."""
-    environment.settings["scenarios"] = {"linear": "stand-in", **sections}
+    environment.settings["scenarios"] = {
+        "linear": "stand-in",
+        "validity": BUSY_MACHINE,
+        **sections,
+    }
     environment.settings["probes"] = RARE_REMEDIATION
 
 

@@ -91,7 +91,10 @@ async def test_a_refused_request_says_why(environment: ProberEnvironment) -> Non
     async with environment.run_prober() as prober:
         assert (await send_request(prober, "POST", "marathon")) == (
             404,
-            "unknown scenario 'marathon'; known scenarios: scalability, stress, throughput\n",
+            (
+                "unknown scenario 'marathon'; known scenarios: baseline, concurrent, "
+                "scalability, stress, sustained, throughput\n"
+            ),
         )
         status, text = await send_request(prober, "POST", "stress")
         assert status == 404
