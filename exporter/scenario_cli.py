@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import click
 from pydantic import ValidationError
@@ -18,6 +19,7 @@ from exporter.app.command_line import configure_logging, load_or_exit, run_to_ex
 from exporter.app.standalone import StandaloneProber, open_standalone_prober
 from exporter.config.loader import LoadedConfig
 from exporter.config.scenarios import list_configured
+from exporter.fields import Address
 from exporter.httpclient.client import HttpClient
 from exporter.httpclient.settings import HttpClientSettings
 from exporter.loadtest.comparison import compare_with_baseline, format_comparison
@@ -27,7 +29,11 @@ from exporter.loadtest.result import ScenarioResult, ScenarioState, ScenarioVerd
 from exporter.loadtest.result_file import ResultFileError, write_json, write_result_file
 from exporter.loadtest.summary import format_headline, format_result
 from exporter.schedule.clock import SystemClock
+from exporter.simulator.agent_sre.settings import DEFAULT_CAPACITY
+from exporter.simulator.cluster import ClusterError, SimulatedCluster, open_simulated_cluster
+from slos.schema.contract import StageSource
 
+_ANY_HOST = ("0.0.0.0", "::")  # noqa: S104 - recognised, not listened on
 _NOT_MET, _NO_RESULT = 1, 2
 """Exit codes."""
 _ORDER = ("baseline", "throughput", "concurrent", "scalability", "stress", "sustained")
@@ -46,6 +52,8 @@ class RunOptions:
     compress: float
     baseline: str | None
     renew_baseline: bool
+    simulate: bool
+    capacity: float
     user: str | None
     password_file: str | None
     ca_file: str | None
@@ -85,6 +93,19 @@ def _add_run_options(command: Callable[..., None]) -> Callable[..., None]:
             ),
             click.option(
                 "--renew-baseline", is_flag=True, help="Replace the baseline by this result."
+            ),
+            click.option(
+                "--simulate",
+                is_flag=True,
+                help="Simulate the target: replicas of the simulator behind a balancer.",
+            ),
+            click.option(
+                "--capacity",
+                type=click.FloatRange(min=0),
+                default=DEFAULT_CAPACITY,
+                show_default=True,
+                metavar="EVENTS_PER_SECOND",
+                help="Events per second that a simulated replica can process; 0 is unlimited.",
             ),
             click.option("--user", metavar="NAME", help="User name for basic authentication."),
             click.option("--password-file", metavar="FILE", help="File that holds the password."),
@@ -157,6 +178,8 @@ def _read_options(options: dict[str, Any]) -> RunOptions:
         raise click.UsageError("--user and --password-file belong together")
     if run_options.renew_baseline and run_options.baseline is None:
         raise click.UsageError("--renew-baseline needs --baseline")
+    if run_options.simulate and run_options.config is None:
+        raise click.UsageError("--simulate needs --config")
     if run_options.baseline is not None and run_options.out is None:
         raise click.UsageError("--baseline needs --out")
     return run_options
@@ -237,7 +260,7 @@ def _run_to_end(options: RunOptions, names: Sequence[str]) -> list[ScenarioOutco
     settings = None if options.at is None else _read_client_settings(options, options.at)
     try:
         return run_to_exit(_run_all(options, names, loaded=loaded, settings=settings))
-    except (NoResultError, ResultFileError) as error:
+    except (NoResultError, ResultFileError, ClusterError) as error:
         click.echo(f"error: {error}", err=True)
     except (asyncio.CancelledError, KeyboardInterrupt):
         click.echo("stopped; events in flight still get their verdicts", err=True)
@@ -283,7 +306,11 @@ async def _open_runner(
     options: RunOptions, loaded: LoadedConfig | None, settings: HttpClientSettings | None
 ) -> AsyncIterator[ScenarioRunner]:
     if loaded is not None:
-        async with open_standalone_prober(loaded, print_wait=_print_wait) as prober:
+        async with (
+            open_standalone_prober(loaded, print_wait=_print_wait) as prober,
+            _open_cluster(options, loaded) as cluster,
+        ):
+            prober.load_controller.scaler = cluster
             yield _LocalRunner(prober, loaded, options)
     elif settings is not None:
         task = asyncio.current_task()
@@ -291,6 +318,28 @@ async def _open_runner(
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         async with HttpClient("slo-probe", settings, folder=Path(), clock=SystemClock()) as http:
             yield _RemoteRunner(ProberClient(http), options)
+
+
+@contextlib.asynccontextmanager
+async def _open_cluster(
+    options: RunOptions, loaded: LoadedConfig
+) -> AsyncIterator[SimulatedCluster | None]:
+    """Open a simulated target at the address of the configuration, if that was asked for."""
+    if not options.simulate:
+        yield None
+        return
+    target, canary = urlsplit(loaded.config.target.url), loaded.config.canary.listen
+    host = "127.0.0.1" if canary.host in _ANY_HOST else canary.host
+    arguments = ["--function-url", f"http://{Address(host, canary.port)}/"]
+    arguments += ["--capacity", f"{options.capacity:g}"]
+    linear = loaded.observers.get(StageSource.LINEAR)
+    if linear is not None and loaded.config.scenarios.linear == "stand-in":
+        settings = linear.model_dump(include={"url", "key_file"})
+        arguments += ["--linear-url", str(settings["url"])]
+        if settings["key_file"]:
+            arguments += ["--linear-key-file", str(loaded.folder / settings["key_file"])]
+    async with open_simulated_cluster(f"{target.hostname}:{target.port or 80}", arguments) as found:
+        yield found
 
 
 def _print_wait(line: str) -> None:

@@ -31,6 +31,7 @@ from exporter.loadtest.result import (
     ScenarioState,
 )
 from exporter.loadtest.run import RunControls, ScenarioRun
+from exporter.loadtest.scaling import Scaler
 from exporter.loadtest.settings import LoadSettings
 from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.scenarios import load_scenario_modules
@@ -113,6 +114,9 @@ class LoadController:
         components: components of the process.
         archive: results of earlier runs.
     """
+
+    scaler: Scaler | None = None
+    """Scales the target, where this process has started it."""
 
     def __init__(self, components: Components, archive: ResultArchive) -> None:
         self._components = components
@@ -263,6 +267,7 @@ class LoadController:
                 read_rejections=_choose_rejection_reader(generation.loaded, clock),
                 validity=common.validity.to_limits(generation.context.targets),
                 compress=compress,
+                scaler=self.scaler,
                 environment=describe_environment(
                     target=generation.loaded.config.target.url,
                     linear=common.linear if linear else "none",

@@ -161,7 +161,8 @@ def _find_findings(
             and not explain_refusal(section, settings)
         ):
             yield from _check_archiving(scenario, settings, linear.requests_per_hour)
-        if load_scenario_modules()[scenario].NEEDS_PROMETHEUS and not environment.has_prometheus:
+        can_query = load_scenario_modules()[scenario].NEEDS_PROMETHEUS
+        if can_query and settings.needs_prometheus() and not environment.has_prometheus:
             message = "the number of replicas is read from Prometheus, which is not configured"
             yield (scenario,), message, "add prometheus: {url: ...}"
 

@@ -20,6 +20,7 @@ from exporter.loadtest.monitor import RunMonitor
 from exporter.loadtest.rejections import Rejections, read_no_rejections
 from exporter.loadtest.result import ScenarioResult, ScenarioState
 from exporter.loadtest.result_file import RunFacts, StepRecord, build_document
+from exporter.loadtest.scaling import Scaler
 from exporter.loadtest.settings import LoadSettings
 from exporter.loadtest.stats import SentEvents, estimate_latencies, measure_step
 from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
@@ -52,6 +53,7 @@ class RunControls:
         validity: limits above which the prober was the limit.
         compress: factor by which the plan of the load is shortened.
         environment: where and with what it runs, for the result file.
+        scaler: scales the target, where this process has started it.
     """
 
     stop_signal: StopSignal
@@ -63,6 +65,7 @@ class RunControls:
     validity: ValidityLimits = dataclasses.field(default_factory=ValidityLimits)
     compress: float = 1.0
     environment: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    scaler: Scaler | None = None
 
 
 @dataclass(frozen=True, slots=True)

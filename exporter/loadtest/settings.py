@@ -33,6 +33,10 @@ class LoadSettings(Section):
     def count_max_events(self) -> int:
         """Count the most events that one run can send."""
 
+    def needs_prometheus(self) -> bool:
+        """Return whether a scenario that can query Prometheus does so with these settings."""
+        return True
+
     def count_events_per_hour(self) -> int:
         """Count the most events of an hour."""
         return self.count_max_events()

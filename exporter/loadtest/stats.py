@@ -21,6 +21,9 @@ from slos.schema.units import Duration
 _EXECUTED_ONCE = frozenset({Verdict.OK, Verdict.LATE})
 """Executed exactly once, with the right parameters."""
 
+_ACCEPTED_ONLY = frozenset({Verdict.LOST, Verdict.DUPLICATED, Verdict.CORRUPTED})
+"""Accepted by agent-sre, and not executed exactly once as sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class SentEvents:
@@ -96,6 +99,26 @@ def estimate_latencies(runs: Iterable[Run]) -> dict[str, dict[str, QuantileEstim
         stage.value: estimate_quantiles([each[stage] for each in observed if stage in each])
         for stage in Stage
         if any(stage in each for each in observed)
+    }
+
+
+def count_flow(step: LoadStep) -> dict[str, float | int | str | None]:
+    """Count how far the events of a step came; issues are None where they are not observed."""
+    verdicts = Counter(step.verdicts)
+    executed = sum(verdicts[verdict] for verdict in _EXECUTED_ONCE)
+    return {
+        "load": step.load,
+        "phase": step.phase,
+        "sent": step.sent,
+        "accepted": executed + sum(verdicts[verdict] for verdict in _ACCEPTED_ONLY),
+        "executed_once": executed,
+        "lost": verdicts[Verdict.LOST],
+        "with_issue": (
+            step.issues.get(IssueCount.ONE, 0) + step.issues.get(IssueCount.SEVERAL, 0)
+            if step.issues
+            else None
+        ),
+        "unknown": verdicts[Verdict.UNKNOWN],
     }
 
 

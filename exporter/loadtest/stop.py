@@ -28,6 +28,8 @@ class StopReason(StrEnum):
     """The stand-in for Linear refused a query, and the issue of that event was not found."""
     REPLICAS_UNKNOWN = "replicas_unknown"
     REPLICAS_CHANGED = "replicas_changed"
+    NOT_SCALED = "not_scaled"
+    """The target could not be scaled, or its replicas were not ready in time."""
     ERROR = "error"
     CUT_OFF = "cut_off"
     """The prober process ended during the run."""

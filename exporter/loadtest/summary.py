@@ -18,7 +18,8 @@ def format_step(result: ScenarioResult, step: LoadStep) -> str:
     verdicts = ", ".join(
         f"{count} {_get_title(verdict)}" for verdict, count in sorted(step.verdicts.items())
     )
-    return f"{step.load:g} {result.unit}: {step.sent} sent ({verdicts})"
+    phase = f", {step.phase}" if step.phase else ""
+    return f"{step.load:g} {result.unit}{phase}: {step.sent} sent ({verdicts})"
 
 
 def format_progress(progress: Mapping[str, Any]) -> str:
@@ -68,7 +69,15 @@ def _format_steps(result: ScenarioResult) -> list[str]:
     for step in result.steps:
         counts = [f"{step.verdicts.get(verdict, 0)}" for verdict in verdicts]
         cells = [_format_stage(step, name) for name in stages]
-        rows.append([f"{step.load:g}", f"{step.sent}", *counts, _format_issues(step), *cells])
+        rows.append(
+            [
+                f"{step.load:g} {step.phase}".rstrip(),
+                f"{step.sent}",
+                *counts,
+                _format_issues(step),
+                *cells,
+            ]
+        )
     return _align_columns(rows)
 
 

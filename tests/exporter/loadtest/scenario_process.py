@@ -23,10 +23,11 @@ QUICK = {"timeout": "5s", "late_after": "4s", "max_send_lag": "4s"}
 QUICK |= {"settle": "50ms", "rest": "50ms"}
 BUSY_MACHINE = {"send_lag": "4s", "missed": "100%", "prober_cpu": 64}
 """Limits of validity that a busy machine does not reach."""
-ENDLESS = {**QUICK, "rates": [5], "hold": "60s", "targets": {"lambda_execution": 1}}
+ENDLESS = {**QUICK, "rates": [5], "hold": "60s", "steady": 0, "targets": {"lambda_execution": 1}}
 STEPS = {
     **QUICK,
     "rates": [10, 30],
+    "steady": 0,
     "hold": "1s",
     "targets": {"cloudevent_processing": 5, "linear_issue_creation": 5, "lambda_execution": 5},
 }

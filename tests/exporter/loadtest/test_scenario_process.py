@@ -189,7 +189,7 @@ async def test_a_standby_refuses_scenarios(environment: ProberEnvironment) -> No
 
 
 SLOW = {"capacity": 20, "burst_seconds": 0, "health_timeout": 0.6}
-STRESS = {**QUICK, "levels": [2, 4, 40], "promised": 3, "recover_within": "2s"}
+STRESS = {**QUICK, "levels": [2, 4, 40], "promised": 3, "recover_within": "2s", "ramp_up": None}
 SCALING = {**QUICK, "rates": [5, 40], "hold": "1s"}
 
 
