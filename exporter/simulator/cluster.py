@@ -9,15 +9,12 @@ from typing import Self
 
 import aiohttp
 
+from exporter.loadtest.scaling import ScaleError
 from exporter.simulator.balancer import BACKENDS_PATH
 
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 10.0
 _LISTENING = "listening on "
-
-
-class ClusterError(Exception):
-    """The simulated cluster cannot be started; the text holds the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class _Program:
         """Start a Python program, and wait until it says where it listens.
 
         Raises:
-            ClusterError: it does not.
+            ScaleError: it does not.
         """
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", *arguments, stdout=asyncio.subprocess.PIPE,
@@ -47,7 +44,7 @@ class _Program:
         text = line.decode(errors="replace").strip()
         if not text.startswith(_LISTENING):
             await _end(process)
-            raise ClusterError(f"{arguments[0]} did not start: {text or 'no output'}")
+            raise ScaleError(f"{arguments[0]} did not start: {text or 'no output'}")
         return cls(process, text.removeprefix(_LISTENING))
 
 
@@ -148,7 +145,7 @@ async def open_simulated_cluster(
         arguments: options of each simulator, without its address.
 
     Raises:
-        ClusterError: it cannot be started.
+        ScaleError: it cannot be started.
     """
     async with aiohttp.ClientSession() as session:
         balancer = await _Program.start("exporter.simulator.balancer", "--listen", listen)
