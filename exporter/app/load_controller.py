@@ -161,9 +161,9 @@ class LoadController:
             return Refusal(
                 RefusalKind.BUSY, f"scenario {busy} is running; only one can run at a time"
             )
-        if compress > 1 and not selected[1].estimate_duration():
-            return Refusal(RefusalKind.REFUSED, f"{name}: its load has no duration to compress")
         scenario_run = self._build_scenario_run(self._generation, *selected, compress=compress)
+        if scenario_run.controls.compress != compress:
+            scenario_run.add_note("its load has no duration, so it was not compressed")
         self._current = self._last = scenario_run
         self._task = asyncio.create_task(
             self._run_scenario(scenario_run, selected[1]), name=f"scenario {name}"
@@ -242,6 +242,8 @@ class LoadController:
             StopSignal(),
         )
         unit = load_scenario_modules()[scenario].UNIT
+        if not settings.estimate_duration():
+            compress = 1.0
         result = ScenarioResult(
             uuid.uuid4().hex, scenario, ScenarioState.RUNNING, clock.wall(), unit=unit
         )
