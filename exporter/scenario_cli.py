@@ -53,6 +53,9 @@ def _add_run_options(command: Callable[..., None]) -> Callable[..., None]:
                 "--renew-baseline", is_flag=True, help="Replace the baseline by this result."
             ),
             click.option(
+                "--resume", is_flag=True, help="Go on with a run that was interrupted or stopped."
+            ),
+            click.option(
                 "--simulate",
                 is_flag=True,
                 help="Simulate the target: replicas of the simulator behind a balancer.",

@@ -51,6 +51,7 @@ class RunOptions:
     compress: float
     baseline: str | None
     renew_baseline: bool
+    resume: bool
     simulate: bool
     capacity: float
     user: str | None
@@ -98,7 +99,7 @@ class _RemoteRunner:
     async def run(self, name: str) -> tuple[ScenarioResult, dict[str, Any] | None]:
         with open_progress_view(name) as view:
             result = await run_remote_scenario(
-                self.client, name, view, compress=self.options.compress
+                self.client, name, view, compress=self.options.compress, resume=self.options.resume
             )
         self.is_stopped = result.state is ScenarioState.STOPPED
         document = await self.client.read_document(result.id) if self.options.out else None
@@ -124,7 +125,9 @@ class _LocalRunner:
 
     async def run(self, name: str) -> tuple[ScenarioResult, dict[str, Any] | None]:
         with open_progress_view(name) as view:
-            return await self.prober.run_scenario(name, view, compress=self.options.compress)
+            return await self.prober.run_scenario(
+                name, view, compress=self.options.compress, resume=self.options.resume
+            )
 
 
 def run_to_end(options: RunOptions, names: Sequence[str]) -> list[ScenarioOutcome]:

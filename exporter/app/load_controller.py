@@ -12,6 +12,7 @@ from exporter.app.components import Components
 from exporter.app.environment import describe_environment
 from exporter.app.generation import Generation
 from exporter.app.generation_runner import drain_task
+from exporter.app.resumption import InterruptedRun, read_interrupted_run
 from exporter.config.loader import LoadedConfig
 from exporter.config.scenarios import (
     ScenarioSettings,
@@ -20,6 +21,7 @@ from exporter.config.scenarios import (
     list_configured,
 )
 from exporter.loadtest.baseline import BaselineGuard
+from exporter.loadtest.checkpoint import CheckpointError, CheckpointHeader
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.rejections import Rejections, read_no_rejections, read_rejections
@@ -144,12 +146,15 @@ class LoadController:
         self._generation = generation
         self._archive.keep = generation.loaded.config.scenarios.keep_results
 
-    async def start(self, name: str, *, compress: float = 1.0) -> ScenarioResult | Refusal:
+    async def start(
+        self, name: str, *, compress: float = 1.0, resume: bool = False
+    ) -> ScenarioResult | Refusal:
         """Start a scenario; return the run that has started, or a refusal.
 
         Args:
             name: name of the scenario.
             compress: factor by which its plan is shortened.
+            resume: whether to go on with its interrupted run.
         """
         if self._generation is None or not self._components.health.may_send():
             return Refusal(RefusalKind.STANDBY, "on standby; another prober may hold the lease")
@@ -161,9 +166,32 @@ class LoadController:
             return Refusal(
                 RefusalKind.BUSY, f"scenario {busy} is running; only one can run at a time"
             )
-        scenario_run = self._build_scenario_run(self._generation, *selected, compress=compress)
-        if scenario_run.controls.compress != compress:
-            scenario_run.add_note("its load has no duration, so it was not compressed")
+        if not selected[1].estimate_duration():
+            compress = 1.0
+        checkpoint = self._archive.open_checkpoint(name)
+        resumed = None
+        if resume:
+            try:
+                resumed = await read_interrupted_run(
+                    checkpoint,
+                    self._components.journal,
+                    settings=selected[1],
+                    compress=compress,
+                    targets=self._generation.context.targets,
+                )
+            except CheckpointError as error:
+                return Refusal(RefusalKind.REFUSED, f"{name}: {error}")
+        scenario_run = self._build_scenario_run(
+            self._generation, *selected, compress=compress, resumed=resumed
+        )
+        checkpoint.start(
+            CheckpointHeader(
+                scenario_run.result.id,
+                scenario_run.result.started_at,
+                selected[1].to_json(),
+                compress,
+            )
+        )
         self._current = self._last = scenario_run
         self._task = asyncio.create_task(
             self._run_scenario(scenario_run, selected[1]), name=f"scenario {name}"
@@ -231,10 +259,18 @@ class LoadController:
         await run_scenario(scenario_run, settings, self._components)
         await self._archive.write_result(scenario_run.result)
         self._update_gauges(scenario)
+        if scenario_run.result.state in {ScenarioState.COMPLETED, ScenarioState.INVALID}:
+            self._archive.open_checkpoint(scenario).remove()
         scenario_metrics.running = self._current = None
 
     def _build_scenario_run(
-        self, generation: Generation, scenario: str, settings: LoadSettings, *, compress: float
+        self,
+        generation: Generation,
+        scenario: str,
+        settings: LoadSettings,
+        *,
+        compress: float,
+        resumed: InterruptedRun | None,
     ) -> ScenarioRun:
         clock, metrics, stop_signal = (
             self._components.status.clock,
@@ -242,10 +278,12 @@ class LoadController:
             StopSignal(),
         )
         unit = load_scenario_modules()[scenario].UNIT
-        if not settings.estimate_duration():
-            compress = 1.0
+        run_id, started_at, notes = uuid.uuid4().hex, clock.wall(), tuple[str, ...]()
+        if resumed is not None:
+            run_id, started_at = resumed.header.id, resumed.header.started_at
+            notes = (resumed.describe(clock.wall()),)
         result = ScenarioResult(
-            uuid.uuid4().hex, scenario, ScenarioState.RUNNING, clock.wall(), unit=unit
+            run_id, scenario, ScenarioState.RUNNING, started_at, unit=unit, notes=notes
         )
         common = generation.loaded.config.scenarios
         linear = generation.observers.get(StageSource.LINEAR)
@@ -258,7 +296,7 @@ class LoadController:
                 baseline=BaselineGuard(
                     stop_signal,
                     allowed=common.normal_failures,
-                    load_started_at=result.started_at,
+                    load_started_at=clock.wall(),
                     is_measurement=lambda run: metrics.find_label_set(run) is not None,
                 ),
                 late_results=LateResults(
@@ -270,6 +308,8 @@ class LoadController:
                 validity=common.validity.to_limits(generation.context.targets),
                 compress=compress,
                 scaler=self.scaler,
+                checkpoint=self._archive.open_checkpoint(scenario),
+                resumed=resumed.records if resumed else (),
                 environment=describe_environment(
                     target=generation.loaded.config.target.url,
                     linear=common.linear if linear else "none",

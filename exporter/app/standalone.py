@@ -34,14 +34,14 @@ class StandaloneProber:
     is_stopped: bool = False
 
     async def run_scenario(
-        self, name: str, view: ProgressView, *, compress: float = 1.0
+        self, name: str, view: ProgressView, *, compress: float = 1.0, resume: bool = False
     ) -> tuple[ScenarioResult, dict[str, Any]]:
         """Run a scenario to its end, or until it is stopped; return its result and its file.
 
         Raises:
             NoResultError: it was refused.
         """
-        started = await self.load_controller.start(name, compress=compress)
+        started = await self.load_controller.start(name, compress=compress, resume=resume)
         if isinstance(started, Refusal):
             raise NoResultError(started.text)
         printed = 0

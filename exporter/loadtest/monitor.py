@@ -51,17 +51,20 @@ class _WatchedProcess:
 
 
 class RunMonitor:
-    """Monitor of one run. Its times count from its creation.
+    """Monitor of one run. Its times count from the start of the run.
 
     Args:
         clock: clock of the readings.
+        elapsed: seconds since the start of a run that is resumed.
         expected: seconds that the run should take, for the interval of the readings.
         compress: factor by which the run is shortened; the readings come that much closer.
     """
 
-    def __init__(self, clock: Clock, *, expected: float = 0.0, compress: float = 1.0) -> None:
+    def __init__(
+        self, clock: Clock, *, elapsed: float = 0.0, expected: float = 0.0, compress: float = 1.0
+    ) -> None:
         self._clock = clock
-        self._started = clock.now()
+        self._started = clock.now() - elapsed
         self.interval = max(SAMPLE_INTERVAL / max(1.0, compress / 60), expected / _MAX_READINGS)
         self.verdicts: Counter[str] = Counter()
         self.sent = self.in_flight = self._peak = 0

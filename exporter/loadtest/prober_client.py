@@ -79,7 +79,12 @@ class ProberClient:
 
 
 async def run_remote_scenario(
-    client: ProberClient, name: str, view: ProgressView, *, compress: float = 1.0
+    client: ProberClient,
+    name: str,
+    view: ProgressView,
+    *,
+    compress: float = 1.0,
+    resume: bool = False,
 ) -> ScenarioResult:
     """Run a scenario to its end; a cancelled call stops it, and waits for its partial result.
 
@@ -88,11 +93,12 @@ async def run_remote_scenario(
         name: name of the scenario.
         view: shows its progress.
         compress: factor by which its plan is shortened.
+        resume: whether to go on with its interrupted run.
 
     Raises:
         NoResultError: it did not start, or its end is unknown.
     """
-    query = f"?compress={compress:g}" if compress > 1 else ""
+    query = f"?compress={compress:g}{'&resume' if resume else ''}"
     status, text = await _start_scenario(client, f"{name}{query}")
     if status != _ACCEPTED:
         raise NoResultError(text.strip() or f"HTTP {status}")
@@ -165,5 +171,8 @@ def _find_run(state: Mapping[str, Any], started: ScenarioResult) -> ScenarioResu
         raise NoResultError("the response is from another version of slo-probe") from error
     found = next((document for document in results if document.id == started.id), None)
     if found is None:
-        raise NoResultError("the prober has no record of the run any more; it was interrupted")
+        raise NoResultError(
+            "the prober has no record of the run any more; it was interrupted, and goes on with "
+            "--resume"
+        )
     return found

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from exporter.loadtest.checkpoint import Checkpoint
 from exporter.loadtest.quantiles import QuantileEstimate
 from exporter.loadtest.stop import StopReason
 from exporter.model.run import format_timestamp
@@ -297,6 +298,10 @@ class ResultArchive:
     async def open(self) -> None:
         """Read the results of earlier processes; none when the file cannot be read."""
         self._results = await asyncio.to_thread(self._read_file)
+
+    def open_checkpoint(self, scenario: str) -> Checkpoint:
+        """Open the checkpoint of a scenario, next to the file."""
+        return Checkpoint(self._path.with_name(f"{self._path.name}-{scenario}"))
 
     def list_results(self, scenario: str) -> list[ScenarioResult]:
         """List the runs of a scenario, the newest first."""

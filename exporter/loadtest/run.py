@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from exporter.loadtest.baseline import BaselineGuard
+from exporter.loadtest.checkpoint import Checkpoint, StoredStep
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.monitor import RunMonitor
 from exporter.loadtest.rejections import Rejections, read_no_rejections
@@ -54,6 +55,8 @@ class RunControls:
         compress: factor by which the plan of the load is shortened.
         environment: where and with what it runs, for the result file.
         scaler: scales the target, where this process has started it.
+        checkpoint: file of the steps so far.
+        resumed: steps of the interrupted run that this one goes on with.
     """
 
     stop_signal: StopSignal
@@ -66,6 +69,8 @@ class RunControls:
     compress: float = 1.0
     environment: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     scaler: Scaler | None = None
+    checkpoint: Checkpoint | None = None
+    resumed: Sequence[StepRecord] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +109,11 @@ class ScenarioRun:
         self._result = result
         self._settings = settings
         self._records: list[StepRecord] = []
+        self._resumed = deque(controls.resumed)
         self._clock = context.path_context.clock
         self.monitor = RunMonitor(
             self._clock,
+            elapsed=self._clock.wall() - result.started_at,
             expected=settings.estimate_duration() / controls.compress,
             compress=controls.compress,
         )
@@ -161,12 +168,54 @@ class ScenarioRun:
         Raises:
             StoppedError: not all were sent, or too many are unknown because of the prober.
         """
+        if resumed := self._take_resumed(load, phase):
+            return resumed
         self.monitor.take_peak()
         first = self._choose_first_slot(offsets)
         offset = first.intended_at - self._result.started_at
         runs = await self._send_from(first, offsets)
         sent = SentEvents(load, offsets, runs, duration, phase)
-        return self.add_step(sent, limits, offset=offset)
+        record = self.add_step(sent, limits, offset=offset)
+        self._keep_step(record)
+        return record
+
+    def _take_resumed(self, load: float, phase: str) -> StepRecord | None:
+        """Take the step of the interrupted run, if the plan has the same one here."""
+        if not self._resumed:
+            return None
+        record = self._resumed.popleft()
+        if (record.sent.load, record.sent.phase) != (load, phase):
+            self._resumed.clear()
+            self.add_note("the plan differs from that of the interrupted run from here on")
+            return None
+        self._records.append(record)
+        self.update(
+            steps=(*self._result.steps, record.step),
+            events=self._result.events + len(record.sent.runs),
+        )
+        self._keep_step(record)
+        return record
+
+    def _keep_step(self, record: StepRecord) -> None:
+        """Write a step to the checkpoint."""
+        if self.controls.checkpoint is None:
+            return
+        sent = record.sent
+        self.controls.checkpoint.add_step(
+            StoredStep(
+                sent.load,
+                sent.phase,
+                sent.duration,
+                record.offset,
+                record.ended,
+                record.in_flight,
+                record.prober_cpu,
+                sent.offsets,
+                [run.id for run in sent.runs],
+                [run.send_lag for run in sent.runs],
+                record.step.replicas,
+            )
+        )
 
     async def send_steps(
         self, plan: Sequence[StepPlan], limits: Mapping[Stage, float]
@@ -182,11 +231,15 @@ class ScenarioRun:
         Raises:
             StoppedError: not all were sent, or too many are unknown because of the prober.
         """
+        records: list[StepRecord] = []
+        for step in plan:
+            if (resumed := self._take_resumed(step.load, step.phase)) is None:
+                break
+            records.append(resumed)
         start = Slot(self._clock.now(), self._clock.wall()).shift(EARLY_START)
         sending: deque[asyncio.Task[StepRecord]] = deque()
-        records: list[StepRecord] = []
         try:
-            for step in plan:
+            for step in plan[len(records) :]:
                 await self._wait_until(start.intended - EARLY_START)
                 sending.append(asyncio.create_task(self._send_planned(step, start, limits)))
                 start = start.shift(step.duration)
@@ -206,7 +259,10 @@ class ScenarioRun:
         self.monitor.take_peak()
         runs = await self._send_from(first, plan.offsets)
         sent = SentEvents(plan.load, plan.offsets, runs, plan.duration, plan.phase)
-        return self.add_step(sent, limits, offset=first.intended_at - self._result.started_at)
+        offset = first.intended_at - self._result.started_at
+        record = self.add_step(sent, limits, offset=offset)
+        self._keep_step(record)
+        return record
 
     async def _wait_until(self, moment: float) -> None:
         """Wait until a time on the monotonic clock.
@@ -338,6 +394,9 @@ class ScenarioRun:
         Raises:
             StoppedError: the run was stopped meanwhile.
         """
+        self.controls.stop_signal.raise_if_requested()
+        if self._resumed:  # the steps around this pause are not sent again
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(float(duration.seconds)):
                 await self.controls.stop_signal.requested.wait()

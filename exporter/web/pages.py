@@ -101,7 +101,9 @@ def _load_template() -> jinja2.Template:
 class ScenarioControl(Protocol):
     """Control of scenarios, as the pages use it."""
 
-    async def start(self, name: str, *, compress: float = 1.0) -> ScenarioResult | Refusal:
+    async def start(
+        self, name: str, *, compress: float = 1.0, resume: bool = False
+    ) -> ScenarioResult | Refusal:
         """Start a scenario; return the run that has started, or a refusal."""
 
     def stop(self, reason: StopReason) -> bool:
@@ -138,7 +140,9 @@ class ScenarioPages:
             compress = float(request.query.get("compress", "1"))
         except ValueError:
             return web.Response(status=400, text="compress is not a number\n")
-        result = await self.load_controller.start(request.match_info["name"], compress=compress)
+        result = await self.load_controller.start(
+            request.match_info["name"], compress=compress, resume="resume" in request.query
+        )
         if isinstance(result, Refusal):
             return web.Response(status=_STATUS[result.kind], text=f"{result.text}\n")
         return web.json_response(result.to_json(), status=202)

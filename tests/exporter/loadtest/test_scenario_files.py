@@ -9,6 +9,7 @@ from exporter.loadtest.histograms import decode_quantiles
 from exporter.loadtest.result_file import read_result_file
 from tests.exporter.environment import ProberEnvironment, run_environment, wait_until
 from tests.exporter.loadtest.scenario_process import (
+    BUSY_MACHINE,
     QUICK,
     configure_scenarios,
     count_runs_by_probe,
@@ -34,7 +35,8 @@ async def run_alone(
     """Run a command of scenarios in a process of its own."""
     config = environment.write_config()
     folder = out or environment.folder / "out"
-    return await run_program(*arguments, "--config", str(config), "--out", str(folder))
+    process = await start_program(*arguments, "--config", str(config), "--out", str(folder))
+    return await wait_for_end(process, seconds=120)
 
 
 def read_file(environment: ProberEnvironment, scenario: str) -> dict[str, Any]:
@@ -110,7 +112,39 @@ async def test_ctrl_c_stops_the_load_and_writes_what_is_there(
     assert not (out / "baseline.json").exists()
     campaign = json.loads((out / "campaign.json").read_text())
     assert [run["verdict"] for run in campaign["scenarios"]] == ["partial", None]
-    assert environment.count_states().keys() <= {"cleaned", "observed"}
+    assert not environment.count_states().keys() & {"planned", "sent"}
+
+
+async def test_a_run_that_was_killed_goes_on_with_its_steps(environment: ProberEnvironment) -> None:
+    configure_scenarios(environment, linear="none", sustained=SUSTAINED)
+    config, out = environment.write_config(), environment.folder / "out"
+    command = ("scenario", "sustained", "--config", str(config), "--out", str(out))
+    fast = ("--compress", "1200")
+    refused = await run_program(*command, *fast, "--resume")
+    assert refused.code == 2
+    assert "there is no interrupted run to resume" in refused.err
+    process = await start_program(*command, *fast)
+    checkpoint = environment.folder / "journal.sqlite.scenarios-sustained"
+    await wait_until(lambda: checkpoint.exists() and checkpoint.read_text().count("\n") > 3)
+    process.kill()
+    await process.communicate()
+    lines = [json.loads(line) for line in checkpoint.read_text().splitlines()]
+    other = await run_program(*command, "--compress", "600", "--resume")
+    assert "the settings differ from those of the interrupted run" in other.err
+    done = await wait_for_end(await start_program(*command, *fast, "--resume"), seconds=120)
+    assert done.code in (0, 1), done
+    document = read_file(environment, "sustained")
+    assert document["id"] == lines[0]["id"]
+    assert [step["phase"] for step in document["steps"]] == [
+        "even 12", "poisson 12", "even 24", "poisson 24",
+    ] * 3  # fmt: skip
+    ids = [step["samples"]["id"] for step in document["steps"]]
+    assert ids[0] == lines[1]["ids"]
+    assert ids[2] == lines[3]["ids"]
+    sent = [run_id for each in ids for run_id in each]
+    assert len(sent) == len(set(sent))
+    assert any(note.startswith("resumed after an interruption") for note in document["notes"])
+    assert not checkpoint.exists(), "the run is complete"
 
 
 async def test_a_running_prober_hands_over_the_same_file(environment: ProberEnvironment) -> None:
@@ -127,15 +161,15 @@ async def test_a_running_prober_hands_over_the_same_file(environment: ProberEnvi
         assert status == 404
 
 
-async def test_a_prober_that_sends_late_is_no_measurement(environment: ProberEnvironment) -> None:
-    strict = {"send_lag": "0ms"}
-    configure_scenarios(environment, linear="none", validity=strict, baseline=BASELINE)
-    done = await run_alone(environment, "scenario", "baseline")
+async def test_a_prober_at_its_bound_is_no_measurement(environment: ProberEnvironment) -> None:
+    bound = {**BUSY_MACHINE, "in_flight": 3}
+    configure_scenarios(environment, linear="none", validity=bound, concurrent=CONCURRENT)
+    done = await run_alone(environment, "scenario", "concurrent")
     assert done.code == 2, done
-    assert "baseline: INVALID: the prober sent late" in done.out
-    document = read_file(environment, "baseline")
-    assert (document["state"], document["verdict"]) == ("invalid", "invalid")
-    assert [reason["name"] for reason in document["invalid"]] == ["send_lag"]
+    assert "concurrent: INVALID: 3 events were in flight" in done.out
+    document = read_file(environment, "concurrent")
+    assert (document["reason"], document["verdict"]) == ("in_flight", "invalid")
+    assert [reason["name"] for reason in document["invalid"]] == ["in_flight"]
 
 
 SLOW = {"capacity": 20, "burst_seconds": 0, "health_timeout": 0.6}
