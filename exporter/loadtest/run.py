@@ -432,7 +432,6 @@ class ScenarioRun:
         self.controls.stop_signal.request_and_raise(StopReason.STAND_IN_REFUSED)
 
     async def _run_job(self, slot: Slot) -> Run:
-        self.monitor.note_sent()
         run = await self.context.alert_runner.run(self._job, slot)
         self.monitor.note_judged(run)
         self.controls.late_results.expect_run(run)
@@ -448,6 +447,7 @@ class ScenarioRun:
         if self.controls.stop_signal.reason is not None:
             return False
         self.update(events=self._result.events + 1)
+        self.monitor.note_sent()
         return True
 
 

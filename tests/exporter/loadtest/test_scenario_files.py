@@ -15,6 +15,7 @@ from tests.exporter.loadtest.scenario_process import (
     count_runs_by_probe,
 )
 from tests.exporter.slo_probe import (
+    ROOT,
     ProcessResult,
     find_free_port,
     run_program,
@@ -23,7 +24,7 @@ from tests.exporter.slo_probe import (
 )
 
 BASELINE = {**QUICK, "events": 8, "rest": "10ms"}
-CONCURRENT = {**QUICK, "sizes": [2, 5], "rounds": 2}
+CONCURRENT = {**QUICK, "sizes": [2, 5], "rounds": 2, "steepest": 10}
 SUSTAINED = {
     **QUICK, "duration": "4h", "block": "20m", "rates": [12, 24], "target": 10,
 }  # fmt: skip
@@ -50,6 +51,7 @@ def list_values(document: dict[str, Any]) -> dict[str, float | None]:
 async def test_a_campaign_writes_a_file_for_each_scenario(environment: ProberEnvironment) -> None:
     sections = {"baseline": BASELINE, "concurrent": CONCURRENT, "sustained": SUSTAINED}
     configure_scenarios(environment, linear="stand-in", **sections)
+    environment.settings["specs"] = [str(ROOT / "slos/agent-sre.yaml")]
     done = await run_alone(environment, "campaign", "--compress", "3600", "--baseline", "main")
     assert done.code == 0, done
     assert done.out.count(": met,") == 3
