@@ -10,7 +10,7 @@ from pydantic import Field, create_model
 
 from exporter.fields import DurationField, Section, Share, in_unit
 from exporter.loadtest.settings import LoadSettings
-from exporter.loadtest.validity import ValidityLimits, choose_lag_limit
+from exporter.loadtest.validity import ValidityLimits, choose_lag_limits
 from exporter.model.deadlines import Targets
 from exporter.observers.linear.settings import LinearSettings
 from exporter.scenarios import load_scenario_modules
@@ -30,7 +30,8 @@ class ValiditySettings(Section):
 
     send_lag: DurationField | None = None
     """Limit of the p99 of the delay between intended and actual send. Default: 10ms, or 1% of the
-    smallest latency target of the specs if that is less."""
+    smallest latency target of the specs if that is less. Events at one time, which are sent one
+    after the other, may have 1% of the smallest target in any case."""
     missed: Share = Decimal("0.001")
     """Share of the events that may be sent so late that they are `unknown`. Default 0.1%."""
     prober_cpu: float = Field(default=0.8, gt=0, le=64, json_schema_extra=in_unit("processors"))
@@ -41,11 +42,13 @@ class ValiditySettings(Section):
 
     def to_limits(self, targets: Targets) -> ValidityLimits:
         """Return the limits, with the default of the send lag by the targets."""
-        by_target = choose_lag_limit(
+        by_target, burst_lag = choose_lag_limits(
             {stage: float(target.seconds) for stage, target in targets.items()}
         )
+        send_lag = by_target if self.send_lag is None else float(self.send_lag.seconds)
         return ValidityLimits(
-            by_target if self.send_lag is None else float(self.send_lag.seconds),
+            send_lag,
+            max(send_lag, burst_lag),
             float(self.missed),
             self.prober_cpu,
             self.in_flight,

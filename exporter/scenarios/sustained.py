@@ -55,7 +55,7 @@ class Settings(LoadSettings):
     so that growth per event is told from growth per time."""
     arrivals: list[Literal["even", "poisson"]] = Field(default=["even", "poisson"], min_length=1)
     """Kinds of arrivals, which alternate. Default even and poisson."""
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, json_schema_extra=in_unit("seed"))
     """Seed of the Poisson arrivals: the same seed gives the same load. Default 1."""
     target: int = Field(default=1000, ge=1, json_schema_extra=in_unit("events per hour"))
     """Events per hour that must be executed exactly once, in every block. Default 1000."""

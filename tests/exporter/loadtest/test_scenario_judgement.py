@@ -15,7 +15,7 @@ from exporter.loadtest.result import LoadStep, Measure
 from exporter.loadtest.result_file import StepRecord
 from exporter.loadtest.scaling import ScaleError, compute_jain_index
 from exporter.loadtest.stats import SentEvents, count_flow
-from exporter.loadtest.validity import ValidityLimits, choose_lag_limit, find_invalid_reasons
+from exporter.loadtest.validity import ValidityLimits, choose_lag_limits, find_invalid_reasons
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.scenarios.sustained import Settings as SustainedSettings
@@ -25,7 +25,11 @@ from tests.exporter.conftest import Serve
 
 
 def build_record(
-    lags: Sequence[float | None], *, missed: int = 0, cpu: float | None = None
+    lags: Sequence[float | None],
+    *,
+    missed: int = 0,
+    cpu: float | None = None,
+    at_once: bool = False,
 ) -> StepRecord:
     runs = [
         Run("scenario_stress", "direct", f"{n}", Verdict.OK, Reason.EXECUTED_ONCE, send_lag=lag)
@@ -33,7 +37,8 @@ def build_record(
     ]
     late = Run("scenario_stress", "direct", "late", Verdict.UNKNOWN, Reason.SENT_LATE)
     runs += [late] * missed
-    sent = SentEvents(1, [0.0] * len(runs), runs, 1.0)
+    offsets = [0.0 if at_once else n / 100 for n in range(len(runs))]
+    sent = SentEvents(1, offsets, runs, 1.0)
     return StepRecord(LoadStep(1, len(runs)), sent, 0.0, 1.0, 1, cpu)
 
 
@@ -63,9 +68,16 @@ def test_the_bound_of_events_in_flight_is_a_reason_by_itself() -> None:
 
 
 def test_the_send_lag_may_be_ten_milliseconds_or_a_hundredth_of_the_smallest_target() -> None:
-    assert choose_lag_limit({}) == 0.01
-    assert choose_lag_limit({Stage.END_TO_END: 60.0, Stage.LAMBDA_EXECUTION: 30.0}) == 0.01
-    assert choose_lag_limit({Stage.END_TO_END: 0.5}) == 0.005
+    assert choose_lag_limits({}) == (0.01, 0.05)
+    assert choose_lag_limits({Stage.END_TO_END: 60.0, Stage.LAMBDA_EXECUTION: 30.0}) == (0.01, 0.3)
+    assert choose_lag_limits({Stage.END_TO_END: 0.5}) == (0.005, 0.005)
+
+
+def test_events_at_one_time_are_sent_one_after_the_other() -> None:
+    burst = build_record([0.04] * 100, at_once=True)
+    assert list(find_invalid_reasons([burst], ValidityLimits())) == []
+    (reason,) = find_invalid_reasons([build_record([0.06] * 9, at_once=True)], ValidityLimits())
+    assert reason.limit == 0.05
 
 
 @pytest.mark.parametrize(
