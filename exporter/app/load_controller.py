@@ -82,6 +82,7 @@ async def run_scenario(
     except Exception:  # noqa: BLE001 - probing goes on; a bug is logged in full
         scenario_run.update(state=ScenarioState.STOPPED, reason=StopReason.ERROR)
         _log.exception("scenario %s failed", scenario)
+    await scenario_run.read_replica_usage()
     scenario_run.monitor.read()
     scenario_run.judge_validity()
     scenario_run.update(ended_at=clock.wall())
@@ -308,6 +309,7 @@ class LoadController:
                 validity=common.validity.to_limits(generation.context.targets),
                 compress=compress,
                 scaler=self.scaler,
+                resource_queries=common.resources,
                 checkpoint=self._archive.open_checkpoint(scenario),
                 resumed=resumed.records if resumed else (),
                 environment=describe_environment(

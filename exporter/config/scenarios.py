@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, create_model
 
 from exporter.fields import DurationField, Section, Share, in_unit
+from exporter.loadtest.replica_usage import DEFAULT_QUERIES, ResourceColumn
 from exporter.loadtest.settings import LoadSettings
 from exporter.loadtest.validity import ValidityLimits, choose_lag_limits
 from exporter.model.deadlines import Targets
@@ -78,6 +79,10 @@ class ScenarioSettings(Section):
     keep_results: int = Field(default=20, ge=1, le=1000, json_schema_extra=in_unit("results"))
     """Results to keep per scenario, next to the journal. Default 20; the newest result for each
     number of replicas is always kept."""
+    resources: dict[ResourceColumn, str] = Field(default=dict(DEFAULT_QUERIES))
+    """Query of Prometheus for each resource of the replicas during a run, with one series for each
+    pod, for the result file. Default: the metrics of cAdvisor for the containers of agent-sre.
+    Without `prometheus` nothing is queried."""
     validity: ValiditySettings = ValiditySettings()
     """Limits above which the prober was the limit of a run."""
 

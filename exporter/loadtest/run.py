@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+from exporter.httpclient.errors import RequestError
 from exporter.loadtest.baseline import BaselineGuard
 from exporter.loadtest.checkpoint import Checkpoint, StoredStep
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.monitor import RunMonitor
 from exporter.loadtest.rejections import Rejections, read_no_rejections
+from exporter.loadtest.replica_usage import ResourceColumn, read_replica_usage
 from exporter.loadtest.result import ScenarioResult, ScenarioState
 from exporter.loadtest.result_file import RunFacts, StepRecord, build_document
 from exporter.loadtest.scaling import Scaler
@@ -57,6 +59,7 @@ class RunControls:
         scaler: scales the target, where this process has started it.
         checkpoint: file of the steps so far.
         resumed: steps of the interrupted run that this one goes on with.
+        resource_queries: queries for the resources of the replicas.
     """
 
     stop_signal: StopSignal
@@ -71,6 +74,7 @@ class RunControls:
     scaler: Scaler | None = None
     checkpoint: Checkpoint | None = None
     resumed: Sequence[StepRecord] = ()
+    resource_queries: Mapping[ResourceColumn, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class ScenarioRun:
         self._settings = settings
         self._records: list[StepRecord] = []
         self._resumed = deque(controls.resumed)
+        self._replica_usage: list[Mapping[str, Any]] = []
         self._clock = context.path_context.clock
         self.monitor = RunMonitor(
             self._clock,
@@ -321,6 +326,19 @@ class ScenarioRun:
         runs = [*map(self.controls.late_results.get_latest, sent.runs)]
         return dataclasses.replace(sent, runs=runs)
 
+    async def read_replica_usage(self) -> None:
+        """Read the resources of the replicas during the run, where there is a Prometheus."""
+        prometheus, queries = self.context.prometheus, self.controls.resource_queries
+        is_complete = self._result.state is ScenarioState.COMPLETED
+        if prometheus is None or not queries or not is_complete:
+            return
+        try:
+            self._replica_usage = await read_replica_usage(
+                prometheus, queries, start=self._result.started_at, end=self._clock.wall()
+            )
+        except RequestError as error:
+            self.add_note(f"the resources of the replicas could not be read: {error}")
+
     def judge_validity(self) -> None:
         """Record the reasons why the prober was the limit, if it was."""
         reasons = tuple(
@@ -355,7 +373,7 @@ class ScenarioRun:
                 limits={stage.value: float(limit.seconds) for stage, limit in targets.items()},
                 environment=self.controls.environment,
                 series=monitor.to_series(),
-                processes=monitor.list_processes(),
+                processes=[*monitor.list_processes(), *self._replica_usage],
                 marks=monitor.marks,
                 replicas=monitor.replicas,
             ),
