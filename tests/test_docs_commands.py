@@ -38,7 +38,9 @@ _NOT_OURS = {
     "curl": "needs the program it asks",
 }
 # These need agent-sre, or go on until they are stopped; tests/e2e runs them.
-_GO_ON = re.compile(r"slo-probe (run|once|simulate|simulate-linear|scenario)\b(?!.*--help)")
+_GO_ON = re.compile(
+    r"slo-probe (run|once|simulate|simulate-linear|scenario|campaign)\b(?!.*--help)"
+)
 
 
 @pytest.fixture

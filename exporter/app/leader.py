@@ -17,7 +17,7 @@ from exporter.app.components import (
     freeze_gc,
     open_components,
 )
-from exporter.app.load_controller import LoadController
+from exporter.app.load_controller import LoadController, open_load_controller
 from exporter.app.rollout import Rollout
 from exporter.app.signals import Signals
 from exporter.config.loader import LoadedConfig, load_config
@@ -25,7 +25,6 @@ from exporter.journal.sqlite import JournalInUseError
 from exporter.leaderelection.elector import LeaderElector
 from exporter.listener.server import format_url
 from exporter.listener.tls import ServerTlsContext
-from exporter.loadtest.result import ResultArchive
 from exporter.loadtest.stop import StopReason
 from exporter.prober.reconciler import RECONCILE_INTERVAL
 from exporter.reload import Reloader, ReloadSource
@@ -127,7 +126,7 @@ async def _lead(loaded: LoadedConfig, replica: Replica) -> LoadedConfig:
             freeze_gc()
             try:
                 leader_work = _LeaderWork(
-                    components, rollout, await _open_load_controller(loaded, components)
+                    components, rollout, await open_load_controller(loaded, components)
                 )
                 await leader_work.apply(loaded)
                 replica.print_line(f"canary listening on {format_url(canary)}")
@@ -161,16 +160,6 @@ class _LeaderWork:
         await asyncio.gather(
             self.rollout.drain(grace), self.load_controller.close(grace, reason=reason)
         )
-
-
-async def _open_load_controller(loaded: LoadedConfig, components: Components) -> LoadController:
-    journal = loaded.journal_path
-    archive = ResultArchive(
-        journal.with_name(f"{journal.name}.scenarios"), keep=loaded.config.scenarios.keep_results
-    )
-    load_controller = LoadController(components, archive)
-    await load_controller.open()
-    return load_controller
 
 
 async def _run_until_stopped(

@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any
 
 from exporter.app.components import Components
+from exporter.app.environment import describe_environment
 from exporter.app.plugin_set import PluginSet
+from exporter.app.resumption import InterruptedRun, read_interrupted_run
 from exporter.app.rollout import drain_task
 from exporter.config.loader import LoadedConfig
 from exporter.config.scenarios import (
@@ -19,6 +21,7 @@ from exporter.config.scenarios import (
     list_configured,
 )
 from exporter.loadtest.baseline import BaselineGuard
+from exporter.loadtest.checkpoint import CheckpointError, CheckpointHeader
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.rejections import Rejections, read_no_rejections, read_rejections
@@ -30,6 +33,7 @@ from exporter.loadtest.result import (
     ScenarioState,
 )
 from exporter.loadtest.run import RunControls, ScenarioRun
+from exporter.loadtest.scaling import Scaler
 from exporter.loadtest.settings import LoadSettings
 from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.scenarios import load_scenario_modules
@@ -65,7 +69,10 @@ async def run_scenario(
             components.status.history.listen(controls.baseline.record_run),
             components.reconciler.listen(controls.late_results.record_run),
         ):
-            async with run_in_background(_watch_lease(controls.stop_signal, may_send, clock)):
+            scenario_run.watch_target()
+            async with run_in_background(
+                _watch_lease(controls.stop_signal, may_send, clock), scenario_run.monitor.watch()
+            ):
                 await scenario_run.send_first_event()
                 await load_scenario_modules()[scenario].run_scenario(settings, scenario_run)
                 await scenario_run.count_issues()
@@ -75,6 +82,9 @@ async def run_scenario(
     except Exception:  # noqa: BLE001 - probing goes on; a bug is logged in full
         scenario_run.update(state=ScenarioState.STOPPED, reason=StopReason.ERROR)
         _log.exception("scenario %s failed", scenario)
+    await scenario_run.read_replica_usage()
+    scenario_run.monitor.read()
+    scenario_run.judge_validity()
     scenario_run.update(ended_at=clock.wall())
     result = scenario_run.result
     fields = (scenario, result.state, result.reason, result.is_met, result.events)
@@ -108,11 +118,15 @@ class LoadController:
         archive: results of earlier runs.
     """
 
+    scaler: Scaler | None = None
+    """Scales the target, where this process has started it."""
+
     def __init__(self, components: Components, archive: ResultArchive) -> None:
         self._components = components
         self._archive = archive
         self._plugin_set: PluginSet | None = None
         self._current: ScenarioRun | None = None
+        self._last: ScenarioRun | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -133,8 +147,16 @@ class LoadController:
         self._plugin_set = plugin_set
         self._archive.keep = plugin_set.loaded.config.scenarios.keep_results
 
-    async def start(self, name: str) -> ScenarioResult | Refusal:
-        """Start a scenario; return the run that has started, or a refusal."""
+    async def start(
+        self, name: str, *, compress: float = 1.0, resume: bool = False
+    ) -> ScenarioResult | Refusal:
+        """Start a scenario; return the run that has started, or a refusal.
+
+        Args:
+            name: name of the scenario.
+            compress: factor by which its plan is shortened.
+            resume: whether to go on with its interrupted run.
+        """
         if self._plugin_set is None or not self._components.health.may_send():
             return Refusal(RefusalKind.STANDBY, "on standby; another prober may hold the lease")
         selected = select_scenario(name, self._plugin_set.loaded.config.scenarios)
@@ -145,8 +167,33 @@ class LoadController:
             return Refusal(
                 RefusalKind.BUSY, f"scenario {busy} is running; only one can run at a time"
             )
-        scenario_run = self._build_scenario_run(self._plugin_set, *selected)
-        self._current = scenario_run
+        if not selected[1].estimate_duration():
+            compress = 1.0
+        checkpoint = self._archive.open_checkpoint(name)
+        resumed = None
+        if resume:
+            try:
+                resumed = await read_interrupted_run(
+                    checkpoint,
+                    self._components.journal,
+                    settings=selected[1],
+                    compress=compress,
+                    targets=self._plugin_set.context.targets,
+                )
+            except CheckpointError as error:
+                return Refusal(RefusalKind.REFUSED, f"{name}: {error}")
+        scenario_run = self._build_scenario_run(
+            self._plugin_set, *selected, compress=compress, resumed=resumed
+        )
+        checkpoint.start(
+            CheckpointHeader(
+                scenario_run.result.id,
+                scenario_run.result.started_at,
+                selected[1].to_json(),
+                compress,
+            )
+        )
+        self._current = self._last = scenario_run
         self._task = asyncio.create_task(
             self._run_scenario(scenario_run, selected[1]), name=f"scenario {name}"
         )
@@ -159,9 +206,29 @@ class LoadController:
         self._current.controls.stop_signal.request(reason)
         return True
 
+    @property
+    def current(self) -> ScenarioRun | None:
+        """The scenario that is running."""
+        return self._current
+
+    def get_last_result(self) -> ScenarioResult | None:
+        """Return the result of the last run of this process, which may still run."""
+        return self._last.result if self._last else None
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for the end of the running scenario, at most some seconds."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=seconds)
+
+    def build_document(self, run_id: str) -> dict[str, Any] | None:
+        """Build the content of the result file of the last run that ended; None for others."""
+        if self._last is None or self._last.result.id != run_id or self._last is self._current:
+            return None
+        return self._last.build_document()
+
     def to_json(self) -> dict[str, Any]:
         """Return the running scenario, the configured ones and the results."""
-        running = self._current.result.to_json() if self._current else None
+        running = self._current.to_json() if self._current else None
         stopping = self._current.controls.stop_signal.reason if self._current else None
         config = self._plugin_set.loaded.config.scenarios if self._plugin_set else None
         return {
@@ -193,10 +260,18 @@ class LoadController:
         await run_scenario(scenario_run, settings, self._components)
         await self._archive.write_result(scenario_run.result)
         self._update_gauges(scenario)
+        if scenario_run.result.state in {ScenarioState.COMPLETED, ScenarioState.INVALID}:
+            self._archive.open_checkpoint(scenario).remove()
         scenario_metrics.running = self._current = None
 
     def _build_scenario_run(
-        self, plugin_set: PluginSet, scenario: str, settings: LoadSettings
+        self,
+        plugin_set: PluginSet,
+        scenario: str,
+        settings: LoadSettings,
+        *,
+        compress: float,
+        resumed: InterruptedRun | None,
     ) -> ScenarioRun:
         clock, metrics, stop_signal = (
             self._components.status.clock,
@@ -204,8 +279,12 @@ class LoadController:
             StopSignal(),
         )
         unit = load_scenario_modules()[scenario].UNIT
+        run_id, started_at, notes = uuid.uuid4().hex, clock.wall(), tuple[str, ...]()
+        if resumed is not None:
+            run_id, started_at = resumed.header.id, resumed.header.started_at
+            notes = (resumed.describe(clock.wall()),)
         result = ScenarioResult(
-            uuid.uuid4().hex, scenario, ScenarioState.RUNNING, clock.wall(), unit=unit
+            run_id, scenario, ScenarioState.RUNNING, started_at, unit=unit, notes=notes
         )
         common = plugin_set.loaded.config.scenarios
         linear = plugin_set.observers.get(StageSource.LINEAR)
@@ -218,7 +297,7 @@ class LoadController:
                 baseline=BaselineGuard(
                     stop_signal,
                     allowed=common.normal_failures,
-                    load_started_at=result.started_at,
+                    load_started_at=clock.wall(),
                     is_measurement=lambda run: metrics.find_probe_path(run) is not None,
                 ),
                 late_results=LateResults(
@@ -227,6 +306,17 @@ class LoadController:
                 max_events=common.max_events,
                 can_see_issues=linear is not None and common.linear != "none",
                 read_rejections=_choose_rejection_reader(plugin_set.loaded, clock),
+                validity=common.validity.to_limits(plugin_set.context.targets),
+                compress=compress,
+                scaler=self.scaler,
+                resource_queries=common.resources,
+                checkpoint=self._archive.open_checkpoint(scenario),
+                resumed=resumed.records if resumed else (),
+                environment=describe_environment(
+                    target=plugin_set.loaded.config.target.url,
+                    linear=common.linear if linear else "none",
+                    compress=compress,
+                ),
             ),
             history=self._archive.list_results(result.scenario),
         )
@@ -240,3 +330,14 @@ class LoadController:
             samples = [ScenarioSample(SCENARIO_COMPLETED, ended, {})]
             samples += load_scenario_modules()[scenario].list_samples(completed)
         self._components.status.scenario_metrics.set_samples(scenario, samples)
+
+
+async def open_load_controller(loaded: LoadedConfig, components: Components) -> LoadController:
+    """Open the controller, with the results of earlier processes next to the journal."""
+    journal = loaded.journal_path
+    archive = ResultArchive(
+        journal.with_name(f"{journal.name}.scenarios"), keep=loaded.config.scenarios.keep_results
+    )
+    load_controller = LoadController(components, archive)
+    await load_controller.open()
+    return load_controller

@@ -84,8 +84,33 @@ async def run_once(
         is_fast: whether to wait only for the clean-up of known leftovers. The journal keeps the
             runs for the next process.
     """
-    raise_open_file_limit()
     outcomes = []
+    async with open_plugin_set_alone(loaded) as (components, plugin_set):
+        status, clock = components.status, components.status.clock
+        with handle_signals(components.health.abort.set, signal.SIGTERM, signal.SIGINT):
+            async with run_in_background(run_heartbeat(status.heartbeat, clock)):
+                for key, probe in plugin_set.probe_runner.probes.items():
+                    print_line(f"{key}: running, at most {probe.schedule.timeout}")
+                    outcomes.append(
+                        await plugin_set.probe_runner.run_slot(
+                            key, Slot(clock.now(), clock.steady())
+                        )
+                    )
+                await settle(components, plugin_set, print_wait, is_fast=is_fast)
+        return [_with_latest_runs(outcome, components) for outcome in outcomes]
+
+
+@contextlib.asynccontextmanager
+async def open_plugin_set_alone(
+    loaded: LoadedConfig,
+) -> AsyncIterator[tuple[Components, PluginSet]]:
+    """Open everything that a configuration asks for, without pages, lease and schedule.
+
+    Raises:
+        ListenError: the address of the canary is taken.
+        JournalError: the journal cannot be used; a running prober may hold it.
+    """
+    raise_open_file_limit()
     with _bind_listener("canary", loaded.config.canary.listen) as canary:
         status = build_status(loaded, SystemClock())
         async with (
@@ -96,21 +121,10 @@ async def run_once(
         ):
             freeze_gc()
             plugin_set.activate(components)
-            clock = status.clock
-            with handle_signals(components.health.abort.set, signal.SIGTERM, signal.SIGINT):
-                async with run_in_background(run_heartbeat(status.heartbeat, clock)):
-                    for key, probe in plugin_set.probe_runner.probes.items():
-                        print_line(f"{key}: running, at most {probe.schedule.timeout}")
-                        outcomes.append(
-                            await plugin_set.probe_runner.run_slot(
-                                key, Slot(clock.now(), clock.steady())
-                            )
-                        )
-                    await _settle(components, plugin_set, print_wait, is_fast=is_fast)
-            return [_with_latest_runs(outcome, components) for outcome in outcomes]
+            yield components, plugin_set
 
 
-async def _settle(
+async def settle(
     components: Components,
     plugin_set: PluginSet,
     print_wait: Callable[[str], None],

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 from pydantic import Field, create_model
 
-from exporter.fields import Section, in_unit
+from exporter.fields import DurationField, Section, Share, in_unit
+from exporter.loadtest.replica_usage import DEFAULT_QUERIES, ResourceColumn
 from exporter.loadtest.settings import LoadSettings
+from exporter.loadtest.validity import ValidityLimits, choose_lag_limits
 from exporter.model.deadlines import Targets
 from exporter.observers.linear.settings import LinearSettings
 from exporter.scenarios import load_scenario_modules
@@ -16,10 +19,41 @@ from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.yaml.document import Document
 
 _LINEAR_HOST = "linear.app"
-_MAX_EVENTS = 10_000
-"""Maximum number of events of one run; twice that is what the reconciler keeps in memory."""
+_MAX_EVENTS = 100_000
+_DEFAULT_MAX_EVENTS = 50_000
+_MAX_REAL_ISSUES = 10_000
 _ISSUES_PER_EVENT = 2
 """Issues per event: an event whose function fails opens a second one."""
+
+
+class ValiditySettings(Section):
+    """Limits above which a run is `invalid`: the prober, and not agent-sre, was the limit."""
+
+    send_lag: DurationField | None = None
+    """Limit of the p99 of the delay between intended and actual send. Default: 10ms, or 1% of the
+    smallest latency target of the specs if that is less. Events at one time, which are sent one
+    after the other, may have 1% of the smallest target in any case."""
+    missed: Share = Decimal("0.001")
+    """Share of the events that may be sent so late that they are `unknown`. Default 0.1%."""
+    prober_cpu: float = Field(default=0.8, gt=0, le=64, json_schema_extra=in_unit("processors"))
+    """CPU use of the prober while it sends. Default 0.8: it runs on one processor, and beyond 80%
+    of it events wait for the prober."""
+    in_flight: int = Field(default=5_000, ge=1, le=100_000, json_schema_extra=in_unit("events"))
+    """Events in flight at which the load is stopped. Default 5000: each takes two sockets."""
+
+    def to_limits(self, targets: Targets) -> ValidityLimits:
+        """Return the limits, with the default of the send lag by the targets."""
+        by_target, burst_lag = choose_lag_limits(
+            {stage: float(target.seconds) for stage, target in targets.items()}
+        )
+        send_lag = by_target if self.send_lag is None else float(self.send_lag.seconds)
+        return ValidityLimits(
+            send_lag,
+            max(send_lag, burst_lag),
+            float(self.missed),
+            self.prober_cpu,
+            self.in_flight,
+        )
 
 
 class ScenarioSettings(Section):
@@ -29,19 +63,28 @@ class ScenarioSettings(Section):
     """Linear in which agent-sre opens the issues of a load: the real one, a stand-in (the
     simulator), or none. Default real, the safe assumption. Before a load, the issue of one event
     must be found as configured."""
-    real_issues: int = Field(default=100, ge=0, le=_MAX_EVENTS, json_schema_extra=in_unit("events"))
+    real_issues: int = Field(
+        default=100, ge=0, le=_MAX_REAL_ISSUES, json_schema_extra=in_unit("events")
+    )
     """Maximum number of events of one run while `linear` is real: each event opens an issue, or two
     if its function fails. Default 100: one burst of the burst probe."""
     normal_failures: int = Field(default=5, ge=0, le=1000, json_schema_extra=in_unit("runs"))
     """Runs of the normal probes that may fail during a load before it is stopped. Default 5. Real
     alerts fail under the same conditions."""
     max_events: int = Field(
-        default=_MAX_EVENTS, ge=1, le=_MAX_EVENTS, json_schema_extra=in_unit("events")
+        default=_DEFAULT_MAX_EVENTS, ge=1, le=_MAX_EVENTS, json_schema_extra=in_unit("events")
     )
-    """Maximum number of events of one run, for any scenario. Default 10000."""
+    """Maximum number of events of one run, for any scenario. Default 50000: the scenario sustained
+    sends 39,600 in a day."""
     keep_results: int = Field(default=20, ge=1, le=1000, json_schema_extra=in_unit("results"))
     """Results to keep per scenario, next to the journal. Default 20; the newest result for each
     number of replicas is always kept."""
+    resources: dict[ResourceColumn, str] = Field(default=dict(DEFAULT_QUERIES))
+    """Query of Prometheus for each resource of the replicas during a run, with one series for each
+    pod, for the result file. Default: the metrics of cAdvisor for the containers of agent-sre.
+    Without `prometheus` nothing is queried."""
+    validity: ValiditySettings = ValiditySettings()
+    """Limits above which the prober was the limit of a run."""
 
 
 _KEYS: dict[str, Any] = {
@@ -126,7 +169,8 @@ def _find_findings(
             and not explain_refusal(section, settings)
         ):
             yield from _check_archiving(scenario, settings, linear.requests_per_hour)
-        if load_scenario_modules()[scenario].NEEDS_PROMETHEUS and not environment.has_prometheus:
+        can_query = load_scenario_modules()[scenario].NEEDS_PROMETHEUS
+        if can_query and settings.needs_prometheus() and not environment.has_prometheus:
             message = "the number of replicas is read from Prometheus, which is not configured"
             yield (scenario,), message, "add prometheus: {url: ...}"
 
@@ -163,7 +207,7 @@ def _check_event_counts(
 def _check_archiving(
     scenario: str, settings: LoadSettings, requests_per_hour: int
 ) -> Iterable[tuple[tuple[str, ...], str, str]]:
-    max_issues = settings.count_max_events() * _ISSUES_PER_EVENT
+    max_issues = settings.count_events_per_hour() * _ISSUES_PER_EVENT
     if max_issues > requests_per_hour:
         message = (
             f"archiving up to {max_issues:,} issues at {requests_per_hour:,} requests per hour "

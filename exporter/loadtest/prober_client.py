@@ -2,17 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from exporter.httpclient.client import HttpClient, HttpRequest
 from exporter.httpclient.errors import RequestError
-from exporter.loadtest.result import LoadStep, ScenarioResult, parse_result
+from exporter.loadtest.progress import ProgressView
+from exporter.loadtest.result import ScenarioResult, parse_result
 
 _ACCEPTED = 202
 _OK = 200
 _POLL_INTERVAL = 1.0
 """Seconds between two requests for the state."""
+_MAX_BODY_BYTES = 256 * 1024 * 1024
+"""Bytes of a response; the events of a day take a few megabytes."""
 _LOST_AFTER = 60.0
 """Seconds without a response after which the run counts as lost; a restart takes less."""
 
@@ -39,10 +42,23 @@ class ProberClient:
         """
         url = self._http.build_url(page)
         try:
-            response = await self._http.send_once(HttpRequest(method, url))
+            request = HttpRequest(method, url, max_body_bytes=_MAX_BODY_BYTES)
+            response = await self._http.send_once(request)
         except RequestError as error:
             raise NoResultError(f"{url.removesuffix(page)}: {error.reason}") from error
         return response.status, response.body.decode(errors="replace")
+
+    async def read_document(self, run_id: str) -> dict[str, Any]:
+        """Read the content of the result file of the last run.
+
+        Raises:
+            NoResultError: it cannot be read.
+        """
+        status, text = await self.request("GET", f"/-/scenario/result/{run_id}")
+        if status != _OK:
+            raise NoResultError(f"no result file: HTTP {status}: {text.strip()}")
+        document: dict[str, Any] = json.loads(text)
+        return document
 
     async def read_state(self) -> Mapping[str, Any]:
         """Read the running scenario and the results.
@@ -63,19 +79,27 @@ class ProberClient:
 
 
 async def run_remote_scenario(
-    client: ProberClient, name: str, print_step: Callable[[ScenarioResult, LoadStep], None]
+    client: ProberClient,
+    name: str,
+    view: ProgressView,
+    *,
+    compress: float = 1.0,
+    resume: bool = False,
 ) -> ScenarioResult:
-    """Run a scenario to its end; a cancelled call stops it.
+    """Run a scenario to its end; a cancelled call stops it, and waits for its partial result.
 
     Args:
         client: client of the prober.
         name: name of the scenario.
-        print_step: prints each step that has ended.
+        view: shows its progress.
+        compress: factor by which its plan is shortened.
+        resume: whether to go on with its interrupted run.
 
     Raises:
         NoResultError: it did not start, or its end is unknown.
     """
-    status, text = await _start_scenario(client, name)
+    query = f"?compress={compress:g}{'&resume' if resume else ''}"
+    status, text = await _start_scenario(client, f"{name}{query}")
     if status != _ACCEPTED:
         raise NoResultError(text.strip() or f"HTTP {status}")
     try:
@@ -83,10 +107,12 @@ async def run_remote_scenario(
     except ValueError as error:
         raise NoResultError("the response is not from slo-probe") from error
     try:
-        return await _follow_run(client, started, print_step)
+        return await _follow_run(client, started, view)
     except asyncio.CancelledError:
         await client.request("DELETE", "/-/scenario")
-        raise
+        if task := asyncio.current_task():
+            task.uncancel()
+        return await _follow_run(client, started, view)
 
 
 async def _start_scenario(client: ProberClient, name: str) -> tuple[int, str]:
@@ -107,7 +133,7 @@ async def _start_scenario(client: ProberClient, name: str) -> tuple[int, str]:
 async def _follow_run(
     client: ProberClient,
     started: ScenarioResult,
-    print_step: Callable[[ScenarioResult, LoadStep], None],
+    view: ProgressView,
 ) -> ScenarioResult:
     printed, seconds_unseen = 0, 0.0
     while True:
@@ -122,8 +148,10 @@ async def _follow_run(
         seconds_unseen = 0.0
         result = _find_run(state, started)
         for step in result.steps[printed:]:
-            print_step(result, step)
+            view.show_step(result, step)
         printed = len(result.steps)
+        if progress := (state["running"] or {}).get("progress"):
+            view.show_progress(progress)
         if result.ended_at is not None or result.reason is not None:
             return result
 
@@ -143,5 +171,8 @@ def _find_run(state: Mapping[str, Any], started: ScenarioResult) -> ScenarioResu
         raise NoResultError("the response is from another version of slo-probe") from error
     found = next((document for document in results if document.id == started.id), None)
     if found is None:
-        raise NoResultError("the prober has no record of the run any more; it was interrupted")
+        raise NoResultError(
+            "the prober has no record of the run any more; it was interrupted, and goes on with "
+            "--resume"
+        )
     return found

@@ -89,10 +89,11 @@ async def ramp(
         if sent:
             await scenario_run.wait(settings.rest)
         offsets = settings.list_offsets(rate)
-        runs = await scenario_run.send_events(offsets)
-        sent.append(SentEvents(rate, offsets, runs, len(offsets) / rate))
-        step = measure_step(sent[-1], limits)
-        scenario_run.add_step(step, runs)
+        record = await scenario_run.send_step(
+            rate, offsets, limits, duration=len(offsets) / rate, phase="up"
+        )
+        sent.append(record.sent)
+        step = record.step
         if all(step.shares[stage.value] < share for stage in limits):
             return RampResult(tuple(sent), is_saturated=True)
     return RampResult(tuple(sent), is_saturated=False)

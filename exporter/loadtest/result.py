@@ -12,8 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from exporter.loadtest.checkpoint import Checkpoint
+from exporter.loadtest.quantiles import QuantileEstimate
 from exporter.loadtest.stop import StopReason
 from exporter.model.run import format_timestamp
+from slos.schema.contract import Verdict
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +29,38 @@ class ScenarioState(StrEnum):
     """It ran to its end, whether or not its targets were met."""
     STOPPED = "stopped"
     """It ended early, and has no result."""
+    INVALID = "invalid"
+    """It ran to its end, and the prober was the limit: its numbers are not those of the target."""
+
+
+class ScenarioVerdict(StrEnum):
+    """Verdict of a scenario run, for a reader."""
+
+    MET = "met"
+    MISSED = "missed"
+    NO_TARGET = "no_target"
+    """It has no target, or none could be judged."""
+    INVALID = "invalid"
+    """The prober was the limit."""
+    PARTIAL = "partial"
+    """It was stopped before its end, or still runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidReason:
+    """Reason why the numbers of a run are not those of the target.
+
+    Attributes:
+        name: `send_lag`, `missed`, `in_flight` or `prober_cpu`.
+        value: the measured value.
+        limit: the most that is allowed.
+        text: the reason as a sentence.
+    """
+
+    name: str
+    value: float
+    limit: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +75,9 @@ class LoadStep:
         rates: events a second that completed in time, by stage.
         issues: number of events by the number of Linear issues they opened; empty where that is not
             observed.
+        phase: part of the load that the step belongs to, such as `up`, `down` or `recovery`.
+        replicas: replicas of the target, for scenarios that set them.
+        quantiles: estimates of the latency quantiles, by stage and name.
     """
 
     load: float
@@ -48,6 +86,17 @@ class LoadStep:
     shares: Mapping[str, float] = field(default_factory=dict)
     rates: Mapping[str, float] = field(default_factory=dict)
     issues: Mapping[str, int] = field(default_factory=dict)
+    phase: str = ""
+    replicas: int | None = None
+    quantiles: Mapping[str, Mapping[str, QuantileEstimate]] = field(default_factory=dict)
+
+    @property
+    def lost_share(self) -> float:
+        """Share of the events that were not executed exactly once, unknown ones left out."""
+        unknown = self.verdicts.get(Verdict.UNKNOWN, 0)
+        executed = sum(self.verdicts.get(verdict, 0) for verdict in (Verdict.OK, Verdict.LATE))
+        known = self.sent - unknown
+        return (known - executed) / known if known else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +106,20 @@ class Measure:
     Attributes:
         name: name of a stage, or of another value.
         value: None when it was not measured, which is never a pass.
-        target: lowest value that meets the target; None when there is no target.
-        exclusive: whether the value has to be above the target.
+        target: lowest value that meets the target, with `at_most` the highest; None without one.
+        exclusive: whether the value has to be above the target, or below it.
+        low: lower bound of the confidence interval of the value.
+        high: upper bound of the confidence interval of the value.
+        at_most: whether the target is the highest value that meets it, as for a latency.
     """
 
     name: str
     value: float | None
     target: float | None = None
     exclusive: bool = False
+    low: float | None = None
+    high: float | None = None
+    at_most: bool = False
 
     @property
     def is_met(self) -> bool | None:
@@ -73,7 +128,8 @@ class Measure:
             return None
         if self.value is None:
             return False
-        return self.value > self.target if self.exclusive else self.value >= self.target
+        value, target = (-self.value, -self.target) if self.at_most else (self.value, self.target)
+        return value > target if self.exclusive else value >= target
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +149,8 @@ class ScenarioResult:
         measures: measured values.
         level: replicas of the target, for scenarios that compare them.
         notes: remarks for a reader.
+        invalid: reasons why the numbers are not those of the target.
+        details: more results of the scenario, such as a fitted trend, for the result file.
     """
 
     id: str
@@ -107,6 +165,18 @@ class ScenarioResult:
     measures: tuple[Measure, ...] = ()
     level: int | None = None
     notes: tuple[str, ...] = ()
+    invalid: tuple[InvalidReason, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> ScenarioVerdict:
+        """The verdict of the run."""
+        if self.invalid:
+            return ScenarioVerdict.INVALID
+        if self.state is not ScenarioState.COMPLETED:
+            return ScenarioVerdict.PARTIAL
+        outcomes = {True: ScenarioVerdict.MET, False: ScenarioVerdict.MISSED}
+        return ScenarioVerdict.NO_TARGET if self.is_met is None else outcomes[self.is_met]
 
     @property
     def is_met(self) -> bool | None:
@@ -129,6 +199,7 @@ class ScenarioResult:
         ended = None if self.ended_at is None else format_timestamp(self.ended_at)
         return {
             **document,
+            "verdict": self.verdict.value,
             "met": self.is_met,
             "started": format_timestamp(self.started_at),
             "ended": ended,
@@ -156,6 +227,8 @@ def parse_result(document: Mapping[str, Any]) -> ScenarioResult:
             measures=tuple(_parse_measure(item) for item in document["measures"]),
             level=None if level is None else int(level),
             notes=tuple(str(note) for note in document["notes"]),
+            invalid=tuple(InvalidReason(**item) for item in document.get("invalid", ())),
+            details=dict(document.get("details", {})),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this is not a scenario result: {error!r}") from error
@@ -169,6 +242,12 @@ def _parse_step(document: Mapping[str, Any]) -> LoadStep:
         {str(name): float(share) for name, share in document["shares"].items()},
         {str(name): float(rate) for name, rate in document["rates"].items()},
         {str(name): int(count) for name, count in document.get("issues", {}).items()},
+        str(document.get("phase", "")),
+        document.get("replicas"),
+        {
+            str(stage): {str(name): QuantileEstimate(**each) for name, each in estimates.items()}
+            for stage, estimates in document.get("quantiles", {}).items()
+        },
     )
 
 
@@ -179,6 +258,9 @@ def _parse_measure(document: Mapping[str, Any]) -> Measure:
         None if value is None else float(value),
         None if target is None else float(target),
         bool(document.get("exclusive")),
+        low=document.get("low"),
+        high=document.get("high"),
+        at_most=bool(document.get("at_most")),
     )
 
 
@@ -216,6 +298,10 @@ class ResultArchive:
     async def open(self) -> None:
         """Read the results of earlier processes; none when the file cannot be read."""
         self._results = await asyncio.to_thread(self._read_file)
+
+    def open_checkpoint(self, scenario: str) -> Checkpoint:
+        """Open the checkpoint of a scenario, next to the file."""
+        return Checkpoint(self._path.with_name(f"{self._path.name}-{scenario}"))
 
     def list_results(self, scenario: str) -> list[ScenarioResult]:
         """List the runs of a scenario, the newest first."""

@@ -1,7 +1,9 @@
 """Settings that every scenario has: deadlines of its events, and the pause between steps."""
 
+import json
 from abc import abstractmethod
 from collections.abc import Iterable
+from typing import Any
 
 from exporter.fields import DurationField, Section
 from exporter.model import deadlines
@@ -30,6 +32,24 @@ class LoadSettings(Section):
     @abstractmethod
     def count_max_events(self) -> int:
         """Count the most events that one run can send."""
+
+    def needs_prometheus(self) -> bool:
+        """Return whether a scenario that can query Prometheus does so with these settings."""
+        return True
+
+    def count_events_per_hour(self) -> int:
+        """Count the most events of an hour."""
+        return self.count_max_events()
+
+    def estimate_duration(self) -> float:
+        """Estimate the seconds of a run, for the interval of its readings; 0 for a short one."""
+        return 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as JSON."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        settings: dict[str, Any] = json.loads(json.dumps(values, default=str))
+        return settings
 
     def find_problems(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
         """Find mistakes that only show with the specs, as key, message and hint."""

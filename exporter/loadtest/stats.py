@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from exporter.loadtest.quantiles import QuantileEstimate, estimate_quantiles
 from exporter.loadtest.result import LoadStep
 from exporter.model.run import Run
 from slos.schema.contract import IssueCount, Stage, Verdict
@@ -19,6 +20,9 @@ from slos.schema.units import Duration
 
 _EXECUTED_ONCE = frozenset({Verdict.OK, Verdict.LATE})
 """Executed exactly once, with the right parameters."""
+
+_ACCEPTED_ONLY = frozenset({Verdict.LOST, Verdict.DUPLICATED, Verdict.CORRUPTED})
+"""Accepted by agent-sre, and not executed exactly once as sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class SentEvents:
     runs: Sequence[Run]
     duration: float
     """Seconds in which they were sent."""
+    phase: str = ""
+    """Part of the load that they belong to."""
 
 
 def get_completion_time(run: Run, stage: Stage, limit: float) -> float | None:
@@ -75,7 +81,45 @@ def measure_step(sent: SentEvents, limits: Mapping[Stage, float]) -> LoadStep:
         duration = max([sent.duration, *ends])
         rates[stage.value] = len(ends) / duration if duration > 0 else 0.0
     verdicts = Counter(run.verdict.value for run in sent.runs)
-    return LoadStep(sent.load, len(sent.runs), dict(verdicts), shares, rates)
+    return LoadStep(
+        sent.load,
+        len(sent.runs),
+        dict(verdicts),
+        shares,
+        rates,
+        phase=sent.phase,
+        quantiles=estimate_latencies(sent.runs),
+    )
+
+
+def estimate_latencies(runs: Iterable[Run]) -> dict[str, dict[str, QuantileEstimate]]:
+    """Estimate the latency quantiles of each stage that was observed."""
+    observed = [run.stages for run in runs]
+    return {
+        stage.value: estimate_quantiles([each[stage] for each in observed if stage in each])
+        for stage in Stage
+        if any(stage in each for each in observed)
+    }
+
+
+def count_flow(step: LoadStep) -> dict[str, float | int | str | None]:
+    """Count how far the events of a step came; issues are None where they are not observed."""
+    verdicts = Counter(step.verdicts)
+    executed = sum(verdicts[verdict] for verdict in _EXECUTED_ONCE)
+    return {
+        "load": step.load,
+        "phase": step.phase,
+        "sent": step.sent,
+        "accepted": executed + sum(verdicts[verdict] for verdict in _ACCEPTED_ONLY),
+        "executed_once": executed,
+        "lost": verdicts[Verdict.LOST],
+        "with_issue": (
+            step.issues.get(IssueCount.ONE, 0) + step.issues.get(IssueCount.SEVERAL, 0)
+            if step.issues
+            else None
+        ),
+        "unknown": verdicts[Verdict.UNKNOWN],
+    }
 
 
 def find_highest_rate(steps: Iterable[LoadStep], stage: Stage, *, share: float) -> float:

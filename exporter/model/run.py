@@ -46,6 +46,8 @@ class Run:
     """True if the run counts as passed or failed only with its due stages."""
     trace_id: str | None = None
     """Id of the prober's own trace, if there is one."""
+    send_lag: float | None = field(default=None, compare=False)
+    """Seconds from the intended to the actual send; the journal does not keep it."""
 
     @property
     def stages(self) -> dict[Stage, Bounds]:

@@ -181,6 +181,9 @@ class AlertRunner:
             reason=reason,
             stage_times=observe_evidence(evidence),
             aliases=(*aliases, *((to_end_id(run.id),) if evidence.end_accepted else ())),
+            send_lag=None
+            if evidence.sent_at is None
+            else max(0.0, evidence.sent_at - evidence.intended),
         )
         await self._recorder.record_judged(judged, evidence, sent=sent)
         if job.path.settings_difference is not None:

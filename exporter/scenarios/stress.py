@@ -1,4 +1,4 @@
-"""Stress: the number of simultaneous events that is too many, and recovery from it (VAL-008, AC4).
+"""Stress: the load that is too much, and recovery from it (VAL-008, AC4 and Scenario 6).
 
 Each level sends more events at the same moment. The share of a level is that of its events which
 were executed exactly once with the right parameters. The first level at which it is below `least`
@@ -6,21 +6,26 @@ is the breaking point, and the last level that is sent. Then agent-sre must reco
 single event is executed in time again, and so is the next run of the normal probes, where one comes
 within `recover_within`.
 
+With `ramp_up`, a rising rate follows; see `exporter/loadtest/breaking_point.py`. `details` then has
+`breaking_point`: the rates that held and broke, how it degrades in words, and the hysteresis.
+
 Real alerts meet the same conditions as the normal probes. When more of their runs fail than is
 allowed, the scenario ends at once, without a result.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 
 from pydantic import Field, model_validator
 
 from exporter.fields import DurationField, Share, in_unit
+from exporter.loadtest.breaking_point import BreakingPoint, RampUpSettings, find_breaking_point
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.result import LoadStep, Measure, ScenarioResult
 from exporter.loadtest.run import ScenarioRun
 from exporter.loadtest.settings import LoadSettings
-from exporter.loadtest.stats import SentEvents, list_limits, measure_step
+from exporter.loadtest.stats import list_limits
 from slos.schema.contract import (
     BREAKING_POINT,
     BREAKING_POINT_LEVEL,
@@ -33,13 +38,16 @@ from slos.schema.units import Duration
 
 SCENARIO = "stress"
 NEEDS_PROMETHEUS = False
-UNIT = "events at once"
+UNIT = "events at once, or a second"
 HELD_LEVEL, BREAKING_LEVEL, BREAKING_RATE = (
     "held_level",
     "breaking_level",
     "breaking_events_per_second",
 )
 RECOVERED = "recovered"
+BREAKING_RATE_UP, RECOVERED_LOWER = "breaking_rate", "recovered_at_lower_rate"
+_LEVEL_PHASES = ("at once", "")
+"""Phases of the levels; results of earlier versions have none."""
 _MAX_LEVEL = 1000
 _LOWEST_WATCHED, _HIGHEST_WATCHED = 101, 199
 """The alert on concurrency uses the levels in this range."""
@@ -66,6 +74,9 @@ class Settings(LoadSettings):
     recover_within: DurationField = Duration.from_parts(minutes=5)
     """Time in which agent-sre must recover after the breaking point. Default 5m."""
 
+    ramp_up: RampUpSettings | None = RampUpSettings()
+    """Rising rate after the levels; null for none."""
+
     @model_validator(mode="after")
     def _check_levels(self) -> "Settings":
         levels = self.levels
@@ -85,8 +96,9 @@ class Settings(LoadSettings):
         return self
 
     def count_max_events(self) -> int:
-        """Count the events of all levels, of the one before, and of the recovery check."""
-        return 1 + sum(self.levels) + self.recover_within.ms // self.rest.ms + 1
+        """Count the events of all levels and rates, of the one before, and of the recovery."""
+        rising = self.ramp_up.count_max_events() if self.ramp_up else 0
+        return 1 + sum(self.levels) + self.recover_within.ms // self.rest.ms + 1 + rising
 
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
@@ -96,10 +108,7 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     for level in settings.levels:
         if held_level:
             await scenario_run.wait(settings.rest)
-        offsets = [0.0] * level
-        runs = await scenario_run.send_events(offsets)
-        step = measure_step(SentEvents(level, offsets, runs, 0.0), limits)
-        scenario_run.add_step(step, runs)
+        step = (await scenario_run.send_step(level, [0.0] * level, limits, phase="at once")).step
         if step.shares[Stage.END_TO_END] < float(settings.least):
             breaking_step = step
             break
@@ -111,13 +120,17 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
             measures=(*scenario_run.result.measures, Measure(RECOVERED, has_recovered, 1.0))
         )
     else:
-        scenario_run.update(notes=("no breaking point was found up to the highest level",))
+        scenario_run.add_note("no breaking point was found up to the highest level")
+    if settings.ramp_up:
+        found = await find_breaking_point(settings.ramp_up, scenario_run, settings.rest)
+        _add_breaking_point(scenario_run, found)
 
 
 def list_samples(results: Sequence[ScenarioResult]) -> Iterable[ScenarioSample]:
     """List the samples of the last run: its levels, its breaking point and its highest rate."""
     last = results[0]
-    for step in last.steps:
+    levels = [step for step in last.steps if step.phase in _LEVEL_PHASES]
+    for step in levels:
         share = step.shares[Stage.END_TO_END]
         yield ScenarioSample(CONCURRENCY_COMPLETED, share, {"level": f"{step.load:.0f}"})
     for metric, name in ((BREAKING_POINT_LEVEL, BREAKING_LEVEL), (BREAKING_POINT, BREAKING_RATE)):
@@ -134,6 +147,32 @@ def _list_measures(
     yield Measure(HELD_LEVEL, held_level, float(settings.promised))
     yield Measure(BREAKING_LEVEL, breaking_step.load if breaking_step else None)
     yield Measure(BREAKING_RATE, breaking_step.rates[Stage.END_TO_END] if breaking_step else None)
+
+
+def _add_breaking_point(scenario_run: ScenarioRun, found: BreakingPoint) -> None:
+    """Add the breaking point of the rising rate to the result."""
+    interval = Measure(BREAKING_RATE_UP, found.broken, low=found.held, high=found.broken)
+    recovered = (
+        ()
+        if found.has_recovered is None
+        else (Measure(RECOVERED_LOWER, float(found.has_recovered), 1.0),)
+    )
+    scenario_run.update(
+        measures=(*scenario_run.result.measures, interval, *recovered),
+        details={"breaking_point": asdict(found)},
+    )
+    if found.broken is None:
+        scenario_run.add_note(f"the rate was raised to {found.held:g} a second, and none broke")
+        return
+    held = "none" if found.held is None else f"{found.held:g}"
+    scenario_run.add_note(
+        f"breaking point between {held} and {found.broken:g} events a second: {found.kind}"
+    )
+    if found.hysteresis is not None:
+        word = "slower or worse than" if found.hysteresis["is_found"] else "as good as"
+        scenario_run.add_note(
+            f"{found.hysteresis['rate']:g} events a second after the overload: {word} before"
+        )
 
 
 async def _wait_for_recovery(settings: Settings, scenario_run: ScenarioRun) -> bool:

@@ -39,6 +39,15 @@ class OneLineErrors(click.Command):
 
 def parse_address(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[str, int]:
     """Parse HOST:PORT as a pair; IPv6 hosts are in brackets."""
+    return parse_host_and_port(text)
+
+
+def parse_host_and_port(text: str) -> tuple[str, int]:
+    """Parse HOST:PORT as a pair; IPv6 hosts are in brackets.
+
+    Raises:
+        click.BadParameter: it is something else.
+    """
     host, colon, port = text.rpartition(":")
     if not (host and colon and port.isascii() and port.isdigit() and int(port) <= MAX_PORT):
         raise click.BadParameter(f"{text!r} is not HOST:PORT with a port from 0 to {MAX_PORT}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cache
@@ -100,11 +101,16 @@ def _load_template() -> jinja2.Template:
 class ScenarioControl(Protocol):
     """Control of scenarios, as the pages use it."""
 
-    async def start(self, name: str) -> ScenarioResult | Refusal:
+    async def start(
+        self, name: str, *, compress: float = 1.0, resume: bool = False
+    ) -> ScenarioResult | Refusal:
         """Start a scenario; return the run that has started, or a refusal."""
 
     def stop(self, reason: StopReason) -> bool:
         """Stop the running scenario, if there is one."""
+
+    def build_document(self, run_id: str) -> dict[str, Any] | None:
+        """Build the content of the result file of the last run that ended; None for others."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the running scenario, the configured ones and the results."""
@@ -122,6 +128,7 @@ class ScenarioPages:
         """Routes of the pages."""
         return (
             web.get("/-/scenario", self._show),
+            web.get("/-/scenario/result/{id}", self._show_result),
             web.delete("/-/scenario", self._stop),
             web.post("/-/scenario/{name}", self._start),
         )
@@ -129,7 +136,13 @@ class ScenarioPages:
     async def _start(self, request: web.Request) -> web.Response:
         if self.load_controller is None:
             return _respond_standby()
-        result = await self.load_controller.start(request.match_info["name"])
+        try:
+            compress = float(request.query.get("compress", "1"))
+        except ValueError:
+            return web.Response(status=400, text="compress is not a number\n")
+        result = await self.load_controller.start(
+            request.match_info["name"], compress=compress, resume="resume" in request.query
+        )
         if isinstance(result, Refusal):
             return web.Response(status=_STATUS[result.kind], text=f"{result.text}\n")
         return web.json_response(result.to_json(), status=202)
@@ -147,6 +160,16 @@ class ScenarioPages:
         if self.load_controller is None:
             return _respond_standby()
         return web.json_response(self.load_controller.to_json())
+
+    async def _show_result(self, request: web.Request) -> web.Response:
+        """Serve the result file of the last run. It may be large, so a thread renders it."""
+        if self.load_controller is None:
+            return _respond_standby()
+        controller, run_id = self.load_controller, request.match_info["id"]
+        text = await asyncio.to_thread(lambda: json.dumps(controller.build_document(run_id)))
+        if text == "null":
+            return web.Response(status=404, text="only the last run that ended has its file here\n")
+        return web.Response(text=text, content_type="application/json")
 
 
 def _respond_standby() -> web.Response:

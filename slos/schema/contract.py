@@ -69,6 +69,8 @@ SECTION_METRICS: Mapping[str, tuple[str, ...]] = {
     "observers.linear": (LINEAR_ISSUES, CLOCK_SKEW, ORPHANS, CLEANUP_FAILURES, OBSERVER_FAILURES),
     "observers.tempo": (SPAN_ERRORS, OBSERVER_FAILURES),
     "paths.alertmanager": (ORPHANS, CLEANUP_FAILURES),
+    "scenarios.baseline": (SCENARIO_COMPLETED, SCENARIO_RUNNING),
+    "scenarios.concurrent": (CONCURRENCY_COMPLETED, SCENARIO_COMPLETED, SCENARIO_RUNNING),
     "scenarios.scalability": (
         SCALING_EFFICIENCY, THROUGHPUT, SCENARIO_COMPLETED, SCENARIO_RUNNING,
     ),
@@ -76,6 +78,7 @@ SECTION_METRICS: Mapping[str, tuple[str, ...]] = {
         CONCURRENCY_COMPLETED, BREAKING_POINT, BREAKING_POINT_LEVEL, THROUGHPUT,
         SCENARIO_COMPLETED, SCENARIO_RUNNING,
     ),
+    "scenarios.sustained": (THROUGHPUT, SCENARIO_COMPLETED, SCENARIO_RUNNING),
     "scenarios.throughput": (THROUGHPUT, SCENARIO_COMPLETED, SCENARIO_RUNNING),
 }  # fmt: skip
 """Metrics that are exported only with one of the sections of the prober's configuration."""
@@ -115,8 +118,11 @@ class PathProblem(StrEnum):
 class Scenario(StrEnum):
     """Load scenario, the label `scenario`; a plug-in may add another value."""
 
+    BASELINE = "baseline"
+    CONCURRENT = "concurrent"
     SCALABILITY = "scalability"
     STRESS = "stress"
+    SUSTAINED = "sustained"
     THROUGHPUT = "throughput"
 
 

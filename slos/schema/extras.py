@@ -13,6 +13,7 @@ EXTRA_MODULES = {
         "bcrypt",
         "cloudevents",
         "graphql",
+        "hdrh",
         "kubernetes_asyncio",
         "opentelemetry",
         "prometheus_client",

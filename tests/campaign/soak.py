@@ -19,9 +19,9 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.devstack.stack import find_free_port, start_process, wait_for_line
-from exporter.probes.leak.detector import LeakFinding, detect_leaks
-from exporter.probes.leak.policy import SLOW_POLICY, LeakSignal
-from exporter.probes.leak.series import ProcessLife, Samples, SignalSeries
+from exporter.leakdetection.detector import LeakFinding, detect_leaks
+from exporter.leakdetection.policy import SLOW_POLICY, LeakSignal
+from exporter.leakdetection.series import ProcessLife, Samples, SignalSeries
 from slos.schema.contract import PREFIX, LeakVerdict
 from tests.benchmarks.probe.processes import BenchmarkProber, run_prober
 from tests.benchmarks.report import render_results, render_table

@@ -42,8 +42,10 @@ async def start_program(*arguments: str, root: Path = ROOT) -> asyncio.subproces
     )
 
 
-async def wait_for_end(process: asyncio.subprocess.Process) -> ProcessResult:
-    async with asyncio.timeout(30):
+async def wait_for_end(
+    process: asyncio.subprocess.Process, *, seconds: float = 30
+) -> ProcessResult:
+    async with asyncio.timeout(seconds):
         out, err = await process.communicate()
     assert process.returncode is not None
     assert b"Traceback" not in err, err.decode()

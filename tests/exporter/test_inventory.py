@@ -51,5 +51,5 @@ def test_the_metrics_that_a_scenario_names_are_in_its_section(scenario: str) -> 
         for value in vars(load_scenario_modules()[scenario]).values()
         if isinstance(value, str) and value.startswith(PREFIX)
     }
-    assert named
+    assert named or scenario == "baseline", "the probes export the latencies of single events"
     assert named <= set(SECTION_METRICS[f"scenarios.{scenario}"])

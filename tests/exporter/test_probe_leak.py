@@ -12,12 +12,12 @@ from aiohttp import web
 
 from exporter.app.components import freeze_gc
 from exporter.httpclient.client import HttpClient
+from exporter.leakdetection.detector import detect_leaks
+from exporter.leakdetection.policy import LeakSignal
+from exporter.leakdetection.series import Floats
 from exporter.prober.context import ProbeState
 from exporter.probes import ProbeOutcome, leak
-from exporter.probes.leak.detector import detect_leaks
-from exporter.probes.leak.policy import LeakSignal
 from exporter.probes.leak.self_usage import SELF_REPLICA, SelfUsage, read_usage
-from exporter.probes.leak.series import Floats
 from exporter.prometheus import PrometheusClient
 from exporter.schedule.clock import SystemClock
 from exporter.schedule.open_loop import Slot

@@ -13,7 +13,12 @@ from tests.exporter.environment import (
     ProberProcess,
     run_environment,
 )
-from tests.exporter.loadtest.scenario_process import QUICK, count_runs_by_probe, wait_for_result
+from tests.exporter.loadtest.scenario_process import (
+    BUSY_MACHINE,
+    QUICK,
+    count_runs_by_probe,
+    wait_for_result,
+)
 from tests.exporter.slo_probe import ProcessResult, find_free_port, start_program, wait_for_end
 from tests.exporter.tls_files import TlsFiles
 from tests.k8s.manifests import Json, Manifests, build_overlay, build_with_component, read_sections
@@ -21,8 +26,13 @@ from tests.k8s.manifests import Json, Manifests, build_overlay, build_with_compo
 SOON: Json = {"within": "1s", "linger": "200ms"}
 """When the last is known of an issue."""
 SMALL: Json = {
-    "throughput": {"rates": [10, 20], "hold": "1s", "targets": {"lambda_execution": 5}},
-    "stress": {"rest": "1s", "recover_within": "10s"},
+    "throughput": {
+        "rates": [10, 20],
+        "hold": "1s",
+        "steady": 0,
+        "targets": {"lambda_execution": 5},
+    },
+    "stress": {"rest": "1s", "recover_within": "10s", "ramp_up": None},
 }
 
 
@@ -31,6 +41,7 @@ def _allow_scenarios(environment: ProberEnvironment, section: Json) -> None:
     own: Json = {key: each for key, each in section.items() if key != "scalability"}
     for name in SMALL.keys() & own.keys():
         own[name] = {**own[name], **QUICK, **SMALL[name]}
+    own["validity"] = BUSY_MACHINE
     environment.settings["scenarios"], environment.settings["probes"] = own, RARE_REMEDIATION
 
 

@@ -117,7 +117,9 @@ def test_a_stand_in_wakes_every_scenario(name: str, tmp_path: Path) -> None:
     overlay = build_with_component("linear-stand-in", tmp_path, overlay_name=name)
     assert _list_active(overlay) == {"throughput", "stress"}
     section = Config.model_validate(overlay.config | read_sections()).scenarios
-    assert set(list_configured(section)) == set(Scenario)
+    # The others take hours, or are compared by an operator: no Job starts them.
+    started = {Scenario.THROUGHPUT, Scenario.STRESS, Scenario.SCALABILITY}
+    assert set(list_configured(section)) == started
     assert [explain_refusal(section, each) for each in list_configured(section).values()] == [
         None
     ] * 3

@@ -14,14 +14,14 @@ from pydantic import Field, model_validator
 
 from exporter.fields import DurationField, LabelName
 from exporter.httpclient.errors import RequestError
+from exporter.leakdetection.detector import LeakFinding, LeakFindings, detect_leaks
+from exporter.leakdetection.policy import LeakSignal
+from exporter.leakdetection.series import SignalSeries
 from exporter.metrics.gauges import Gauges
 from exporter.prober.context import ProbeContext, ProbeState
 from exporter.probes import Probe, ProbeOutcome
-from exporter.probes.leak.detector import LeakFinding, LeakFindings, detect_leaks
-from exporter.probes.leak.policy import LeakSignal
 from exporter.probes.leak.queries import LeakQueries, fetch_series
 from exporter.probes.leak.self_usage import SelfUsage, read_usage
-from exporter.probes.leak.series import SignalSeries
 from exporter.prometheus import PrometheusClient
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule

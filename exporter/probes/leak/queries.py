@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from exporter.probes.leak import series
-from exporter.probes.leak.policy import LeakSignal
-from exporter.probes.leak.series import ProcessLife, Samples, SignalSeries
+from exporter.leakdetection import series
+from exporter.leakdetection.policy import LeakSignal
+from exporter.leakdetection.series import ProcessLife, Samples, SignalSeries
 from exporter.prometheus import PrometheusClient, SampleStream
 
 _MAX_REPLICAS = 50

@@ -3,14 +3,13 @@
 import os
 from collections import deque
 from collections.abc import Mapping
-from pathlib import Path
 
-from exporter.probes.leak.policy import LeakSignal
-from exporter.probes.leak.series import ProcessLife, Samples, SignalSeries
+from exporter.leakdetection.policy import LeakSignal
+from exporter.leakdetection.series import ProcessLife, Samples, SignalSeries
+from exporter.processes import read_process
 
 SELF_REPLICA = "slo-probe"
 """Value of the label `replica` for the prober itself."""
-_PROC = Path("/proc/self")
 _MAX_READINGS = 20_000
 """Maximum number of readings of a signal, independent of the settings: 320 kB."""
 
@@ -64,12 +63,11 @@ class SelfUsage:
 
 def read_usage() -> dict[LeakSignal, float]:
     """Read memory, open files and threads of this process; empty where there is no /proc."""
-    try:
-        resident = int((_PROC / "statm").read_text().split()[1])
-        return {
-            LeakSignal.RSS: float(resident * os.sysconf("SC_PAGE_SIZE")),
-            LeakSignal.OPEN_FILES: float(len(os.listdir(_PROC / "fd"))),  # noqa: PTH208 - a count needs no paths
-            LeakSignal.THREADS: float(len(os.listdir(_PROC / "task"))),  # noqa: PTH208 - likewise
-        }
-    except OSError:
+    usage = read_process(os.getpid())
+    if usage is None or usage.open_files is None:
         return {}
+    return {
+        LeakSignal.RSS: float(usage.rss),
+        LeakSignal.OPEN_FILES: float(usage.open_files),
+        LeakSignal.THREADS: float(usage.threads),
+    }

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.devstack.stack import find_free_port
-from exporter.probes.leak.detector import LeakFinding, detect_leaks
-from exporter.probes.leak.policy import MIN_BYTES_PER_EVENT, LeakSignal
-from exporter.probes.leak.series import ProcessLife, Samples, SignalSeries
+from exporter.leakdetection.detector import LeakFinding, detect_leaks
+from exporter.leakdetection.policy import MIN_BYTES_PER_EVENT, LeakSignal
+from exporter.leakdetection.series import ProcessLife, Samples, SignalSeries
 from slos.schema.contract import LeakVerdict
 from tests.benchmarks.probe.processes import BenchmarkProber, run_prober, run_target
 from tests.benchmarks.probe.throughput import build_config

@@ -6,9 +6,9 @@ from math import pi
 
 import numpy as np
 
-from exporter.probes.leak.detector import LeakFinding, detect_leaks
-from exporter.probes.leak.policy import LeakSignal
-from exporter.probes.leak.series import Floats, ProcessLife, Samples, SignalSeries
+from exporter.leakdetection.detector import LeakFinding, detect_leaks
+from exporter.leakdetection.policy import LeakSignal
+from exporter.leakdetection.series import Floats, ProcessLife, Samples, SignalSeries
 
 BASE = 150.0
 """MB."""

@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.probes.leak.baseline import Baseline
-from exporter.probes.leak.detector import (
+from exporter.leakdetection.baseline import Baseline
+from exporter.leakdetection.detector import (
     GrowthEvidence,
     LeakFinding,
     LeakFindings,
     detect_leaks,
     find_failed_criterion,
 )
-from exporter.probes.leak.policy import (
+from exporter.leakdetection.policy import (
     CONFIRMED_CRITERIA,
     FAST_POLICY,
     SLOW_POLICY,
@@ -24,8 +24,8 @@ from exporter.probes.leak.policy import (
     LeakReason,
     LeakSignal,
 )
-from exporter.probes.leak.series import ProcessLife, Samples, SignalSeries, split_epochs
-from exporter.probes.leak.statistics import GrowthCause, fit_trend
+from exporter.leakdetection.series import ProcessLife, Samples, SignalSeries, split_epochs
+from exporter.leakdetection.statistics import GrowthCause, fit_trend
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.agent_memory import (
     DAY,

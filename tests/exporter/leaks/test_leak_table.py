@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from exporter.probes.leak.detector import LeakFinding, detect_leaks
-from exporter.probes.leak.policy import LeakSignal
-from exporter.probes.leak.series import Floats, ProcessLife, Samples, SignalSeries
+from exporter.leakdetection.detector import LeakFinding, detect_leaks
+from exporter.leakdetection.policy import LeakSignal
+from exporter.leakdetection.series import Floats, ProcessLife, Samples, SignalSeries
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.agent_memory import BASE, DAY, HOUR, MINUTE, SHAPES, judge_series
 

@@ -11,9 +11,16 @@ import numpy as np
 import pytest
 import scipy
 
-from exporter.probes.leak.baseline import Baseline, compute_baseline, find_warm_time
-from exporter.probes.leak.policy import FAST_POLICY, SLOW_POLICY, LeakPolicy, LeakReason, LeakSignal
-from exporter.probes.leak.series import (
+from exporter.leakdetection.baseline import Baseline, compute_baseline, find_warm_time
+from exporter.leakdetection.multiple_tests import adjust_p_values
+from exporter.leakdetection.policy import (
+    FAST_POLICY,
+    SLOW_POLICY,
+    LeakPolicy,
+    LeakReason,
+    LeakSignal,
+)
+from exporter.leakdetection.series import (
     Epoch,
     ProcessLife,
     Samples,
@@ -24,8 +31,7 @@ from exporter.probes.leak.series import (
     merge_starts,
     split_epochs,
 )
-from exporter.probes.leak.statistics import (
-    adjust_p_values,
+from exporter.leakdetection.statistics import (
     compute_misfit,
     compute_slope,
     fit_trend,
@@ -339,5 +345,5 @@ def test_many_tests_are_worth_less_each_by_holm() -> None:
 
 
 def test_importing_the_package_does_not_import_scipy() -> None:
-    asks = "import sys, exporter.probes.leak.detector; sys.exit('scipy' in sys.modules)"
+    asks = "import sys, exporter.leakdetection.detector; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asks], check=False).returncode == 0

@@ -21,10 +21,13 @@ from tests.exporter.slo_probe import wait_until as wait_until_async
 PREFIX = "agent_sre_validation_"
 QUICK = {"timeout": "5s", "late_after": "4s", "max_send_lag": "4s"}
 QUICK |= {"settle": "50ms", "rest": "50ms"}
-ENDLESS = {**QUICK, "rates": [5], "hold": "60s", "targets": {"lambda_execution": 1}}
+BUSY_MACHINE = {"send_lag": "4s", "missed": "100%", "prober_cpu": 64}
+"""Limits of validity that a busy machine does not reach."""
+ENDLESS = {**QUICK, "rates": [5], "hold": "60s", "steady": 0, "targets": {"lambda_execution": 1}}
 STEPS = {
     **QUICK,
     "rates": [10, 30],
+    "steady": 0,
     "hold": "1s",
     "targets": {"cloudevent_processing": 5, "linear_issue_creation": 5, "lambda_execution": 5},
 }
@@ -32,7 +35,11 @@ STEPS = {
 
 def configure_scenarios(environment: ProberEnvironment, **sections: object) -> None:
     """Allow these scenarios, with a simulated Linear and hardly any probe runs."""
-    environment.settings["scenarios"] = {"linear": "stand-in", **sections}
+    environment.settings["scenarios"] = {
+        "linear": "stand-in",
+        "validity": BUSY_MACHINE,
+        **sections,
+    }
     environment.settings["probes"] = RARE_REMEDIATION
 
 

@@ -60,7 +60,7 @@ async def test_a_throughput_run_counts_for_no_probe(environment: ProberEnvironme
         assert set(held) == STAGES
         assert all(9 < value <= 30 for value in held.values()), held
         assert list(shown.select("scenario_completed_timestamp_seconds", "throughput")) == [""]
-        assert "10 events a second: 10 sent (10 ok)" in done.err
+        assert "10 events a second, up: 10 sent (10 ok)" in done.err
 
         counted = await prober.read_counter("probe_runs_total", "probe")
         assert set(counted) == {"remediation"}
@@ -91,7 +91,10 @@ async def test_a_refused_request_says_why(environment: ProberEnvironment) -> Non
     async with environment.run_prober() as prober:
         assert (await send_request(prober, "POST", "marathon")) == (
             404,
-            "unknown scenario 'marathon'; known scenarios: scalability, stress, throughput\n",
+            (
+                "unknown scenario 'marathon'; known scenarios: baseline, concurrent, "
+                "scalability, stress, sustained, throughput\n"
+            ),
         )
         status, text = await send_request(prober, "POST", "stress")
         assert status == 404
@@ -186,7 +189,7 @@ async def test_a_standby_refuses_scenarios(environment: ProberEnvironment) -> No
 
 
 SLOW = {"capacity": 20, "burst_seconds": 0, "health_timeout": 0.6}
-STRESS = {**QUICK, "levels": [2, 4, 40], "promised": 3, "recover_within": "2s"}
+STRESS = {**QUICK, "levels": [2, 4, 40], "promised": 3, "recover_within": "2s", "ramp_up": None}
 SCALING = {**QUICK, "rates": [5, 40], "hold": "1s"}
 
 
@@ -300,7 +303,7 @@ async def test_a_change_of_replicas_stops_scalability(tmp_path: Path, serving: S
 
 
 PASSWORD = "planted-s3cret"  # noqa: S105 - of a test
-SMALL = {**QUICK, "levels": [2], "promised": 2}
+SMALL = {**QUICK, "levels": [2], "promised": 2, "ramp_up": None}
 
 
 async def test_a_load_needs_a_login_over_tls(tmp_path: Path) -> None:

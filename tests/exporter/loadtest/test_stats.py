@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config.loader import load_config
-from exporter.config.scenarios import list_configured
+from exporter.config.scenarios import ScenarioSettings, list_configured
 from exporter.loadtest.baseline import BaselineGuard
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.metrics import ScenarioSample
@@ -254,8 +254,11 @@ def test_a_table_keeps_timeouts_apart_from_events_that_were_answered_and_not_exe
 def test_every_scenario_of_the_contract_has_its_file_and_its_own_value_of_the_label_probe() -> None:
     assert set(load_scenario_modules()) == set(Scenario)
     assert [name_load_probe(scenario) for scenario in Scenario] == [
+        "scenario_baseline",
+        "scenario_concurrent",
         "scenario_scalability",
         "scenario_stress",
+        "scenario_sustained",
         "scenario_throughput",
     ]
 
@@ -264,7 +267,7 @@ def test_the_defaults_go_above_every_promise() -> None:
     assert max(throughput.Settings().rates) > 100
     assert any(101 <= level <= 199 for level in stress.Settings().levels)
     for module in load_scenario_modules().values():
-        assert module.Settings().count_max_events() < 10_000
+        assert module.Settings().count_max_events() < ScenarioSettings().max_events
 
 
 BASE = """\

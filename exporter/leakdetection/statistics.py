@@ -1,16 +1,15 @@
 """Statistics of the leak detector: trend test, Holm correction, growth per event."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite, sqrt
 
 import numpy as np
 
-from exporter.probes.leak.baseline import Baseline
-from exporter.probes.leak.policy import HOUR, SIGNIFICANCE_LEVEL, LeakSignal
-from exporter.probes.leak.series import Floats, Samples, SignalSeries, count_events_since
+from exporter.leakdetection.baseline import Baseline
+from exporter.leakdetection.policy import HOUR, SIGNIFICANCE_LEVEL, LeakSignal
+from exporter.leakdetection.series import Floats, Samples, SignalSeries, count_events_since
 
 _NUMERIC_NOISE = 1e-9
 """Residuals below this share of the range are rounding, which has no correlation."""
@@ -89,20 +88,6 @@ def _run_mann_kendall(values: Floats) -> tuple[float, float]:
     if not isfinite(inflation) or np.ptp(residuals) <= _NUMERIC_NOISE * np.ptp(values):
         return float(plain.z), 1.0
     return float(plain.z), max(inflation, 1.0)
-
-
-def adjust_p_values(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values by Holm's step-down method.
-
-    A level then bounds the probability of any false positive among all tests. It holds for
-    dependent tests, and the signals of one process are dependent.
-    """
-    adjusted = [0.0] * len(p_values)
-    highest = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = highest
-    return adjusted
 
 
 """A misfit below this share of the range is rounding."""

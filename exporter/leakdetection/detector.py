@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from exporter.probes.leak.baseline import Baseline, compute_baseline
-from exporter.probes.leak.policy import (
+from exporter.leakdetection.baseline import Baseline, compute_baseline
+from exporter.leakdetection.multiple_tests import adjust_p_values
+from exporter.leakdetection.policy import (
     FAST_POLICY,
     MIN_BYTES_PER_EVENT,
     MIN_RISE,
@@ -17,11 +18,10 @@ from exporter.probes.leak.policy import (
     PolicyName,
     SignalUnit,
 )
-from exporter.probes.leak.series import Epoch, SignalSeries, split_epochs
-from exporter.probes.leak.statistics import (
+from exporter.leakdetection.series import Epoch, SignalSeries, split_epochs
+from exporter.leakdetection.statistics import (
     GrowthCause,
     Trend,
-    adjust_p_values,
     attribute_growth,
     compute_slope,
     fit_trend,

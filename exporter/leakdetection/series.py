@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from exporter.probes.leak.policy import LeakSignal
+from exporter.leakdetection.policy import LeakSignal
 
 Floats = NDArray[np.float64]
 

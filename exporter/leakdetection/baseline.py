@@ -10,8 +10,8 @@ from statistics import median
 
 import numpy as np
 
-from exporter.probes.leak.policy import HOUR, LeakPolicy, LeakReason
-from exporter.probes.leak.series import Epoch, Floats, Samples, count_events_since
+from exporter.leakdetection.policy import HOUR, LeakPolicy, LeakReason
+from exporter.leakdetection.series import Epoch, Floats, Samples, count_events_since
 
 _MIN_FILLED = 0.5
 """Minimum share of its expected samples that a bucket needs."""

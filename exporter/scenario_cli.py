@@ -1,0 +1,164 @@
+"""Commands that run load scenarios: `slo-probe scenario` and `slo-probe campaign`."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from exporter.loadtest.result import ScenarioResult, ScenarioVerdict
+from exporter.loadtest.summary import format_headline, format_result
+from exporter.scenario_runs import RunOptions, ScenarioOutcome, run_to_end
+from exporter.simulator.agent_sre.settings import DEFAULT_CAPACITY
+
+_NOT_MET, _NO_RESULT = 1, 2
+"""Exit codes."""
+
+
+def _add_run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that both commands have."""
+    for option in reversed(
+        [
+            click.option("--at", metavar="URL", help="URL of a running prober."),
+            click.option(
+                "--config",
+                metavar="FILE",
+                type=click.Path(path_type=Path),
+                help="Configuration file, for a run without a prober.",
+            ),
+            click.option(
+                "--out",
+                metavar="DIR",
+                type=click.Path(path_type=Path, file_okay=False),
+                help="Folder for the result files.",
+            ),
+            click.option(
+                "--any-result", is_flag=True, help="Exit with 0 even if a target was missed."
+            ),
+            click.option(
+                "--compress",
+                type=click.FloatRange(min=1),
+                default=1.0,
+                metavar="N",
+                help="Send the plan of the load N times faster; for the scenario sustained.",
+            ),
+            click.option(
+                "--baseline",
+                metavar="NAME",
+                help="Compare with the baseline of this name in DIR/baselines, or create it.",
+            ),
+            click.option(
+                "--renew-baseline", is_flag=True, help="Replace the baseline by this result."
+            ),
+            click.option(
+                "--resume", is_flag=True, help="Go on with a run that was interrupted or stopped."
+            ),
+            click.option(
+                "--simulate",
+                is_flag=True,
+                help="Simulate the target: replicas of the simulator behind a balancer.",
+            ),
+            click.option(
+                "--capacity",
+                type=click.FloatRange(min=0),
+                default=DEFAULT_CAPACITY,
+                show_default=True,
+                metavar="EVENTS_PER_SECOND",
+                help="Events per second that a simulated replica can process; 0 is unlimited.",
+            ),
+            click.option("--user", metavar="NAME", help="User name for basic authentication."),
+            click.option("--password-file", metavar="FILE", help="File that holds the password."),
+            click.option("--ca-file", metavar="FILE", help="CA certificates to trust, PEM."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("name")
+@_add_run_options
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def scenario(*, name: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
+    """Run a load scenario.
+
+    NAME is a scenario from the configuration of the prober, such as throughput. With --at, a
+    running prober runs it. With --config, this process does, which then serves the canary; the
+    normal probes do not run. With --out, everything that was measured is written to DIR/NAME.json.
+
+    Ctrl-C and SIGTERM stop the load: nothing more is sent, events in flight get their verdicts, and
+    the partial result is written. Exits with 0 if all targets were met, 1 if one was missed or a
+    latency is worse than in the baseline, 2 if there is no valid result.
+
+    \b
+    Examples:
+      slo-probe scenario throughput --at http://127.0.0.1:9108
+      slo-probe scenario baseline --config slo-probe.yaml --out results --baseline main
+      slo-probe scenario sustained --config slo-probe.yaml --out results --compress 60
+    """
+    run_options = _read_options(options)
+    (outcome,) = run_to_end(run_options, [name])
+    _print_result(outcome.result, as_json=as_json)
+    sys.exit(_choose_exit_code([outcome], any_result=run_options.any_result))
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@_add_run_options
+def campaign(*, names: Sequence[str], **options: Any) -> None:  # noqa: ANN401 - click's values
+    """Run several load scenarios, one after the other.
+
+    NAMES are scenarios from the configuration; without any, all configured ones run. With --out,
+    DIR/campaign.json lists the runs and their files. Ctrl-C stops the running scenario, and the
+    others do not start. The exit code is that of the worst scenario.
+
+    \b
+    Examples:
+      slo-probe campaign --config slo-probe.yaml --out results
+      slo-probe campaign baseline stress --at http://127.0.0.1:9108 --out results
+    """
+    run_options = _read_options(options)
+    outcomes = run_to_end(run_options, names)
+    for outcome in outcomes:
+        click.echo(format_headline(outcome.result))
+    sys.exit(_choose_exit_code(outcomes, any_result=run_options.any_result))
+
+
+def _read_options(options: dict[str, Any]) -> RunOptions:
+    """Read the options.
+
+    Raises:
+        click.UsageError: they do not fit together.
+    """
+    run_options = RunOptions(**options)
+    if (run_options.at is None) == (run_options.config is None):
+        raise click.UsageError("give either --at or --config")
+    if (run_options.user is None) != (run_options.password_file is None):
+        raise click.UsageError("--user and --password-file belong together")
+    if run_options.renew_baseline and run_options.baseline is None:
+        raise click.UsageError("--renew-baseline needs --baseline")
+    if run_options.simulate and run_options.config is None:
+        raise click.UsageError("--simulate needs --config")
+    if run_options.baseline is not None and run_options.out is None:
+        raise click.UsageError("--baseline needs --out")
+    return run_options
+
+
+def _print_result(result: ScenarioResult, *, as_json: bool) -> None:
+    click.echo(json.dumps(result.to_json(), indent=2) if as_json else format_result(result))
+
+
+def _choose_exit_code(outcomes: Sequence[ScenarioOutcome], *, any_result: bool) -> int:
+    return max((_rate_outcome(outcome, any_result=any_result) for outcome in outcomes), default=2)
+
+
+def _rate_outcome(outcome: ScenarioOutcome, *, any_result: bool) -> int:
+    if outcome.result.verdict in {ScenarioVerdict.INVALID, ScenarioVerdict.PARTIAL}:
+        return _NO_RESULT
+    if any_result:
+        return 0
+    if outcome.is_worse or outcome.result.verdict is ScenarioVerdict.MISSED:
+        return _NOT_MET
+    return _NO_RESULT if outcome.result.verdict is ScenarioVerdict.NO_TARGET else 0

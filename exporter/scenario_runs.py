@@ -1,0 +1,288 @@
+"""Runs of the commands `scenario` and `campaign`: on a running prober, or in this process."""
+
+import asyncio
+import contextlib
+import shlex
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+import click
+from pydantic import ValidationError
+
+from exporter.app.command_line import configure_logging, load_or_exit, run_to_exit
+from exporter.fields import Address
+from exporter.httpclient.client import HttpClient
+from exporter.httpclient.settings import HttpClientSettings
+from exporter.loadtest.comparison import compare_with_baseline, format_comparison
+from exporter.loadtest.prober_client import NoResultError, ProberClient, run_remote_scenario
+from exporter.loadtest.progress import open_progress_view
+from exporter.loadtest.result import ScenarioResult, ScenarioState, ScenarioVerdict
+from exporter.loadtest.result_file import ResultFileError, write_json, write_result_file
+from exporter.loadtest.scaling import ScaleError
+from exporter.schedule.clock import SystemClock
+from slos.schema.contract import StageSource
+
+if TYPE_CHECKING:
+    from exporter.app.standalone import StandaloneProber
+    from exporter.config.loader import LoadedConfig
+    from exporter.simulator.cluster import SimulatedCluster
+
+_NO_RESULT = 2
+"""Exit code of a run without a result."""
+_ANY_HOST = ("0.0.0.0", "::")  # noqa: S104 - recognised, not listened on
+_ORDER = ("baseline", "throughput", "concurrent", "scalability", "stress", "sustained")
+"""Order of a campaign: short runs first, and the one that breaks things late."""
+_CAMPAIGN_FORMAT, _CAMPAIGN_VERSION = "slo-probe/campaign", 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Options that both commands have."""
+
+    at: str | None
+    config: Path | None
+    out: Path | None
+    any_result: bool
+    compress: float
+    baseline: str | None
+    renew_baseline: bool
+    resume: bool
+    simulate: bool
+    capacity: float
+    user: str | None
+    password_file: str | None
+    ca_file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioOutcome:
+    """Outcome of one scenario: its result, and whether it is worse than the baseline."""
+
+    result: ScenarioResult
+    is_worse: bool = False
+
+
+class ScenarioRunner(Protocol):
+    """Runs scenarios, here or on a prober."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Return whether the operator has stopped it."""
+
+    async def list_names(self) -> list[str]:
+        """List the configured scenarios."""
+
+    async def run(self, name: str) -> tuple[ScenarioResult, dict[str, Any] | None]:
+        """Run a scenario; return its result, and the content of its file if there is one.
+
+        Raises:
+            NoResultError: it did not start, or its end is unknown.
+        """
+
+
+@dataclass
+class _RemoteRunner:
+    """Runner of scenarios on a running prober."""
+
+    client: ProberClient
+    options: RunOptions
+    is_stopped: bool = False
+
+    async def list_names(self) -> list[str]:
+        return [str(name) for name in (await self.client.read_state())["configured"]]
+
+    async def run(self, name: str) -> tuple[ScenarioResult, dict[str, Any] | None]:
+        with open_progress_view(name) as view:
+            result = await run_remote_scenario(
+                self.client, name, view, compress=self.options.compress, resume=self.options.resume
+            )
+        self.is_stopped = result.state is ScenarioState.STOPPED
+        document = await self.client.read_document(result.id) if self.options.out else None
+        return result, document
+
+
+@dataclass
+class _LocalRunner:
+    """Runner of scenarios in this process."""
+
+    prober: "StandaloneProber"
+    loaded: "LoadedConfig"
+    options: RunOptions
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.prober.is_stopped
+
+    async def list_names(self) -> list[str]:
+        from exporter.config.scenarios import list_configured
+
+        return list(list_configured(self.loaded.config.scenarios))
+
+    async def run(self, name: str) -> tuple[ScenarioResult, dict[str, Any] | None]:
+        with open_progress_view(name) as view:
+            return await self.prober.run_scenario(
+                name, view, compress=self.options.compress, resume=self.options.resume
+            )
+
+
+def run_to_end(options: RunOptions, names: Sequence[str]) -> list[ScenarioOutcome]:
+    """Run scenarios; print an error as one line, and exit with 2."""
+    loaded = None if options.config is None else load_or_exit(options.config)
+    if loaded is not None:
+        configure_logging("error")
+    settings = None if options.at is None else _read_client_settings(options, options.at)
+    try:
+        return run_to_exit(_run_all(options, names, loaded=loaded, settings=settings))
+    except (NoResultError, ResultFileError, ScaleError) as error:
+        click.echo(f"error: {error}", err=True)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        click.echo("stopped; events in flight still get their verdicts", err=True)
+    sys.exit(_NO_RESULT)
+
+
+def _read_client_settings(options: RunOptions, url: str) -> HttpClientSettings:
+    """Read the settings of the client.
+
+    Raises:
+        click.UsageError: they are wrong.
+    """
+    login = {"username": options.user, "password_file": options.password_file}
+    auth = {"basic_auth": login} if options.user else {}
+    trust = {"tls": {"ca_file": options.ca_file}} if options.ca_file else {}
+    try:
+        return HttpClientSettings.model_validate({"url": url, **auth, **trust})
+    except ValidationError as error:
+        raise click.UsageError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+
+
+async def _run_all(
+    options: RunOptions,
+    names: Sequence[str],
+    *,
+    loaded: "LoadedConfig | None",
+    settings: HttpClientSettings | None,
+) -> list[ScenarioOutcome]:
+    outcomes: list[ScenarioOutcome] = []
+    async with _open_runner(options, loaded, settings) as runner:
+        chosen = list(names) or _sort_names(await runner.list_names())
+        for name in chosen:
+            if runner.is_stopped:
+                break
+            outcomes.append(await _run_one(runner, name, options))
+            if options.out and len(chosen) > 1:
+                _write_campaign(options.out, chosen, outcomes)
+    return outcomes
+
+
+@contextlib.asynccontextmanager
+async def _open_runner(
+    options: RunOptions, loaded: "LoadedConfig | None", settings: HttpClientSettings | None
+) -> AsyncIterator[ScenarioRunner]:
+    if loaded is not None:
+        from exporter.app.standalone import open_standalone_prober
+
+        async with (
+            open_standalone_prober(loaded, print_wait=_print_wait) as prober,
+            _open_cluster(options, loaded) as cluster,
+        ):
+            prober.load_controller.scaler = cluster
+            yield _LocalRunner(prober, loaded, options)
+    elif settings is not None:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        async with HttpClient("slo-probe", settings, folder=Path(), clock=SystemClock()) as http:
+            yield _RemoteRunner(ProberClient(http), options)
+
+
+@contextlib.asynccontextmanager
+async def _open_cluster(
+    options: RunOptions, loaded: "LoadedConfig"
+) -> "AsyncIterator[SimulatedCluster | None]":
+    """Open a simulated target at the address of the configuration, if that was asked for."""
+    if not options.simulate:
+        yield None
+        return
+    from exporter.simulator.cluster import open_simulated_cluster
+
+    target, canary = urlsplit(loaded.config.target.url), loaded.config.canary.listen
+    host = "127.0.0.1" if canary.host in _ANY_HOST else canary.host
+    arguments = ["--function-url", f"http://{Address(host, canary.port)}/"]
+    arguments += ["--capacity", f"{options.capacity:g}"]
+    linear = loaded.observers.get(StageSource.LINEAR)
+    if linear is not None and loaded.config.scenarios.linear == "stand-in":
+        settings = linear.model_dump(include={"url", "key_file"})
+        arguments += ["--linear-url", str(settings["url"])]
+        if settings["key_file"]:
+            arguments += ["--linear-key-file", str(loaded.folder / settings["key_file"])]
+    async with open_simulated_cluster(f"{target.hostname}:{target.port or 80}", arguments) as found:
+        yield found
+
+
+def _print_wait(line: str) -> None:
+    click.echo(line, err=True)
+
+
+async def _run_one(runner: ScenarioRunner, name: str, options: RunOptions) -> ScenarioOutcome:
+    """Run a scenario, write its file, and compare it with the baseline.
+
+    Raises:
+        NoResultError: it did not start, or its end is unknown.
+        ResultFileError: a file cannot be read or written.
+    """
+    result, document = await runner.run(name)
+    if document is None or options.out is None:
+        return ScenarioOutcome(result)
+    document["command"] = shlex.join(["slo-probe", *sys.argv[1:]])
+    click.echo(f"{name}: written to {write_result_file(options.out, document)}", err=True)
+    if options.baseline is None or result.verdict in {
+        ScenarioVerdict.PARTIAL,
+        ScenarioVerdict.INVALID,
+    }:
+        return ScenarioOutcome(result)
+    comparison = compare_with_baseline(
+        document,
+        options.out / "baselines" / f"{options.baseline}-{name}.json",
+        name=options.baseline,
+        renew=options.renew_baseline,
+    )
+    click.echo(format_comparison(comparison), err=True)
+    document["comparison"] = comparison.to_json()
+    write_result_file(options.out, document)
+    return ScenarioOutcome(result, comparison.is_worse)
+
+
+def _sort_names(names: Sequence[str]) -> list[str]:
+    return sorted(names, key=lambda name: (_ORDER.index(name) if name in _ORDER else 99, name))
+
+
+def _write_campaign(
+    folder: Path, names: Sequence[str], outcomes: Sequence[ScenarioOutcome]
+) -> None:
+    """Write the list of the runs; scenarios that did not run have no verdict.
+
+    Raises:
+        ResultFileError: it cannot be written.
+    """
+    found = {outcome.result.scenario: outcome for outcome in outcomes}
+    entries = [
+        {
+            "scenario": name,
+            "file": f"{name}.json" if name in found else None,
+            "verdict": found[name].result.verdict.value if name in found else None,
+            "is_worse": found[name].is_worse if name in found else None,
+        }
+        for name in names
+    ]
+    document = {
+        "format": _CAMPAIGN_FORMAT,
+        "version": _CAMPAIGN_VERSION,
+        "command": shlex.join(["slo-probe", *sys.argv[1:]]),
+        "scenarios": entries,
+    }
+    write_json(folder / "campaign.json", document)
