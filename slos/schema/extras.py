@@ -17,6 +17,7 @@ EXTRA_MODULES = {
         "opentelemetry",
         "prometheus_client",
     ),
+    "serve": ("aiohttp", "bcrypt", "prometheus_client"),
 }
 """Top-level modules of each extra."""
 

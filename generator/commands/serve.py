@@ -1,0 +1,94 @@
+"""Command `slo-rules serve`: pages of the SLOs that running Prometheus servers have recorded."""
+
+import asyncio
+import gc
+import sys
+
+import click
+
+from generator.commands import _sources, _values
+from generator.commands._project import config_option
+from slos.schema.extras import describe_missing, is_missing
+
+_MAX_PORT = 65535
+
+
+@click.command("serve")
+@config_option
+@click.option(
+    "--prometheus",
+    "prometheus_urls",
+    required=True,
+    multiple=True,
+    metavar="[NAME=]URL",
+    help="URL of a Prometheus, Thanos, Mimir or VictoriaMetrics with the recorded series. "
+    "Repeatable, with names.",
+)
+@click.option(
+    "--http-config",
+    "http_configs",
+    multiple=True,
+    metavar="[NAME=]FILE",
+    help="Credentials, headers and TLS for a source, as http_config of Prometheus. "
+    "Without NAME for all sources. Repeatable.",
+)
+@click.option(
+    "--listen",
+    default="127.0.0.1:8090",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Address to listen on; with port 0 the system picks one.",
+)
+@click.option(
+    "--grafana",
+    metavar="URL",
+    callback=_values.check_web_address,
+    help="URL of the Grafana with the generated dashboards, for links.",
+)
+@click.option(
+    "--graphs/--no-graphs",
+    default=True,
+    show_default=True,
+    help="Link to the graphs of the sources, which Mimir has not.",
+)
+def command(
+    prometheus_urls: tuple[str, ...],
+    http_configs: tuple[str, ...],
+    listen: str,
+    grafana: str | None,
+    *,
+    graphs: bool,
+) -> None:
+    """Serve web pages of the SLOs that a Prometheus has recorded.
+
+    Needs no specs: it reads the series that the rules of this program and of Sloth record. It only
+    reads; nothing can be changed over the pages.
+
+    \b
+    Examples:
+      slo-rules serve --prometheus http://localhost:9090
+      slo-rules serve --prometheus eu=http://eu:9090 --prometheus us=http://us:9090
+    """
+    if is_missing("serve"):
+        raise click.UsageError(describe_missing("slo-rules serve", "serve"))
+    sources = _sources.parse_sources(prometheus_urls, http_configs)
+    host, port = _parse_address(listen)
+    gc.enable()  # off for commands that end soon
+    # Both need the extra.
+    from generator.web.app import Links  # noqa: PLC0415
+    from generator.web.server import ServeError, run_server  # noqa: PLC0415
+
+    links = Links(grafana or "", graphs)
+    try:
+        asyncio.run(run_server(sources, host, port, links=links, print_line=click.echo))
+    except ServeError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+def _parse_address(text: str) -> tuple[str, int]:
+    """Parse an address; without a host it is every address of this machine."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
+        raise click.UsageError(f"--listen {text!r} is not an address; write it like 127.0.0.1:8090")
+    return host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port)  # noqa: S104 - as Go
