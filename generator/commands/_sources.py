@@ -8,7 +8,25 @@ import click
 
 from generator.clients.http_config import HTTPConfig, Source, read_http_config
 from generator.commands import _report, _values
+from generator.commands._project import get_project
 from slos.schema.problem import filter_errors
+
+prometheus_option = click.option(
+    "--prometheus",
+    "prometheus_urls",
+    multiple=True,
+    metavar="[NAME=]URL",
+    help="URL of a Prometheus, Thanos, Mimir or VictoriaMetrics with the recorded series. "
+    "Repeatable, with names.  [default: that of the project settings]",
+)
+http_config_option = click.option(
+    "--http-config",
+    "http_configs",
+    multiple=True,
+    metavar="[NAME=]FILE",
+    help="Credentials, headers and TLS for a source, as http_config of Prometheus. "
+    "Without NAME for all sources. Repeatable.",
+)
 
 _NAME = re.compile(r"([A-Za-z0-9][\w.-]*)=(.*)", re.ASCII | re.DOTALL)
 _DEFAULT = "prometheus"
@@ -20,7 +38,10 @@ def parse_sources(urls: Sequence[str], http_configs: Sequence[str]) -> list[Sour
     Raises:
         click.UsageError: a value cannot be used; the message says why.
     """
-    pairs = [_split(text) for text in urls]
+    default = get_project().settings.prometheus
+    pairs = [_split(text) for text in urls or filter(None, [default])]
+    if not pairs:
+        raise click.UsageError("add --prometheus URL")
     unnamed = sum(not name for name, _ in pairs)
     if unnamed and len(pairs) > 1:
         raise click.UsageError("several --prometheus need names; write --prometheus NAME=URL")

@@ -15,23 +15,8 @@ _MAX_PORT = 65535
 
 @click.command("serve")
 @config_option
-@click.option(
-    "--prometheus",
-    "prometheus_urls",
-    required=True,
-    multiple=True,
-    metavar="[NAME=]URL",
-    help="URL of a Prometheus, Thanos, Mimir or VictoriaMetrics with the recorded series. "
-    "Repeatable, with names.",
-)
-@click.option(
-    "--http-config",
-    "http_configs",
-    multiple=True,
-    metavar="[NAME=]FILE",
-    help="Credentials, headers and TLS for a source, as http_config of Prometheus. "
-    "Without NAME for all sources. Repeatable.",
-)
+@_sources.prometheus_option
+@_sources.http_config_option
 @click.option(
     "--listen",
     default="127.0.0.1:8090",

@@ -17,8 +17,8 @@ def describe_promise(status: SLOStatus, facts: Facts) -> str:
     if status.objective is None or not facts.period:
         return "Objective and period of this SLO are not recorded."
     period = Duration.from_parts(seconds=facts.period)
-    unit = "events" if facts.tiers or facts.events is not None else "requests or moments"
-    text = f"{format_objective(status.objective)} of {unit} are good over {_format_days(period)}."
+    objective = format_objective(status.objective)
+    text = f"{objective} of events have to be good over {_format_days(period)}."
     budget = 1 - status.objective
     if facts.events:
         allowed = facts.events * budget

@@ -165,7 +165,7 @@ def build_charts(page: SLOPage) -> dict[str, Any]:
     return {
         "times": range_.times,
         "budget": [
-            {"label": "left, of the period until then", "values": history.budget},
+            {"label": "left, rolling", "values": history.budget},
             *_build_burn_down(history, facts),
         ],
         "burn": [{"label": window, "values": values} for window, values in history.burn.items()],

@@ -36,6 +36,7 @@ class History:
         service: its service.
         labels: labels of the user.
         group: labels of the group.
+        is_first: False for a group if another one has the series of the SLO.
         days: period.
         rate: events in each step.
         is_sloth: True for the series that rules of Sloth record.
@@ -50,12 +51,13 @@ class History:
     service: str = "shop"
     labels: dict[str, str] = field(default_factory=dict)
     group: dict[str, str] = field(default_factory=dict)
+    is_first: bool = True
     days: int = 30
     rate: float = 4000.0
     is_sloth: bool = False
     latency: bool = False
     alerts: tuple[tuple[str, str, float, float], ...] = ()
-    end: float = 0.0
+    end: float = -math.inf
 
     @property
     def id(self) -> str:
@@ -73,10 +75,19 @@ def _escape(labels: dict[str, str]) -> dict[str, str]:
     }
 
 
-def list_series(history: History, now: float, length: float) -> Iterator[str]:
-    """OpenMetrics text of the series of an SLO over a length of time, until `now`."""
-    # A few minutes more, so that the newest sample is never too old for an instant query.
-    times = [now - before for before in range(int(length), -1200, -STEP) if before >= history.end]
+def list_series(history: History, now: float, length: float, ahead: float = 1200) -> Iterator[str]:
+    """OpenMetrics text of the series of an SLO over a length of time, until `now`.
+
+    They go on for some time, so that the newest sample is not too old for an instant query.
+    """
+    ends = range(int(length), -int(ahead), -STEP)
+    times = [now - before for before in ends if before >= history.end]
+    longest = max(_WINDOWS.values())
+    # Sums of the error ratio of all steps since the oldest one that any window reaches.
+    first = int(length) + longest
+    sums = [0.0]
+    for before in range(first, -int(ahead) - STEP, -STEP):
+        sums.append(sums[-1] + history.ratio(before))
     budget = 1 - history.objective
     shown = {**history.labels, **history.identity}
 
@@ -89,10 +100,11 @@ def list_series(history: History, now: float, length: float) -> Iterator[str]:
         return format_series(metric, _escape(labels), samples)
 
     def mean(before: float, window: float) -> float:
-        points = max(2, min(60, int(window / STEP)))
-        return sum(history.ratio(before + window * i / points) for i in range(points)) / points
+        last = int((first - before) / STEP) + 1
+        count = max(1, round(window / STEP))
+        return (sums[last] - sums[last - count]) / count
 
-    if not history.group or history.group.get("first"):
+    if history.is_first:
         yield series(names.ERROR_BUDGET, lambda _: budget, **shown)
         yield series(names.OBJECTIVE, lambda _: history.objective, **shown)
         yield series(names.PERIOD_DAYS, lambda _: float(history.days), **shown)
@@ -115,10 +127,13 @@ def list_series(history: History, now: float, length: float) -> Iterator[str]:
     yield series(names.PERIOD_BURN_RATE, lambda before: spent(before) / budget, **labels)
     if not history.is_sloth:
         yield from _list_counts(history, series, labels, known=known, spent=spent)
-    for name, severity, begin, end in history.alerts:
+    for name, severity in dict.fromkeys(each[:2] for each in history.alerts):
+        spans = [each[2:] for each in history.alerts if each[:2] == (name, severity)]
         yield series(
             names.ALERTS,
-            lambda before, b=begin, e=end: 1.0 if e <= before <= b else math.nan,  # type: ignore[misc]
+            lambda before, spans=spans: (  # type: ignore[misc]
+                1.0 if any(end <= before <= begin for begin, end in spans) else math.nan
+            ),
             **{**history.identity, **history.group},
             alertname=name, alertstate="firing", sloth_severity=severity,
         )  # fmt: skip
