@@ -1,0 +1,118 @@
+"""Fixtures: a real Prometheus with recorded SLOs, and `slo-rules serve` over it."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from exporter.devstack import stack
+from exporter.devstack.stack import find_free_port, start_process, wait_for_line
+from tests.benchmarks.tsdb import find_tool, write_series
+from tests.e2e.conftest import BIN
+from tests.generator.recorded_history import DAY, History, list_series, outage, steady
+
+HOUR = 3600
+HOSTILE = '"><img src=x onerror=alert(1)>'
+SLOS = (
+    History(
+        "requests",
+        outage(2 * HOUR, -HOUR, 0.03, 0.0001),
+        days=7,
+        labels={"team": "web"},
+        alerts=(
+            ("ShopRequestsErrors", "page", 1.8 * HOUR, -HOUR),
+            ("ShopRequestsErrors", "page", 30 * HOUR, 29 * HOUR),
+        ),
+    ),
+    History(
+        "checkout",
+        outage(30 * HOUR, 27 * HOUR, 0.03, 0.0001),
+        days=7,
+        labels={"team": "pay"},
+        latency=True,
+        alerts=(("ShopCheckoutErrors", "page", 29.5 * HOUR, 26.5 * HOUR),),
+    ),
+    History("search", steady(0.0004), objective=0.995, days=7, labels={"team": "web"}),
+    History("transfers", steady(0.001), service="bank", objective=0.99, days=7, is_sloth=True),
+    History("uploads", steady(0.002), service="media", days=7, group={"code": "a"}),
+    History(
+        "uploads", steady(0.0001), service="media", days=7, group={"code": "b"}, is_first=False
+    ),
+    History("gone", steady(0.0001), service="media", days=7, end=3 * HOUR),
+    History(
+        "<script>alert(1)</script>",
+        steady(0.0001),
+        service="../&?#%2F",
+        days=7,
+        labels={"evil": HOSTILE},
+    ),
+)
+"""SLOs of the Prometheus: one pages, one is exhausted, one is not recorded any more."""
+
+
+@contextmanager
+def run_recorded_prometheus(
+    folder: Path, histories: tuple[History, ...], days: float = 7.5
+) -> Iterator[str]:
+    """A Prometheus that has recorded these SLOs until now, and for a while to come."""
+    now = time.time() // 60 * 60
+    write_series(
+        (text for each in histories for text in list_series(each, now, days * DAY)), folder
+    )
+    address = f"127.0.0.1:{find_free_port()}"
+    scraped = {"job_name": "self", "static_configs": [{"targets": [address]}]}
+    config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scraped]}
+    (folder / "prometheus.yml").write_text(json.dumps(config))
+    child = start_process(
+        "prometheus",
+        [find_tool("prometheus"), f"--config.file={folder / 'prometheus.yml'}",
+         f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}",
+         "--storage.tsdb.retention.time=1y"],
+        folder=folder,
+    )  # fmt: skip
+    try:
+        child.wait_for(lambda: stack._is_answering(f"http://{address}/-/ready"))
+        yield f"http://{address}"
+    finally:
+        child.stop()
+
+
+@contextmanager
+def run_pages(folder: Path, *arguments: str) -> Iterator[str]:
+    """`slo-rules serve` as a process."""
+    child = start_process(
+        "serve", [BIN / "slo-rules", "serve", "--listen", "127.0.0.1:0", *arguments], folder=folder
+    )
+    try:
+        yield wait_for_line(child, "listening on ")
+        log = child.read_log_tail()
+        assert "Traceback" not in log, log
+    finally:
+        child.stop()
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prometheus that has recorded `SLOS`."""
+    with run_recorded_prometheus(tmp_path_factory.mktemp("recorded"), SLOS) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prometheus that has recorded nothing."""
+    with run_recorded_prometheus(tmp_path_factory.mktemp("empty"), ()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def pages(recorded: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The pages over this Prometheus."""
+    with run_pages(
+        tmp_path_factory.mktemp("pages"),
+        *("--prometheus", recorded, "--grafana", "https://grafana.example"),
+    ) as url:
+        yield url
