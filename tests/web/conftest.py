@@ -1,26 +1,34 @@
 """Fixtures: a real Prometheus with recorded SLOs, and `slo-rules serve` over it."""
 
+import asyncio
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
 from exporter.devstack import stack
 from exporter.devstack.stack import find_free_port, start_process, wait_for_line
+from generator.clients.http_config import Source
+from generator.web.app import Links
+from generator.web.server import open_server
 from tests.benchmarks.tsdb import find_tool, write_series
 from tests.e2e.conftest import BIN
 from tests.generator.recorded_history import DAY, History, list_series, outage, steady
 
 HOUR = 3600
+PERIOD = 3
+"""Days of the period of the SLOs."""
 HOSTILE = '"><img src=x onerror=alert(1)>'
 SLOS = (
     History(
         "requests",
-        outage(2 * HOUR, -HOUR, 0.03, 0.0001),
-        days=7,
+        outage(2 * HOUR, -HOUR, 0.02, 0.0001),
+        days=PERIOD,
         labels={"team": "web"},
         alerts=(
             ("ShopRequestsErrors", "page", 1.8 * HOUR, -HOUR),
@@ -29,24 +37,24 @@ SLOS = (
     ),
     History(
         "checkout",
-        outage(30 * HOUR, 27 * HOUR, 0.03, 0.0001),
-        days=7,
+        outage(30 * HOUR, 27 * HOUR, 0.01, 0.0001),
+        days=PERIOD,
         labels={"team": "pay"},
         latency=True,
         alerts=(("ShopCheckoutErrors", "page", 29.5 * HOUR, 26.5 * HOUR),),
     ),
-    History("search", steady(0.0004), objective=0.995, days=7, labels={"team": "web"}),
-    History("transfers", steady(0.001), service="bank", objective=0.99, days=7, is_sloth=True),
-    History("uploads", steady(0.002), service="media", days=7, group={"code": "a"}),
+    History("search", steady(0.0004), objective=0.995, days=PERIOD, labels={"team": "web"}),
+    History("transfers", steady(0.001), service="bank", objective=0.99, days=PERIOD, is_sloth=True),
+    History("uploads", steady(0.002), service="media", days=PERIOD, group={"code": "a"}),
     History(
-        "uploads", steady(0.0001), service="media", days=7, group={"code": "b"}, is_first=False
+        "uploads", steady(0.0001), service="media", days=PERIOD, group={"code": "b"}, is_first=False
     ),
-    History("gone", steady(0.0001), service="media", days=7, end=3 * HOUR),
+    History("gone", steady(0.0001), service="media", days=PERIOD, end=3 * HOUR),
     History(
         "<script>alert(1)</script>",
         steady(0.0001),
         service="../&?#%2F",
-        days=7,
+        days=PERIOD,
         labels={"evil": HOSTILE},
     ),
 )
@@ -55,7 +63,7 @@ SLOS = (
 
 @contextmanager
 def run_recorded_prometheus(
-    folder: Path, histories: tuple[History, ...], days: float = 7.5
+    folder: Path, histories: tuple[History, ...], days: float = PERIOD + 0.5
 ) -> Iterator[str]:
     """A Prometheus that has recorded these SLOs until now, and for a while to come."""
     now = time.time() // 60 * 60
@@ -78,6 +86,27 @@ def run_recorded_prometheus(
         yield f"http://{address}"
     finally:
         child.stop()
+
+
+@contextmanager
+def open_pages(*sources: Source, links: Links | None = None) -> Iterator[str]:
+    """The pages over some sources, in a thread of this process."""
+    started: Queue[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Queue()
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        async with open_server(sources, "127.0.0.1", 0, links or Links()) as url:
+            started.put((url, asyncio.get_running_loop(), stop))
+            await stop.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    url, loop, stop = started.get(timeout=30)
+    try:
+        yield url
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.web.conftest import HOSTILE
+from tests.web.conftest import HOSTILE, PERIOD
 
 
 def read(url: str, status: int = 200) -> requests.Response:
@@ -59,7 +59,7 @@ def test_rules_of_sloth_are_shown_with_all_that_they_record(pages: str) -> None:
     document = read_slo(pages, id="bank-transfers", range="1d")
     assert document["charts"]["events"] == []
     spent = [each for each in document["charts"]["spent"][0]["values"] if each is not None]
-    assert sum(spent) == pytest.approx(0.1 / 7, rel=0.03)
+    assert sum(spent) == pytest.approx(0.1 / PERIOD, rel=0.03)
     assert "count no events" in read(f"{pages}/slo?id=bank-transfers").text
 
 
@@ -95,13 +95,13 @@ def test_the_page_of_an_slo_has_history_and_episodes(pages: str) -> None:
     document = read_slo(pages, id="shop-checkout", range="3d")
     (episode,) = document["episodes"]
     assert episode["end"] - episode["start"] == pytest.approx(3 * 3600, abs=400)
-    # From half an hour after the outage of 3 hours began: 3 % of the events fail, of 0.1 %.
-    assert episode["spent"] == pytest.approx(30 * 2.5 / (7 * 24), rel=0.15)
+    # From half an hour after the outage of 3 hours began: 1 % of the events fail, of 0.1 %.
+    assert episode["spent"] == pytest.approx(10 * 2.5 / (PERIOD * 24), rel=0.15)
     charts = document["charts"]
     good, bad = (each["values"] for each in charts["events"])
     shares = [b / (g + b) for g, b in zip(good, bad, strict=True) if g and b is not None]
-    assert max(shares) == pytest.approx(0.03, rel=0.01)
-    assert max(filter(None, charts["burn"][0]["values"])) == pytest.approx(30, rel=0.02)
+    assert max(shares) == pytest.approx(0.01, rel=0.01)
+    assert max(filter(None, charts["burn"][0]["values"])) == pytest.approx(10, rel=0.02)
     assert [each["label"] for each in charts["latency"]] == ["P50", "P95", "P99"]
     assert charts["latencyTarget"] == 0.3
     assert len(charts["times"]) == len(good) == len(charts["budget"][0]["values"])
@@ -121,7 +121,7 @@ def test_a_burn_down_starts_full_and_the_ideal_line_ends_empty(pages: str) -> No
     charts = read_slo(pages, id="shop-checkout", range="period")["charts"]
     _, burn_down, ideal = (each["values"] for each in charts["budget"])
     assert burn_down[0] == pytest.approx(1, abs=0.01)
-    assert burn_down[-1] == pytest.approx(1 - 30 * 3 / (7 * 24) - 0.1, abs=0.05)
+    assert burn_down[-1] == pytest.approx(1 - 10 * 3 / (PERIOD * 24) - 0.1, abs=0.05)
     assert (ideal[0], ideal[-1]) == pytest.approx((1, 0), abs=0.01)
 
 
@@ -137,8 +137,8 @@ def test_groups_are_listed_with_the_worst_first_and_each_has_a_page(pages: str) 
 
 def test_the_promise_and_the_alerts_are_in_words(pages: str) -> None:
     text = read(f"{pages}/slo?id=shop-checkout").text
-    assert "of events have to be good over 7 days." in text
-    assert "burn rate above 13.4 over 1h and 5m: 8.0" in text
+    assert "of events have to be good over 3 days." in text
+    assert "burn rate above 13.4 over 1h and 5m: 18.7" in text
     assert 'href="https://runbooks.example/ShopCheckout"' in text
     assert 'href="https://grafana.example/d/slo-detail?' in text
 

@@ -12,8 +12,9 @@ import pytest
 import requests
 
 from exporter.devstack.stack import find_free_port
+from generator.clients.http_config import Source, read_http_config
 from tests.generator.command_line import run_slo_rules
-from tests.web.conftest import run_pages
+from tests.web.conftest import open_pages
 from tests.web.test_pages import read, read_slos
 
 
@@ -55,9 +56,9 @@ def serve_proxy(
         thread.join()
 
 
-def test_a_prometheus_that_is_down_is_said_on_every_page(tmp_path: Path) -> None:
+def test_a_prometheus_that_is_down_is_said_on_every_page() -> None:
     url = f"http://127.0.0.1:{find_free_port()}"
-    with run_pages(tmp_path, "--prometheus", url) as pages:
+    with open_pages(Source("prometheus", url)) as pages:
         assert f"cannot query {url}" in read(pages).text
         assert "Nothing is known about any SLO." in read(pages).text
         assert f"cannot query {url}" in read(f"{pages}/slo?id=shop-requests", 502).text
@@ -66,17 +67,17 @@ def test_a_prometheus_that_is_down_is_said_on_every_page(tmp_path: Path) -> None
         assert read(f"{pages}/-/healthy").text == "healthy\n"
 
 
-def test_a_prometheus_without_slos_tells_what_to_do(empty: str, tmp_path: Path) -> None:
-    with run_pages(tmp_path, "--prometheus", empty) as pages:
+def test_a_prometheus_without_slos_tells_what_to_do(empty: str) -> None:
+    with open_pages(Source("prometheus", empty)) as pages:
         text = read(pages).text
     assert "No SLO yet" in text
     assert "no SLO is recorded" in text
 
 
-def test_what_can_be_read_is_shown_beside_what_cannot(recorded: str, tmp_path: Path) -> None:
+def test_what_can_be_read_is_shown_beside_what_cannot(recorded: str) -> None:
     with (
         serve_proxy(recorded, without="max_over_time") as proxy,
-        run_pages(tmp_path, "--prometheus", proxy) as pages,
+        open_pages(Source("prometheus", proxy)) as pages,
     ):
         text = read(pages).text
         assert "2 of 6 SLOs need attention." in text
@@ -86,11 +87,10 @@ def test_what_can_be_read_is_shown_beside_what_cannot(recorded: str, tmp_path: P
         assert "budget is left" in page
 
 
-def test_several_sources_are_one_overview(recorded: str, empty: str, tmp_path: Path) -> None:
+def test_several_sources_are_one_overview(recorded: str, empty: str) -> None:
     down = f"http://127.0.0.1:{find_free_port()}"
     urls = {"eu": recorded, "us": recorded, "new": empty, "down": down}
-    options = [part for name, url in urls.items() for part in ("--prometheus", f"{name}={url}")]
-    with run_pages(tmp_path, *options) as pages:
+    with open_pages(*(Source(name, url) for name, url in urls.items())) as pages:
         slos = read_slos(pages)
         assert [each["source"] for each in slos].count("eu") == 6
         assert len(read_slos(pages, source="us")) == 6
@@ -121,11 +121,11 @@ def test_credentials_are_read_from_files(
     (tmp_path / "secret").write_text("of-a-file\n")
     (tmp_path / "http.yaml").write_text(json.dumps(config))
     with serve_proxy(recorded, header=header) as proxy:
-        with run_pages(
-            tmp_path, "--prometheus", proxy, "--http-config", str(tmp_path / "http.yaml")
-        ) as pages:
+        found, problems = read_http_config(tmp_path / "http.yaml")
+        assert problems == []
+        with open_pages(Source("prometheus", proxy, found)) as pages:
             assert len(read_slos(pages)) == 6
-        with run_pages(tmp_path, "--prometheus", proxy) as pages:
+        with open_pages(Source("prometheus", proxy)) as pages:
             assert "returned 401: no reason given" in read(pages).text
 
 
