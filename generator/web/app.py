@@ -1,7 +1,9 @@
 """Web application: routes, headers, and errors as pages."""
 
+import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -18,11 +20,13 @@ from generator.web.metrics import PageMetrics
 from generator.web.overview import (
     SORTS,
     Filter,
+    Row,
     build_summary,
     choose_rows,
     list_rows,
     list_services,
 )
+from generator.web.queries import SourceState
 from generator.web.snapshot import Snapshot
 
 HEADERS = {
@@ -38,6 +42,8 @@ HEADERS = {
 """Headers of every response; nothing is loaded from elsewhere, and no page has inline code."""
 
 _PAGE_SIZE = 200
+_MAX_PAGES = 64
+"""Rendered overviews that are kept until the next reading."""
 _STATIC_TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
@@ -60,6 +66,21 @@ class Links:
     prometheus: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """States with what is made of them.
+
+    Attributes:
+        states: states of all sources.
+        rows: rows of all SLOs.
+        pages: rendered overviews by their query string.
+    """
+
+    states: Sequence[SourceState]
+    rows: Sequence[Row]
+    pages: dict[str, str] = field(default_factory=dict)
+
+
 class Pages:
     """Pages over a snapshot of all sources.
 
@@ -74,6 +95,7 @@ class Pages:
         self._links = links
         self._root = prefix
         self._metrics = PageMetrics(snapshot)
+        self._view = View((), ())
 
     def build_app(self) -> web.Application:
         """Build the application."""
@@ -94,11 +116,22 @@ class Pages:
             ]
         )
         app.on_response_prepare.append(_add_headers)
-        app.on_cleanup.append(self._close)
+        app.cleanup_ctx.append(self._run_readings)
         return app
 
-    async def _close(self, _: web.Application) -> None:
+    async def _run_readings(self, _: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._snapshot.refresh_regularly(), name="readings")
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         await self._snapshot.close()
+
+    async def _read_view(self) -> View:
+        """Read the states with their rows; pages of the same states are rendered once."""
+        states = await self._snapshot.read()
+        if states is not self._view.states:
+            self._view = View(states, list_rows(states))
+        return self._view
 
     @web.middleware
     async def _handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -127,34 +160,38 @@ class Pages:
         return load_templates().get_template(template).render(root=self._root, **values)
 
     async def _serve_overview(self, request: web.Request) -> web.Response:
+        view = await self._read_view()
+        page = view.pages.get(request.query_string) or self._render_overview(request, view)
+        if len(view.pages) < _MAX_PAGES:
+            view.pages[request.query_string] = page
+        return _respond_html(page)
+
+    def _render_overview(self, request: web.Request, view: View) -> str:
         chosen, parameters = read_filter(request), request.query
-        states = await self._snapshot.read()
-        rows = list_rows(states)
-        found = choose_rows(rows, chosen)
+        found = choose_rows(view.rows, chosen)
         shown = found if parameters.get("show") == "all" else found[:_PAGE_SIZE]
         query = {name: parameters.get(name, "") for name in (*_FILTER_NAMES, "show")}
-        page = self._render(
+        return self._render(
             "overview.html",
-            summary=build_summary(states, rows),
+            summary=build_summary(view.states, view.rows),
             rows=shown,
             found=len(found),
             chosen=chosen,
             states=list(SLOState),
-            services=list_services(rows),
-            sources=[state.name for state in states],
-            source_states=states,
+            services=list_services(view.rows),
+            sources=[state.name for state in view.states],
+            source_states=view.states,
             sorts=[(name, title) for name, (title, _) in SORTS.items()],
             here=f"{self._root}?{format_query(query)}".removesuffix("?"),
             json_query=format_query({**query, "show": ""}),
             all_query=format_query({**query, "show": "all"}),
         )
-        return _respond_html(page)
 
     async def _serve_slos_json(self, request: web.Request) -> web.Response:
-        chosen, states = read_filter(request), await self._snapshot.read()
-        rows = list_rows(states)
+        chosen, view = read_filter(request), await self._read_view()
+        summary = build_summary(view.states, view.rows)
         return _respond_json(
-            api.build_overview(build_summary(states, rows), states, choose_rows(rows, chosen))
+            api.build_overview(summary, view.states, choose_rows(view.rows, chosen))
         )
 
     async def _serve_slo(self, request: web.Request) -> web.Response:
@@ -195,7 +232,7 @@ class Pages:
         parameters = request.query
         rows = [
             row
-            for row in list_rows(await self._snapshot.read())
+            for row in (await self._read_view()).rows
             if row.worst.id == parameters.get("id", "")
             and row.source == (parameters.get("source") or row.source)
         ]

@@ -163,9 +163,17 @@ def build_summary(states: Sequence[SourceState], rows: Sequence[Row]) -> Summary
         prefix = f"{state.name}: " if several else ""
         problems += [prefix + text for text in _list_problems(state)]
         facts += [prefix + text for text in _list_facts(state)]
-    if counts[SLOState.NO_DATA]:
-        problems.append(f"{_count_slos(counts[SLOState.NO_DATA])} no data")
+    young = sum(_is_young(row.worst) for row in rows)
+    if young:
+        problems.append(f"{_count_slos(young)} no budget yet; the first one takes up to 20 minutes")
+    if counts[SLOState.NO_DATA] > young:
+        problems.append(f"{_count_slos(counts[SLOState.NO_DATA] - young)} no data")
     return Summary({state: counts[state] for state in SLOState if counts[state]}, problems, facts)
+
+
+def _is_young(status: SLOStatus) -> bool:
+    """Tell whether an SLO has a burn rate but no budget, as in the first minutes of its rules."""
+    return status.state == SLOState.NO_DATA and status.burn is not None
 
 
 def _count_slos(number: int) -> str:

@@ -11,6 +11,8 @@ _FRESH = 5.0
 """Seconds for which a state is served as it is."""
 _STALE = 60.0
 """Seconds for which an older state is served while a newer one is read."""
+_INTERVAL = 30.0
+"""Seconds between readings while nobody looks, so that nobody has to wait for the first one."""
 
 
 class Snapshot:
@@ -21,6 +23,12 @@ class Snapshot:
         self._states: Sequence[SourceState] = ()
         self._read_at = 0.0
         self._reading: asyncio.Task[Sequence[SourceState]] | None = None
+
+    async def refresh_regularly(self) -> None:
+        """Read the states again and again, until this is cancelled."""
+        while True:
+            await self.read()
+            await asyncio.sleep(_INTERVAL)
 
     async def read(self) -> Sequence[SourceState]:
         """Read the states; one of the last minute is returned at once."""
@@ -34,7 +42,7 @@ class Snapshot:
         return await asyncio.shield(self._reading)
 
     async def close(self) -> None:
-        """Wait for the end of a reading."""
+        """End a reading."""
         if self._reading:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)

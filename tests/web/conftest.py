@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
@@ -67,9 +67,15 @@ def run_recorded_prometheus(
 ) -> Iterator[str]:
     """A Prometheus that has recorded these SLOs until now, and for a while to come."""
     now = time.time() // 60 * 60
-    write_series(
-        (text for each in histories for text in list_series(each, now, days * DAY)), folder
-    )
+    series = (text for each in histories for text in list_series(each, now, days * DAY))
+    with run_prometheus_with(folder, series) as url:
+        yield url
+
+
+@contextmanager
+def run_prometheus_with(folder: Path, series: Iterable[str]) -> Iterator[str]:
+    """A Prometheus that has these series, as OpenMetrics text."""
+    write_series(series, folder)
     address = f"127.0.0.1:{find_free_port()}"
     scraped = {"job_name": "self", "static_configs": [{"targets": [address]}]}
     config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scraped]}
