@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
 
-from generator.commands import _sources, _values
+from generator.commands import _report, _sources, _values
 from generator.commands._project import config_option
 from slos.schema.extras import describe_missing, is_missing
 
@@ -36,11 +38,19 @@ _MAX_PORT = 65535
     show_default=True,
     help="Link to the graphs of the sources, which Mimir has not.",
 )
+@click.option(
+    "--web-config-file",
+    "web_config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="TLS, users and headers of the pages, as web.config.file of Prometheus.",
+)
 def command(
     prometheus_urls: tuple[str, ...],
     http_configs: tuple[str, ...],
     listen: str,
     grafana: str | None,
+    web_config: Path | None,
     *,
     graphs: bool,
 ) -> None:
@@ -58,17 +68,36 @@ def command(
         raise click.UsageError(describe_missing("slo-rules serve", "serve"))
     sources = _sources.parse_sources(prometheus_urls, http_configs)
     host, port = _parse_address(listen)
+    protection = _read_protection(web_config) if web_config else None
     gc.enable()  # off for commands that end soon
     # Both need the extra.
     from generator.web.app import Links  # noqa: PLC0415
-    from generator.web.server import ServeError, run_server  # noqa: PLC0415
+    from generator.web.server import ServeError, ServerSettings, run_server  # noqa: PLC0415
 
-    links = Links(grafana or "", graphs)
+    settings = ServerSettings(
+        sources, host, port, links=Links(grafana or "", graphs), protection=protection
+    )
     try:
-        asyncio.run(run_server(sources, host, port, links=links, print_line=click.echo))
+        asyncio.run(run_server(settings, print_line=click.echo))
     except ServeError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
+
+
+def _read_protection(path: Path) -> Any:  # noqa: ANN401 - of the other program
+    """Read the protection of the pages with the reader that the program has been given.
+
+    Both programs have the same format, and do not import each other.
+    """
+    read = click.get_current_context().obj
+    if read is None:
+        raise click.UsageError("--web-config-file needs slo-rules to be run as a program")
+    protection, problems = read(path)
+    _report.print_problems(problems)
+    if protection is None:
+        click.echo("nothing is served; fix the errors above", err=True)
+        sys.exit(1)
+    return protection
 
 
 def _parse_address(text: str) -> tuple[str, int]:

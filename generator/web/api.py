@@ -10,7 +10,26 @@ from generator.status.rows import SLOState
 from generator.status.table import build_object
 from generator.web.overview import SORTS, Row, Summary
 from generator.web.queries import SourceState
+from generator.web.ranges import LENGTHS, PERIOD
 from generator.web.slo_page import SLOPage, build_charts
+
+STATES = ("", "wrong", *map(str, SLOState))
+ORDERS = ("", *SORTS)
+RANGES = ("", *LENGTHS, PERIOD)
+END = "[0-9]{0,10}"
+"""Pattern of seconds since 1970, until the year 2286."""
+
+
+def check_value(name: str, value: str, known: Sequence[str]) -> None:
+    """Check a parameter.
+
+    Raises:
+        ValueError: it is not known; the message lists what is.
+    """
+    if value not in known:
+        raise ValueError(
+            f"{name} {value!r} is not known; use one of {', '.join(filter(None, known))}"
+        )
 
 
 def dump_json(document: Any) -> str:  # noqa: ANN401 - JSON
@@ -97,23 +116,24 @@ def build_openapi(root: str) -> dict[str, Any]:
                 "SLOs of all sources, the worst first.",
                 [
                     _parameter("q", "Words that all are in a name, label or alert."),
-                    _parameter("state", "State.", ["", "wrong", *map(str, SLOState)]),
+                    _parameter("state", "State.", STATES),
                     _parameter("service", "Service."),
                     _parameter("source", "Name of a source."),
                     _parameter("label", "Label as name=value."),
-                    _parameter("sort", "Order.", ["", *SORTS]),
+                    _parameter("sort", "Order.", ORDERS),
                 ],
                 ["summary", "sources", "slos"],
+                failures=("400",),
             ),
             "/api/v1/slo": _describe(
                 "Status and history of one SLO.",
                 [
-                    {**_parameter("id", "Id of the SLO."), "required": True},
+                    _require(_parameter("id", "Id of the SLO.")),
                     _parameter("source", "Name of its source; the first one without."),
                     _parameter_list("label", "Labels that tell it from others with the same id."),
                     _parameter_list("group", "Labels of a group; the worst one without."),
-                    _parameter("range", "Range: 1h, 6h, 1d, 3d, 1w or period."),
-                    _parameter("end", "End of the range in seconds since 1970; now without."),
+                    _parameter("range", "Length of the range.", RANGES),
+                    _parameter("end", "End in seconds since 1970; now without.", pattern=END),
                 ],
                 ["source", "slo", "groups", "range", "charts", "episodes", "thresholds"],
                 failures=("400", "404", "502"),
@@ -132,9 +152,20 @@ def build_openapi(root: str) -> dict[str, Any]:
     }
 
 
-def _parameter(name: str, description: str, values: Sequence[str] = ()) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string", **({"enum": list(values)} if values else {})}
+def _parameter(
+    name: str, description: str, values: Sequence[str] = (), pattern: str = ""
+) -> dict[str, Any]:
+    schema: dict[str, Any] = {
+        "type": "string",
+        **({"enum": list(values)} if values else {}),
+        **({"pattern": f"^({pattern})$"} if pattern else {}),
+    }
     return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _require(parameter: dict[str, Any]) -> dict[str, Any]:
+    """Require a value that is not empty."""
+    return {**parameter, "required": True, "schema": {**parameter["schema"], "minLength": 1}}
 
 
 def _parameter_list(name: str, description: str) -> dict[str, Any]:

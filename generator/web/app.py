@@ -1,6 +1,7 @@
 """Web application: routes, headers, and errors as pages."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -188,6 +189,11 @@ class Pages:
         )
 
     async def _serve_slos_json(self, request: web.Request) -> web.Response:
+        try:
+            api.check_value("state", request.query.get("state", ""), api.STATES)
+            api.check_value("sort", request.query.get("sort", ""), api.ORDERS)
+        except ValueError as error:
+            raise RequestError(str(error)) from error
         chosen, view = read_filter(request), await self._read_view()
         summary = build_summary(view.states, view.rows)
         return _respond_json(
@@ -210,6 +216,7 @@ class Pages:
         if client is None:
             raise RequestError(f"there is no source {name!r}; known: {', '.join(clients)}", 404)
         try:
+            api.check_value("range", parameters.get("range", ""), api.RANGES)
             place = slo_page.Place(
                 slo_id=parameters.get("id", ""),
                 labels=dict(map(_split_label, parameters.getall("label", []))),
@@ -299,7 +306,7 @@ def _split_label(text: str) -> tuple[str, str]:
 def _parse_end(text: str) -> float | None:
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 10:  # noqa: PLR2004 - until 2286
+    if not re.fullmatch(api.END, text):
         raise ValueError(f"end {text!r} is not a time; write it as seconds since 1970")
     return float(text)
 

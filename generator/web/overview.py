@@ -185,7 +185,7 @@ def _list_problems(state: SourceState) -> Iterator[str]:
     if state.problems:
         return
     if not state.statuses:
-        yield "no SLO is recorded; load rules of slo-rules or Sloth, and look at their group"
+        yield "no SLO is recorded; rules of slo-rules or Sloth need up to 5 minutes once loaded"
         return
     monitoring = state.monitoring
     if monitoring.is_stale:

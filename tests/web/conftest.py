@@ -15,7 +15,7 @@ from exporter.devstack import stack
 from exporter.devstack.stack import find_free_port, start_process, wait_for_line
 from generator.clients.http_config import Source
 from generator.web.app import Links
-from generator.web.server import open_server
+from generator.web.server import ServerSettings, open_server
 from tests.benchmarks.tsdb import find_tool, write_series
 from tests.e2e.conftest import BIN
 from tests.generator.recorded_history import DAY, History, list_series, outage, steady
@@ -101,7 +101,7 @@ def open_pages(*sources: Source, links: Links | None = None) -> Iterator[str]:
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with open_server(sources, "127.0.0.1", 0, links or Links()) as url:
+        async with open_server(ServerSettings(sources, links=links or Links())) as url:
             started.put((url, asyncio.get_running_loop(), stop))
             await stop.wait()
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -161,3 +162,15 @@ def test_an_address_that_is_taken_is_said(recorded: str) -> None:
     result = run_slo_rules("serve", "--prometheus", recorded, "--listen", address)
     assert result.exit_code == 1
     assert f"cannot listen on {address}: Address already in use" in result.output
+
+
+def test_the_monitoring_of_a_source_is_read(empty: str) -> None:
+    deadline = time.monotonic() + 20
+    with open_pages(Source("prometheus", empty)) as pages:
+        found: dict[str, object] = {}
+        # It scrapes itself every second; a state is read again after 5.
+        while found.get("targets") != 1 and time.monotonic() < deadline:
+            (source,) = read(f"{pages}/api/v1/slos").json()["sources"]
+            found = source["monitoring"]
+            time.sleep(0.5)
+    assert (found["targets"], found["targets_down"], found["age"]) == (1, 0, None)
