@@ -10,7 +10,8 @@ import aiohttp
 from generator.clients.http_config import HTTPConfigError, Source
 from generator.clients.json_api import APIError
 
-_TIMEOUT = 20
+QUERY_TIMEOUT = 20.0
+"""Seconds that one query may take, by default."""
 _MAX_CONCURRENT = 4
 """Queries at a time, so that one page does not take all query slots of a server."""
 _MAX_URL = 4000
@@ -30,7 +31,7 @@ class QueryClient:
     """
 
     def __init__(
-        self, source: Source, session: aiohttp.ClientSession, timeout: float = _TIMEOUT
+        self, source: Source, session: aiohttp.ClientSession, timeout: float = QUERY_TIMEOUT
     ) -> None:
         self.source = source
         self.count = 0

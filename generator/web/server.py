@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import web
 
 from generator.clients.http_config import Source
-from generator.clients.query_api import QueryClient
+from generator.clients.query_api import QUERY_TIMEOUT, QueryClient
 from generator.web.app import Links, Pages
 from generator.web.snapshot import Snapshot
 
@@ -43,6 +43,7 @@ class ServerSettings:
         port: port; 0 for a free one.
         links: other programs.
         protection: protection of the pages; None for none.
+        query_timeout: seconds that one query may take.
     """
 
     sources: Sequence[Source]
@@ -50,6 +51,7 @@ class ServerSettings:
     port: int = 0
     links: Links = field(default_factory=Links)
     protection: Protection | None = None
+    query_timeout: float = QUERY_TIMEOUT
 
 
 @contextlib.asynccontextmanager
@@ -61,7 +63,10 @@ async def open_server(settings: ServerSettings) -> AsyncIterator[str]:
     """
     tls = settings.protection.tls if settings.protection else None
     async with aiohttp.ClientSession() as session:
-        snapshot = Snapshot([QueryClient(source, session) for source in settings.sources])
+        clients = (
+            QueryClient(source, session, settings.query_timeout) for source in settings.sources
+        )
+        snapshot = Snapshot(list(clients))
         app = Pages(snapshot, settings.links).build_app()
         if settings.protection:
             settings.protection.install(app)

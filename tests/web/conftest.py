@@ -14,6 +14,7 @@ import pytest
 from exporter.devstack import stack
 from exporter.devstack.stack import find_free_port, start_process, wait_for_line
 from generator.clients.http_config import Source
+from generator.clients.query_api import QUERY_TIMEOUT
 from generator.web.app import Links
 from generator.web.server import ServerSettings, open_server
 from tests.benchmarks.tsdb import find_tool, write_series
@@ -95,13 +96,16 @@ def run_prometheus_with(folder: Path, series: Iterable[str]) -> Iterator[str]:
 
 
 @contextmanager
-def open_pages(*sources: Source, links: Links | None = None) -> Iterator[str]:
+def open_pages(
+    *sources: Source, links: Links | None = None, query_timeout: float = QUERY_TIMEOUT
+) -> Iterator[str]:
     """The pages over some sources, in a thread of this process."""
     started: Queue[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Queue()
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with open_server(ServerSettings(sources, links=links or Links())) as url:
+        settings = ServerSettings(sources, links=links or Links(), query_timeout=query_timeout)
+        async with open_server(settings) as url:
             started.put((url, asyncio.get_running_loop(), stop))
             await stop.wait()
 

@@ -1,6 +1,7 @@
 """Sources that are down, slow, odd or protected, and several of them."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -66,6 +67,21 @@ def test_a_prometheus_that_is_down_is_said_on_every_page() -> None:
         assert "error" in read(f"{pages}/api/v1/slo?id=shop-requests", 502).json()
         assert url in read(f"{pages}/-/ready", 503).text
         assert read(f"{pages}/-/healthy").text == "healthy\n"
+
+
+def test_a_slow_prometheus_is_said_and_does_not_hold_up_the_others(recorded: str) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        open_pages(
+            Source("eu", recorded),
+            Source("slow", f"http://127.0.0.1:{silent.getsockname()[1]}"),
+            query_timeout=3,
+        ) as pages,
+    ):
+        text = read(pages).text
+        assert "2 of 6 SLOs need attention." in text
+        assert "did not answer within 3 s" in text
+        assert "did not answer within 3 s" in read(f"{pages}/slo?id=x&source=slow", 502).text
 
 
 def test_a_prometheus_without_slos_tells_what_to_do(empty: str) -> None:

@@ -62,7 +62,7 @@
     }
     const axis = { stroke: colour("--dim"), grid: { stroke: colour("--track") }, ticks: { stroke: colour("--track") } };
     const paths = bars ? uPlot.paths.bars({ size: [0.9, 60], align: -1 }) : undefined;
-    const tones = bars && known.length > 1 ? ["--bar", "--red"] : ["--c1", "--c2", "--c3", "--c4", "--c5", "--c6"];
+    const tones = bars && known.length > 1 ? ["--bar", "--red"] : ["--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--c7", "--c8"];
     let values = known.map((each) => each.values);
     // The bad events are drawn at the bottom, in front of all events.
     if (bars && known.length > 1) {
