@@ -42,7 +42,7 @@ HEADERS = {
 }
 """Headers of every response; nothing is loaded from elsewhere, and no page has inline code."""
 
-_PAGE_SIZE = 200
+_PAGE_SIZE = 100
 _MAX_PAGES = 64
 """Rendered overviews that are kept until the next reading."""
 _STATIC_TYPES = {

@@ -22,6 +22,7 @@ _SYMBOLS = {
     SLOState.OK: "✓",
 }
 _SPARK_WIDTH, _SPARK_HEIGHT = 72, 20
+_BAR_WIDTH = 90
 _LEAST_BURN = 2.0
 """Burn rate at the top of a sparkline, at least; so the line of 1 is in the picture."""
 
@@ -69,23 +70,19 @@ def draw_sparkline(values: Sequence[float | None]) -> dict[str, object] | None:
     known = [value for value in values if value is not None]
     if not known:
         return None
-    top = max(_LEAST_BURN, *known)
-
-    def place(value: float) -> float:
-        return (_SPARK_HEIGHT - 2) * (1 - max(0.0, value) / top) + 1
-
+    scale = (_SPARK_HEIGHT - 2) / max(_LEAST_BURN, *known)
+    step = _SPARK_WIDTH / max(1, len(values) - 1)
     lines: list[list[str]] = [[]]
     for index, value in enumerate(values):
         if value is None:
             lines.append([])
         else:
-            x = index * _SPARK_WIDTH / max(1, len(values) - 1)
-            lines[-1].append(f"{x:.0f},{place(value):.0f}")
+            lines[-1].append(f"{index * step:.0f},{_SPARK_HEIGHT - 1 - scale * value:.0f}")
     # A point alone is drawn as a short line.
     lines = [line * 2 if len(line) == 1 else line for line in lines if line]
     return {
         "lines": [" ".join(line) for line in lines],
-        "one": f"{place(1):.0f}",
+        "one": f"{_SPARK_HEIGHT - 1 - scale:.0f}",
         "highest": format_number(max(known)),
     }
 
@@ -107,6 +104,7 @@ def load_templates() -> jinja2.Environment:
         "time": format_time,
         "lasting": format_length,
         "forecast": format_forecast,
+        "bar_width": lambda budget: f"{min(1.0, budget) * _BAR_WIDTH:.1f}",
         "spark": draw_sparkline,
         "symbol": lambda state: _SYMBOLS[state],
         "slug": lambda state: str(state).replace(" ", "-"),
