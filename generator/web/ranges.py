@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 _POINTS = 240
 _STEPS = (15, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200)
-_ALIGNMENT = 15
-"""Ends are multiples of these seconds."""
 _DAY = 86_400
 PERIOD = "period"
 LENGTHS = {"1h": 3600, "6h": 6 * 3600, "1d": _DAY, "3d": 3 * _DAY, "1w": 7 * _DAY}
@@ -62,7 +60,7 @@ def build_range(name: str, period: float, now: float, end: float | None) -> Time
     step = choose_step(length)
     is_now = end is None or end >= now - step
     last = now if end is None else min(end, now)
-    return TimeRange(name, last // _ALIGNMENT * _ALIGNMENT, length, step, is_now)
+    return TimeRange(name, float(math.floor(last)), length, step, is_now)
 
 
 def choose_step(length: float, points: int = _POINTS) -> int:

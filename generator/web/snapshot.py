@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from generator.clients.query_api import QueryClient
 from generator.web.queries import SourceState, read_source
 
-_FRESH = 5.0
+_FRESH = 10.0
 """Seconds for which a state is served as it is."""
 _STALE = 60.0
 """Seconds for which an older state is served while a newer one is read."""

@@ -19,12 +19,11 @@ from playwright.sync_api import sync_playwright
 
 from exporter.devstack.stack import find_binary
 from generator import names
-from generator.clients.http_config import Source
 from tests.benchmarks.report import render_results, render_table
 from tests.benchmarks.targets import TargetResult
 from tests.benchmarks.tsdb import format_series
 from tests.generator.recorded_history import DAY, History, list_series, steady
-from tests.web.conftest import open_pages, run_prometheus_with
+from tests.web.conftest import run_pages, run_prometheus_with
 
 _PAGE = Path(__file__).parents[2] / "docs" / "benchmarks-page.md"
 _SLOS = 1000
@@ -50,7 +49,7 @@ def serve_slos(count: int) -> Iterator[str]:
         text = list_samples(count, time.time() // 60 * 60)
         with (
             run_prometheus_with(Path(folder), text) as url,
-            open_pages(Source("bench", url)) as pages,
+            run_pages(Path(folder), "--prometheus", url) as pages,
         ):
             yield pages
 

@@ -184,7 +184,7 @@ def test_the_monitoring_of_a_source_is_read(empty: str) -> None:
     deadline = time.monotonic() + 20
     with open_pages(Source("prometheus", empty)) as pages:
         found: dict[str, object] = {}
-        # It scrapes itself every second; a state is read again after 5.
+        # It scrapes itself every second; a state is read again after 10.
         while found.get("targets") != 1 and time.monotonic() < deadline:
             (source,) = read(f"{pages}/api/v1/slos").json()["sources"]
             found = source["monitoring"]
