@@ -51,7 +51,7 @@ def command(  # noqa: PLR0913 - click's way
     selectors: tuple[str, ...],
     out: str,
 ) -> None:
-    """Write a report of the SLOs that a Prometheus has recorded, for one period.
+    """Review the SLOs that a Prometheus has recorded in a period.
 
     Shows which objectives were kept, what budget each incident spent, the ten worst hours, and
     which pages were deserved. The HTML is one file that can be mailed and printed.
