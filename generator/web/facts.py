@@ -1,5 +1,6 @@
 """What the rules of one SLO record besides its status: counts, thresholds, alerts, targets."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -87,6 +88,7 @@ async def read_facts(client: QueryClient, labels: Labels, group: Labels, at: flo
 
 
 def _build_facts(samples: Sequence[Sample]) -> Facts:
+    samples = [sample for sample in samples if math.isfinite(sample.value)]
     values = {sample.metric: sample.value for sample in samples}
     alerts = [sample.labels for sample in samples if sample.metric == names.ALERT_INFO]
     metrics = set(values)
