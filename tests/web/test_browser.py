@@ -1,6 +1,9 @@
 """The pages in a real Chromium: axe-core, charts, keyboard, phone, dark and light, no scripts."""
 
+import subprocess
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from exporter.devstack.stack import find_binary, find_free_port
 from generator.clients.http_config import Source
-from tests.web.conftest import open_pages
+from tests.e2e.conftest import BIN
+from tests.web.conftest import HOUR, open_pages
 
 _AXE = (Path(__file__).parent / "axe.min.js").read_text()
 _DESKTOP, _PHONE = {"width": 1300, "height": 900}, {"width": 390, "height": 844}
@@ -175,3 +179,26 @@ def test_an_error_is_a_page_that_axe_accepts(open_page: OpenPage, empty: str) ->
             assert list_violations(page) == []
             page.goto(f"{address}/slo?id=x")
             assert list_violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_accepts_a_report(
+    recorded: str, open_page: OpenPage, tmp_path: Path, scheme: str
+) -> None:
+    path = tmp_path / "report.html"
+    since = datetime.fromtimestamp(time.time() - 72 * HOUR, UTC).isoformat()
+    command: list[str | Path] = [
+        BIN / "slo-rules",
+        "report",
+        "--prometheus",
+        recorded,
+        "--since",
+        since,
+        "-o",
+        path,
+    ]
+    subprocess.run(command, check=True, timeout=60)
+    page = open_page(path.as_uri(), color_scheme=scheme)
+    assert "objectives were kept" in page.inner_text(".lead")
+    assert list_violations(page) == []
+    assert list_overflowing(open_page(path.as_uri(), viewport=_PHONE)) == []
