@@ -29,7 +29,7 @@ sys.meta_path.insert(0, _OwnPackages)
 
 def run_rules() -> None:
     """Run `slo-rules`."""
-    _run_program("slo-rules", "generator.cli")
+    _run_program("slo-rules", "generator.cli", obj=_read_protection)
 
 
 def run_probe() -> None:
@@ -37,9 +37,14 @@ def run_probe() -> None:
     _run_program("slo-probe", "exporter.cli")
 
 
-def _run_program(program: str, module: str) -> None:
+def _read_protection(path: object) -> object:
+    """Read a `web.config.file` for the pages of `slo-rules`, as the prober does for its own."""
+    return import_module("exporter.web.protection").read_protection(path)
+
+
+def _run_program(program: str, module: str, obj: object = None) -> None:
     try:
-        import_module(module).main(prog_name=program)
+        import_module(module).main(prog_name=program, obj=obj)
     except ModuleNotFoundError as error:
         from slos.schema.extras import describe_missing, find_extra  # noqa: PLC0415 - rarely needed
 

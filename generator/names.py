@@ -39,7 +39,7 @@ PERIOD_COVERAGE = "slo:period_coverage:ratio"
 LATENCY_TARGET = "slo:sli_latency:target"
 BURN_THRESHOLD = "slo:alert_burn_rate:threshold"
 ALERT_INFO = "slo:alert:info"
-ALERT, SHORT_WINDOW, RUNBOOK_URL = "alertname", "short_window", "runbook_url"
+ALERTS, ALERT, SHORT_WINDOW, RUNBOOK_URL = "ALERTS", "alertname", "short_window", "runbook_url"
 
 _ERROR_RATIO, _LATENCY = "slo:sli_error:ratio_rate", "slo:sli_latency:quantile_rate"
 MetricNamer = Callable[[Duration], str]

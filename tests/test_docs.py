@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from exporter.config.loader import load_config
+from generator.clients.http_config import read_http_config
 from generator.model import SpecFile
 from generator.pipeline import BuildSettings, plan_build
 from slos.schema import contract
@@ -34,6 +35,7 @@ def get_kind(block: DocBlock) -> str:
         "name: deploy": "CI",
         # Values of kube-prometheus-stack, in tests/generator/test_enforced_labels.py.
         "prometheus:": "values",
+        "authorization:": "client",
         "apiVersion: pyrra.dev": "foreign",
         "apiVersion: kustomize.toolkit.fluxcd.io": "foreign",
         "apiVersion: argoproj.io": "foreign",
@@ -48,6 +50,15 @@ def list_kind(kind: str) -> list[object]:
 
 def test_every_yaml_of_the_documentation_is_of_a_kind_that_is_tried_here() -> None:
     assert [each.id for each in _YAML if get_kind(each) == "unknown"] == []
+
+
+@pytest.mark.parametrize("block", list_kind("client"))
+def test_every_client_configuration_in_the_documentation_is_read(
+    block: DocBlock, tmp_path: Path
+) -> None:
+    path = tmp_path / "http.yaml"
+    path.write_text(block.text)
+    assert read_http_config(path)[1] == []
 
 
 @pytest.mark.parametrize("block", list_kind("spec"))

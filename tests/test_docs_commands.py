@@ -39,7 +39,8 @@ _NOT_OURS = {
 }
 # These need agent-sre, or go on until they are stopped; tests/e2e runs them.
 _GO_ON = re.compile(
-    r"slo-probe (run|once|simulate|simulate-linear|scenario|campaign)\b(?!.*--help)"
+    r"(slo-probe (run|once|simulate|simulate-linear|scenario|campaign)|slo-rules serve)"
+    r"\b(?!.*--help)"
 )
 
 
@@ -118,7 +119,7 @@ def test_every_command_that_is_shown_does_what_it_says(
     # 1 says that something would change, or was found, 3 that nothing is known without a
     # Prometheus: a result, not a failure.
     assert done.returncode in (
-        (0, 1, 3) if re.search(r"--dry-run| (check|doctor|status)\b", command.line) else (0,)
+        (0, 1, 3) if re.search(r"--dry-run| (check|doctor|report|status)\b", command.line) else (0,)
     ), said
     if command.expected_output:
         _assert_prints(done.stdout, command.expected_output)

@@ -30,7 +30,9 @@ def find_links(components: Stack) -> Links:
     Debian's packages of Prometheus and Alertmanager leave out the files of their pages. The
     simulators have no page.
     """
-    urls, without_pages = {"slo-probe": f"{components.probe}/"}, []
+    urls = {"SLOs": components.pages} if components.pages else {}
+    urls["slo-probe"] = f"{components.probe}/"
+    without_pages = []
     for name, url, page, file, api in (
         ("Prometheus", components.prometheus, "/alerts", "/alerts", "/api/v1/alerts"),
         ("Alertmanager", components.alertmanager, "/#/alerts", "/script.js", "/api/v2/alerts"),

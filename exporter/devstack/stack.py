@@ -141,6 +141,7 @@ def find_binary(program: str) -> Path | None:
 class Stack:
     """URLs of the running components; None for a missing one."""
 
+    pages: str | None
     agent: str
     linear: str
     probe: str
@@ -195,7 +196,8 @@ def run_stack(
             rules=rules,
             print_line=print_line,
         )
-        yield Stack(agent, linear.url, probe, prometheus, alertmanager)
+        pages = _start_pages(start_component, prometheus) if prometheus else None
+        yield Stack(pages, agent, linear.url, probe, prometheus, alertmanager)
 
 
 StartFunction = Callable[..., ChildProcess]
@@ -315,6 +317,14 @@ def _start_prometheus(
     )  # fmt: skip
     child.wait_for(lambda: _is_answering(f"http://{address}/-/ready"))
     return f"http://{address}"
+
+
+def _start_pages(start_component: StartFunction, prometheus: str) -> str:
+    child = start_component(
+        "pages", _BIN / "slo-rules", "serve", "--prometheus", prometheus,
+        "--listen", "127.0.0.1:0",
+    )  # fmt: skip
+    return wait_for_line(child, "listening on ")
 
 
 def _find_optional_binary(program: str, print_line: Callable[[str], object]) -> Path | None:

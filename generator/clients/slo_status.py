@@ -3,7 +3,7 @@
 The series are those that the rules of this project and of Sloth have in common.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ from slos.schema.promql import format_selector, quote_string
 Labels = Mapping[str, str]
 
 _NAME = "__name__"
-_ALERTS = "ALERTS"
 _CATALOGUE = (names.INFO, names.ERROR_BUDGET)
 _METRICS = (
     *_CATALOGUE,
@@ -74,23 +73,39 @@ def read_recorded_slos(url: str, matchers: Sequence[str] = ()) -> RecordedSLOs:
     Raises:
         APIError: a request fails, or it is not a Prometheus.
     """
-    catalogue = format_selector("", _match_metrics(_CATALOGUE), *matchers)
+    catalogue = format_selector("", match_metrics(*_CATALOGUE), *matchers)
     chosen = f" and on ({names.ID}) {catalogue}" if matchers else ""
-    alerts = format_selector(_ALERTS, 'alertstate="firing"', f'{names.ID}!=""')
+    alerts = format_alert_selector(f'{names.ID}!=""')
     return RecordedSLOs(
         selected=list(_query_samples(url, catalogue)),
-        samples=list(_query_samples(url, format_selector("", _match_metrics(_METRICS)) + chosen)),
+        samples=list(_query_samples(url, format_status_selector() + chosen)),
         alerts=[sample.labels for sample in _query_samples(url, alerts + chosen)],
     )
 
 
-def _match_metrics(metrics: Sequence[str]) -> str:
-    return f"{_NAME}=~{quote_string('|'.join(metrics))}"
+def format_status_selector(*matchers: str) -> str:
+    """Selector of all series that the status of SLOs is computed from."""
+    return format_selector("", match_metrics(*_METRICS), *matchers)
+
+
+def format_alert_selector(*matchers: str) -> str:
+    """Selector of firing alerts."""
+    return format_selector(names.ALERTS, 'alertstate="firing"', *matchers)
+
+
+def match_metrics(*patterns: str) -> str:
+    """Matcher of metrics whose name matches one of the patterns."""
+    return f"{_NAME}=~{quote_string('|'.join(patterns))}"
+
+
+def parse_samples(rows: Iterable[Mapping[str, Any]]) -> Iterator[Sample]:
+    """Parse the rows of an instant vector; a row of another shape raises a lookup error."""
+    for row in rows:
+        labels = dict(row["metric"])
+        yield Sample(labels.pop(_NAME), labels, float(row["value"][1]))
 
 
 def _query_samples(url: str, query: str) -> Iterator[Sample]:
     data: Any = read_prometheus(url, "query", query=query)
     with expect_server(url, "a Prometheus"):
-        for row in data["result"]:
-            labels = dict(row["metric"])
-            yield Sample(labels.pop(_NAME), labels, float(row["value"][1]))
+        yield from parse_samples(data["result"])

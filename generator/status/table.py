@@ -40,7 +40,7 @@ def _format_row(status: SLOStatus) -> Sequence[str]:
         _UNKNOWN if status.objective is None else f"{100 * status.objective:.6g} %",
         _UNKNOWN if status.budget is None else f"{100 * status.budget:.1f} %",
         _UNKNOWN if status.burn is None else f"{status.burn:.2f}",
-        _format_forecast(status.forecast),
+        format_forecast(status.forecast),
         ", ".join(f"{alert.name} ({alert.severity})" for alert in status.alerts),
     )
     return [_make_printable(cell) for cell in row]
@@ -51,7 +51,7 @@ def _make_printable(text: str) -> str:
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
-def _format_forecast(forecast: Forecast | None) -> str:
+def format_forecast(forecast: Forecast | None) -> str:
     """Format an interval: `2h to 3d`, `2h or never`, `never`."""
     if not forecast:
         return _UNKNOWN
@@ -77,7 +77,7 @@ def build_document(
 ) -> dict[str, Any]:
     """Build the JSON document; docs/status.md describes it."""
     return {
-        "slos": [_build_object(status) for rows in statuses for status in rows],
+        "slos": [build_object(status) for rows in statuses for status in rows],
         "conditions": [
             {
                 "condition": result.condition.text,
@@ -89,7 +89,8 @@ def build_document(
     }
 
 
-def _build_object(status: SLOStatus) -> dict[str, Any]:
+def build_object(status: SLOStatus) -> dict[str, Any]:
+    """Build the JSON of one status."""
     forecast = status.forecast
     return {
         "id": status.id,
@@ -100,23 +101,23 @@ def _build_object(status: SLOStatus) -> dict[str, Any]:
         },
         "group": dict(status.group),
         "state": status.state,
-        "objective": _to_json_number(status.objective),
-        "budget": _to_json_number(status.budget),
-        "burn": _to_json_number(status.burn),
+        "objective": to_json_number(status.objective),
+        "budget": to_json_number(status.budget),
+        "burn": to_json_number(status.burn),
         "exhaustion": forecast
         and {
-            "earliest": _to_json_number(forecast.earliest),
-            "latest": _to_json_number(forecast.latest),
+            "earliest": to_json_number(forecast.earliest),
+            "latest": to_json_number(forecast.latest),
             "burn": {
-                str(window): _to_json_number(burn) for window, burn in forecast.burn_rates.items()
+                str(window): to_json_number(burn) for window, burn in forecast.burn_rates.items()
             },
         },
-        "coverage": _to_json_number(status.coverage),
+        "coverage": to_json_number(status.coverage),
         "alerts": [{"name": alert.name, "severity": alert.severity} for alert in status.alerts],
     }
 
 
-def _to_json_number(value: float | None) -> float | str | None:
+def to_json_number(value: float | None) -> float | str | None:
     """JSON of a number; infinity is a text, as in the API of Prometheus."""
     if value is None or math.isfinite(value):
         return value

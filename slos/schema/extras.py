@@ -18,6 +18,7 @@ EXTRA_MODULES = {
         "opentelemetry",
         "prometheus_client",
     ),
+    "serve": ("aiohttp", "bcrypt", "prometheus_client"),
 }
 """Top-level modules of each extra."""
 

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 from prometheus_client import CollectorRegistry, Counter, Metric, start_http_server
 from prometheus_client.registry import Collector
 
+from generator.clients.http_config import Source
 from tests.docs_pages import list_blocks
 from tests.e2e.test_doctor import serve_bytes
 from tests.exporter.slo_probe import run_prometheus
 from tests.generator.command_line import run_slo_rules
 from tests.schema.specs import build_slo, build_spec, dump_yaml
+from tests.web.conftest import open_pages
 
 # Of 100 requests at each scrape.
 _FAILURES = {"a": 50, "b": 1}
@@ -164,6 +167,31 @@ def test_the_gate_of_the_documented_workflow_stops_the_deployment(prometheus: st
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert 'alerts > 0 holds for shop-requests{code="a"}' in done.stderr
+
+
+def test_the_pages_show_the_same_slos_of_both_profiles(prometheus: str) -> None:
+    with open_pages(Source("prometheus", prometheus)) as pages:
+        document = requests.get(f"{pages}/api/v1/slos", timeout=30).json()
+        bank = requests.get(f"{pages}/api/v1/slo?id=bank-transfers&range=1h", timeout=30).json()
+        shop = requests.get(f"{pages}/api/v1/slo?id=shop-requests&range=1h", timeout=30).json()
+    worst = {each["id"]: each for each in read_slos(prometheus)[::-1]}
+    assert document["summary"]["problems"] == []
+    assert [each["id"] for each in document["slos"]] == list(worst)[::-1]
+    for slo in document["slos"]:
+        for key in ("group", "state", "objective", "labels", "alerts"):
+            assert slo[key] == worst[slo["id"]][key]
+        assert slo["burn"] == pytest.approx(worst[slo["id"]]["burn"], rel=0.05)
+    assert document["sources"][0]["monitoring"]["targets"] == 1
+    # A quarter of the requests fails, of 1 %; half of group a, of 5 %.
+    for page, burn in ((bank, 25.5), (shop, 10)):
+        newest = [each["values"][-1] for each in page["charts"]["burn"]]
+        assert max(value for value in newest if value is not None) == pytest.approx(burn, rel=0.05)
+        assert {each["severity"] for each in page["episodes"]} >= {"page"}
+        assert all(each["end"] is None for each in page["episodes"])
+        assert page["problems"] == []
+    good, bad = (each["values"] for each in shop["charts"]["events"])
+    assert sum(filter(None, bad)) == pytest.approx(sum(filter(None, good)), rel=0.1)
+    assert bank["charts"]["events"] == []
 
 
 @pytest.mark.parametrize(
