@@ -19,7 +19,7 @@ from generator.backfill.samples import count_samples, format_openmetrics
 from generator.backfill.tasks import RuleTask, list_tasks, set_times
 from generator.clients import remote_write
 from generator.clients.json_api import APIError
-from generator.clients.prometheus import read_retention
+from generator.clients.prometheus import read_prometheus, read_retention
 from generator.clients.range_queries import RangeReader
 from generator.clients.temporary_prometheus import TemporaryPrometheus, run_temporary_prometheus
 from generator.clients.tsdb_blocks import BlockError, write_blocks
@@ -135,6 +135,8 @@ def command(  # noqa: PLR0913 - click's way
     plan = _plan_specs(options)
     raw = RangeReader(prometheus_url, chunk.ms, _find_cache())
     try:
+        # Other requests are repeated; a wrong address is to be reported at once.
+        read_prometheus(prometheus_url, "query", query="vector(1)")
         tasks, end = _find_work(plan, replace(raw, cache=None), age, blocks=bool(out))
         metrics = frozenset(task.rule.record for task in tasks)
         estimates = list(estimate_tasks(tasks, raw, metrics))
