@@ -66,6 +66,7 @@ DOCUMENT = build_spec(
         }
     ],
 )
+_PART = 24 * HOUR
 _FIRST_COUNTER, _FIRST_GAUGE, _FIRST_RATIO = 6, 9, 10
 RawSeries = dict[str, list[float | None]]
 
@@ -81,7 +82,7 @@ def build_history(scrapes: int) -> RawSeries:
     series: RawSeries = {}
     for zone, alive in (
         ("x", range(_FIRST_COUNTER, scrapes)),
-        ("y", range(scrapes // 3, scrapes * 4 // 5)),
+        ("y", range(scrapes // 3, scrapes - 90)),
     ):
         for code, rate in (("200", 90), ("500", 3)):
             labels = f'code="{code}",instance="{zone}-1",job="shop",zone="{zone}"'
@@ -198,18 +199,29 @@ def format_expected(metric: str, found: SeriesByLabels, interval: int) -> Iterat
         yield {"series": f"{metric}{{{text}}}", "values": listed}
 
 
-def build_check(task: RuleTask, metric: str, differences: int) -> dict[str, Any]:
-    """Count the evaluations at which a rule has another value, or a value at another time."""
+def build_checks(task: RuleTask, metric: str, wrong_at: int | None = None) -> list[dict[str, Any]]:
+    """Count the evaluations at which a rule has another value, or a value at another time.
+
+    Each check is about a part of the history, as promtool limits the samples of a query.
+    """
     difference = (
         f"{task.series} != {metric} or {task.series} unless {metric}"
         f" or {metric} unless {task.series}"
     )
-    count = f"count_over_time(count({difference})[{HOURS}h:{task.interval // 1000}s])"
-    return {
-        "expr": f"{count} or vector(0)",
-        "eval_time": f"{HOURS * 3600 - task.interval // 1000}s",
-        "exp_samples": [{"labels": "{}", "value": differences}],
-    }
+    checks = []
+    for start in range(0, HOURS * HOUR, _PART):
+        end = min(start + _PART, HOURS * HOUR) - task.interval
+        steps = f"[{(end - start) // 1000}s:{task.interval // 1000}s]"
+        count = f"count_over_time(count({difference}){steps})"
+        is_wrong = wrong_at is not None and start <= wrong_at - BEGIN < start + _PART
+        checks.append(
+            {
+                "expr": f"{count} or vector(0)",
+                "eval_time": f"{end // 1000}s",
+                "exp_samples": [{"labels": "{}", "value": int(is_wrong)}],
+            }
+        )
+    return checks
 
 
 def list_grid_values(samples: dict[int, float], interval: int) -> Iterator[str]:
@@ -239,15 +251,14 @@ def test_a_backfill_gives_the_values_of_the_rule_manager(
     for number, (task, found) in enumerate(computed):
         metric = f"expected:{number}"
         series += format_expected(metric, found, task.interval)
-        checks.append(build_check(task, metric, 0))
+        checks += build_checks(task, metric)
         if task.rule.record == names.PERIOD_COVERAGE:
             # The last digit of one value is wrong, which the comparison has to notice.
-            wrong = {
-                labels: [*samples[:-1], (samples[-1][0], math.nextafter(samples[-1][1], 0))]
-                for labels, samples in found.items()
-            }
+            labels, samples = next(iter(found.items()))
+            last, value = samples[-1]
+            wrong = {**found, labels: [*samples[:-1], (last, math.nextafter(value, 0))]}
             series += format_expected(f"wrong:{number}", wrong, task.interval)
-            checks.append(build_check(task, f"wrong:{number}", 1))
+            checks += build_checks(task, f"wrong:{number}", last)
     groups = [group["name"] for group in read_groups(tmp_path / "rules.yaml")]
     # A recording is there when the SLO that reads it is evaluated.
     groups.sort(key=lambda name: not name.startswith("slo-recording-"))

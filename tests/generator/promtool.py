@@ -118,7 +118,7 @@ class PromtoolEvaluation:
         check_rules_on_series(folder, series, self.checks, interval=self.interval, step=self.step)
 
 
-def check_rules_on_series(
+def check_rules_on_series(  # noqa: PLR0913 - each is a setting of its own
     folder: Path,
     series: list[dict[str, str]],
     checks: list[dict[str, Any]],
