@@ -1,4 +1,4 @@
-"""Estimate of a backfill: samples and the time of reading, from the last hour of each query."""
+"""Estimate of a backfill: samples and time, from the last hour of each query."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence

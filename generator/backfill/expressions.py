@@ -16,6 +16,10 @@ from slos.schema.promql_printer import (
 )
 
 
+class MixedSubqueryError(Exception):
+    """Subquery that reads raw and recorded series, so neither side can evaluate it."""
+
+
 @dataclass(frozen=True, slots=True)
 class SplitExpression:
     """Expression whose largest parts over raw series are series of their own.
@@ -40,7 +44,7 @@ def split_expression(
         name_part: makes the metric of a part from its number.
 
     Raises:
-        ValueError: a subquery reads raw and recorded series.
+        MixedSubqueryError: a subquery reads raw and recorded series.
     """
     parts: dict[str, str] = {}
 
@@ -70,7 +74,10 @@ def _print_parent(node: ast.Expr, print_node: Callable[[ast.Expr], str]) -> str:
             return print_call(node, map(print_node, node.args))
         case ast.AggregateExpr():
             return print_aggregation(node, print_node(node.expr))
-    raise ValueError(f"{print_template(node)} reads raw and recorded series in a subquery")
+    raise MixedSubqueryError(
+        f"{print_template(node)} reads raw and recorded series in a subquery; "
+        "record its inner query"
+    )
 
 
 def list_metrics(expr: str) -> set[str]:

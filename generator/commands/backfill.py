@@ -15,6 +15,7 @@ import click
 from generator import build
 from generator.backfill.computation import Computation, read_computed
 from generator.backfill.estimate import Estimate, estimate_tasks
+from generator.backfill.expressions import MixedSubqueryError
 from generator.backfill.samples import count_samples, format_openmetrics
 from generator.backfill.tasks import RuleTask, list_tasks, set_times
 from generator.clients import remote_write
@@ -29,8 +30,11 @@ from generator.commands._request import parse_inputs, parse_read_settings, parse
 from generator.files.sources import STDOUT
 from generator.model import SLO
 from generator.pipeline import BuildPlan
-from slos.schema.units import Duration, format_count
+from slos.schema.units import Duration, format_count, format_names
 
+_LISTED = 5
+# To compute and to write a sample; most of it is the work of this program.
+_SECONDS_PER_SAMPLE = 5e-5
 _DAY = 86_400_000
 _HOUR = 3_600_000
 _BLOCK = 2 * _HOUR
@@ -139,7 +143,7 @@ def command(  # noqa: PLR0913 - click's way
         read_prometheus(prometheus_url, "query", query="vector(1)")
         tasks, end = _find_work(plan, replace(raw, cache=None), age, blocks=bool(out))
         metrics = frozenset(task.rule.record for task in tasks)
-        estimates = list(estimate_tasks(tasks, raw, metrics))
+        estimates = list(estimate_tasks(tasks, replace(raw, cache=None), metrics))
         _print_estimates(estimates)
         _print_unknown(tasks, estimates, raw)
         if dry_run or not estimates:
@@ -152,7 +156,7 @@ def command(  # noqa: PLR0913 - click's way
                     computation.compute_task(number, task)
                 computation.copy_recorded(task, tasks)
             _write_samples(target, store, tasks, promtool)
-    except (APIError, BlockError) as error:
+    except (APIError, BlockError, MixedSubqueryError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     raw.remove_kept()
@@ -218,16 +222,20 @@ def _print_estimates(estimates: Sequence[Estimate]) -> None:
         click.echo("nothing to compute: all of the time is recorded already", err=True)
         return
     total = f"about {format_count(samples, 'sample')}"
-    click.echo(f"total: {total}; reading takes about {max(1, round(seconds))} s", err=True)
+    rest = samples * _SECONDS_PER_SAMPLE
+    click.echo(
+        f"total: {total}, in about {max(1, round(seconds + rest))} s, "
+        f"{round(seconds)} s of them for reading",
+        err=True,
+    )
 
 
 def _print_unknown(
     tasks: Sequence[RuleTask], estimates: Sequence[Estimate], reader: RangeReader
 ) -> None:
     """Print what cannot be known of the past."""
-    for each in estimates:
-        if not each.has_data:
-            _warn(f"{each.slo} has no raw series in the last hour of the range")
+    if missing := [each.slo for each in estimates if not each.has_data]:
+        _warn(f"no raw series in the last hour for {format_names(missing, _LISTED)}")
     starts = [task.times[0] for task in tasks if task.times]
     try:
         retention = read_retention(reader.url)

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.backfill.expressions import SplitExpression, list_metrics, split_expression
+from generator.backfill.expressions import (
+    MixedSubqueryError,
+    SplitExpression,
+    list_metrics,
+    split_expression,
+)
 from slos.schema.promql import check_query, parse_query
 from slos.schema.promql_printer import print_template
 from tests.generator.promql_strategies import draw_query
@@ -40,7 +45,7 @@ def test_a_number_made_of_a_series_stays_a_number() -> None:
 
 
 def test_a_subquery_of_both_kinds_is_refused() -> None:
-    with pytest.raises(ValueError, match="reads raw and recorded series in a subquery"):
+    with pytest.raises(MixedSubqueryError, match="reads raw and recorded series in a subquery"):
         split("max_over_time((a / own)[1h:1m])", "own")
 
 
@@ -54,7 +59,7 @@ def test_the_parts_in_their_places_are_the_expression(seed: int, random: Random)
     recorded = {metric for metric in metrics if random.random() < 0.5}
     try:
         found = split(expected, *recorded)
-    except ValueError:
+    except MixedSubqueryError:
         assert "[" in expected
         return
     assert not list_metrics(found.text) - recorded - set(found.parts)
