@@ -12,6 +12,7 @@ from generator.clients.json_api import APIError
 from generator.clients.range_queries import RangeReader, SeriesByLabels
 from tests.benchmarks.prometheus import run_prometheus
 from tests.benchmarks.tsdb import find_tool
+from tests.docs_pages import list_blocks
 from tests.e2e.remote_write import FloatSample, run_receiver, write_series
 from tests.generator.command_line import run_slo_rules
 from tests.schema.specs import build_slo, build_spec, dump_yaml
@@ -19,7 +20,7 @@ from tests.schema.specs import build_slo, build_spec, dump_yaml
 HOUR, SCRAPE = 3_600_000, 30_000
 # Two days or three, which are sent one by one.
 HISTORY = 30 * HOUR
-_OLD_SAMPLES = "storage: {tsdb: {out_of_order_time_window: 30d}}\n"
+(_OLD_SAMPLES,) = [each.text for each in list_blocks("yaml") if each.page.name == "backfill.md"]
 _COUNTS = '{__name__=~"slo:sli_total:sum.+"}'
 
 
