@@ -8,6 +8,7 @@ from generator.backfill.expressions import list_metrics
 from generator.model import RecordingRule, RuleGroup, SpecPlan
 from slos.schema.units import Duration
 
+DAY = 86_400_000
 _DEFAULT_INTERVAL = Duration.from_parts(minutes=1)
 
 
@@ -120,3 +121,10 @@ def _compute_times(task: RuleTask, phase: int, start: int, end: int) -> range:
     first = start + (phase - start) % task.interval
     stop = end if task.first_sample is None else min(end, task.first_sample)
     return range(first, stop, task.interval)
+
+
+def list_days(tasks: Iterable[RuleTask]) -> range:
+    """List the starts of the days, in UTC, of the evaluations of tasks; one has some."""
+    times = [task.times for task in tasks if task.times]
+    first = min(each[0] for each in times) // DAY * DAY
+    return range(first, max(each[-1] for each in times) + 1, DAY)

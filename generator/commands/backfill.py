@@ -17,7 +17,7 @@ from generator.backfill.computation import Computation, read_computed
 from generator.backfill.estimate import Estimate, estimate_tasks
 from generator.backfill.expressions import MixedSubqueryError
 from generator.backfill.samples import count_samples, format_openmetrics
-from generator.backfill.tasks import RuleTask, list_tasks, set_times
+from generator.backfill.tasks import DAY, RuleTask, list_days, list_tasks, set_times
 from generator.clients import remote_write
 from generator.clients.json_api import APIError
 from generator.clients.prometheus import read_prometheus, read_retention
@@ -35,7 +35,6 @@ from slos.schema.units import Duration, format_count, format_names
 _LISTED = 5
 # To compute and to write a sample; most of it is the work of this program.
 _SECONDS_PER_SAMPLE = 5e-5
-_DAY = 86_400_000
 _HOUR = 3_600_000
 _BLOCK = 2 * _HOUR
 # Prometheus still writes the block of this time, and forgets it if it finds a newer block.
@@ -86,7 +85,7 @@ class _Target:
 @click.option(
     "--chunk",
     type=_values.DurationType(),
-    default=Duration(_DAY),
+    default=Duration(DAY),
     show_default=True,
     metavar="DURATION",
     help="Longest range of one query.",
@@ -200,7 +199,7 @@ def _find_work(
     now = round(time.time() * 1000)
     end = (now - _HEAD) // _BLOCK * _BLOCK if blocks else now
     slos = [slo for slo in plan.slos if isinstance(slo, SLO)]
-    reach = max((slo.period.ms + slo.steps.coarse.ms for slo in slos), default=_DAY)
+    reach = max((slo.period.ms + slo.steps.coarse.ms for slo in slos), default=DAY)
     start = now - (age.ms if age else reach)
     specs = [spec_plan for each in plan.plans for spec_plan in each.spec_plans]
     tasks = set_times(
@@ -258,13 +257,13 @@ def _warn(text: str) -> None:
 def _write_samples(
     target: _Target, store: TemporaryPrometheus, tasks: Sequence[RuleTask], promtool: str
 ) -> None:
-    days = _list_days(tasks)
+    days = list_days(tasks)
     if target.folder:
         lines = (
             line
             for start in days
             for task in tasks
-            for line in format_openmetrics(read_computed(store, task, start, start + _DAY))
+            for line in format_openmetrics(read_computed(store, task, start, start + DAY))
         )
         blocks = write_blocks(lines, target.folder, promtool)
         click.echo(f"{target.folder}: {format_count(blocks, 'block')}", err=True)
@@ -280,19 +279,13 @@ def _send_samples(
     for number, start in enumerate(reversed(days)):
         _print_progress(f"day {number + 1} of {len(days)}", number + 1 == len(days))
         for task in tasks:
-            series = read_computed(store, task, start, start + _DAY)
+            series = read_computed(store, task, start, start + DAY)
             if series:
                 remote_write.write_series(
                     receiver, [(dict(labels), samples) for labels, samples in series.items()]
                 )
                 sent += count_samples(series.values())
     click.echo(f"{receiver}: {format_count(sent, 'sample')}", err=True)
-
-
-def _list_days(tasks: Sequence[RuleTask]) -> list[int]:
-    times = [task.times for task in tasks if task.times]
-    first = min(each[0] for each in times) // _DAY * _DAY
-    return list(range(first, max(each[-1] for each in times) + 1, _DAY))
 
 
 def _print_progress(text: str, is_last: bool) -> None:  # noqa: FBT001 - as in click

@@ -17,7 +17,7 @@ from tests.e2e.remote_write import FloatSample, run_receiver, write_series
 from tests.generator.command_line import run_slo_rules
 from tests.schema.specs import build_slo, build_spec, dump_yaml
 
-HOUR, SCRAPE = 3_600_000, 30_000
+HOUR, SCRAPE = 3_600_000, 60_000
 # Two days or three, which are sent one by one.
 HISTORY = 30 * HOUR
 (_OLD_SAMPLES,) = [each.text for each in list_blocks("yaml") if each.page.name == "backfill.md"]
@@ -32,7 +32,9 @@ def now() -> int:
 @pytest.fixture
 def spec(tmp_path: Path) -> Path:
     path = tmp_path / "shop.yaml"
-    path.write_bytes(dump_yaml(build_spec(build_slo(objective=99), period="5h")))
+    path.write_bytes(
+        dump_yaml(build_spec(build_slo(objective=99), period="7h", scrape_interval="1m"))
+    )
     return path
 
 
@@ -95,8 +97,8 @@ def test_blocks_have_the_samples_that_are_sent_but_for_the_last_hours(
 ) -> None:
     folder = tmp_path / "prometheus"
     folder.mkdir()
-    sent = backfill(spec, server, "--remote-write", f"{receiver}/api/v1/write", "--from", "8h")
-    written = backfill(spec, server, "-o", folder / "data", "--from", "8h")
+    sent = backfill(spec, server, "--remote-write", f"{receiver}/api/v1/write", "--from", "9h")
+    written = backfill(spec, server, "-o", folder / "data", "--from", "9h")
     assert (sent.exit_code, written.exit_code) == (0, 0), written.output
     border = (now - 3 * HOUR) // (2 * HOUR) * (2 * HOUR)
     expected = {
@@ -117,14 +119,14 @@ def test_what_is_recorded_decides_the_end_and_the_times(
     spec: Path, server: str, receiver: str, now: int
 ) -> None:
     recorded = now - HOUR - 7_123
-    name = {"__name__": "slo:sli_total:sum30s", "sloth_id": "shop-requests"}
+    name = {"__name__": "slo:sli_total:sum1m", "sloth_id": "shop-requests"}
     labels = {**name, "sloth_service": "shop", "sloth_slo": "requests"}
     samples = [FloatSample(each, 1_000) for each in range(recorded, now, SCRAPE)]
     write_series(server, [(labels, samples)])
     result = backfill(spec, server, "--remote-write", f"{receiver}/api/v1/write")
     assert result.exit_code == 0, result.output
-    (computed,) = read_all(receiver, "slo:sli_total:sum30s", now).values()
-    (ratios,) = read_all(receiver, "slo:sli_error:ratio_rate1m", now).values()
+    (computed,) = read_all(receiver, "slo:sli_total:sum1m", now).values()
+    (ratios,) = read_all(receiver, "slo:sli_error:ratio_rate2m", now).values()
     assert computed[-1][0] == recorded - SCRAPE
     assert {each % SCRAPE for each, _ in computed} == {recorded % SCRAPE}
     # Two errors in each step, of 100 events that are computed and of 1000 that are recorded.
@@ -136,7 +138,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     spec: Path, server: str, receiver: str, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = ("--remote-write", f"{server}/api/v1/write", "--from", "30h")
-    write, left = remote_write.write_series, 60
+    write, left = remote_write.write_series, 12
 
     def write_some(url: str, series: list[remote_write.Series]) -> None:
         nonlocal left
