@@ -200,7 +200,7 @@ def _find_work(
     end = (now - _HEAD) // _BLOCK * _BLOCK if blocks else now
     slos = [slo for slo in plan.slos if isinstance(slo, SLO)]
     reach = max((slo.period.ms + slo.steps.coarse.ms for slo in slos), default=DAY)
-    start = now - (age.ms if age else reach)
+    start = max(now - (age.ms if age else reach), 0)
     specs = [spec_plan for each in plan.plans for spec_plan in each.spec_plans]
     tasks = set_times(
         list_tasks(specs),
