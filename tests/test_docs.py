@@ -27,6 +27,8 @@ def get_kind(block: DocBlock) -> str:
         "alertmanager:": "alertmanager",
         # Prometheus reads it in tests/newcomer.
         "global:": "prometheus",
+        # The receivers of tests/e2e/test_backfill.py run with it.
+        "storage:": "prometheus",
         # Those of docs/ci.md are run in tests/install/test_ci.py.
         "name: slos": "CI",
         "slo-rules:": "CI",

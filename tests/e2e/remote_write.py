@@ -1,11 +1,9 @@
 """Samples and native histograms, written to a real Prometheus by remote write 1.0.
 
-The messages are those of `prompb/remote.proto` and `prompb/types.proto` of Prometheus. The body
-is in the block format of Snappy, with literals only.
+Native histograms are those of `prompb/types.proto` of Prometheus.
 """
 
 import math
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +12,7 @@ from pathlib import Path
 import requests
 
 from exporter.devstack import stack
-
-_VARINT, _EIGHT_BYTES, _LENGTH_DELIMITED = 0, 1, 2
-_LITERAL_OF_TWO_BYTES, _LONGEST_LITERAL = 61 << 2, 1 << 16
+from generator.clients.remote_write import compress, encode_field, encode_number, encode_sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +44,14 @@ Series = tuple[Mapping[str, str], Sequence[FloatSample | NativeHistogram]]
 
 def encode_write_request(series: Sequence[Series]) -> bytes:
     """Encode series as a `WriteRequest`."""
-    return b"".join(_encode_field(1, _encode_series(labels, each)) for labels, each in series)
+    return b"".join(encode_field(1, _encode_series(labels, each)) for labels, each in series)
 
 
 def _encode_series(
     labels: Mapping[str, str], samples: Sequence[FloatSample | NativeHistogram]
 ) -> bytes:
     encoded_labels = (
-        _encode_field(1, _encode_field(1, name.encode()) + _encode_field(2, value.encode()))
+        encode_field(1, encode_field(1, name.encode()) + encode_field(2, value.encode()))
         for name, value in sorted(labels.items())
     )
     return b"".join([*encoded_labels, *map(_encode_sample, samples)])
@@ -63,9 +59,8 @@ def _encode_series(
 
 def _encode_sample(sample: FloatSample | NativeHistogram) -> bytes:
     if isinstance(sample, NativeHistogram):
-        return _encode_field(4, _encode_histogram(sample))
-    value = _encode_varint(1 << 3 | _EIGHT_BYTES) + struct.pack("<d", sample.value)
-    return _encode_field(2, value + _encode_number(2, sample.time))
+        return encode_field(4, _encode_histogram(sample))
+    return encode_sample(sample.time, sample.value)
 
 
 def _encode_histogram(histogram: NativeHistogram) -> bytes:
@@ -74,56 +69,28 @@ def _encode_histogram(histogram: NativeHistogram) -> bytes:
         for value, count in histogram.counts.items()
     }
     fields = [
-        _encode_number(1, sum(buckets.values())),
-        _encode_number(4, _zigzag(histogram.schema)),
-        _encode_number(6, 0),
+        encode_number(1, sum(buckets.values())),
+        encode_number(4, _zigzag(histogram.schema)),
+        encode_number(6, 0),
     ]
     next_bucket, previous_count = 0, 0
     for bucket, count in buckets.items():
-        offset = _encode_number(1, _zigzag(bucket - next_bucket))
-        fields.append(_encode_field(11, offset + _encode_number(2, 1)))
-        fields.append(_encode_number(12, _zigzag(count - previous_count)))
+        offset = encode_number(1, _zigzag(bucket - next_bucket))
+        fields.append(encode_field(11, offset + encode_number(2, 1)))
+        fields.append(encode_number(12, _zigzag(count - previous_count)))
         next_bucket, previous_count = bucket + 1, count
-    return b"".join([*fields, _encode_number(15, histogram.time)])
-
-
-def _encode_field(number: int, value: bytes) -> bytes:
-    return _encode_varint(number << 3 | _LENGTH_DELIMITED) + _encode_varint(len(value)) + value
-
-
-def _encode_number(number: int, value: int) -> bytes:
-    return _encode_varint(number << 3 | _VARINT) + _encode_varint(value)
+    return b"".join([*fields, encode_number(15, histogram.time)])
 
 
 def _zigzag(value: int) -> int:
     return 2 * value if value >= 0 else -2 * value - 1
 
 
-def _encode_varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value >= 1 << 7:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*encoded, value])
-
-
-def compress(body: bytes) -> bytes:
-    """Encode bytes in the block format of Snappy."""
-    literals = (
-        body[start : start + _LONGEST_LITERAL] for start in range(0, len(body), _LONGEST_LITERAL)
-    )
-    chunks = (
-        bytes([_LITERAL_OF_TWO_BYTES]) + (len(each) - 1).to_bytes(2, "little") + each
-        for each in literals
-    )
-    return _encode_varint(len(body)) + b"".join(chunks)
-
-
 @contextmanager
-def run_receiver(binary: Path, folder: Path) -> Iterator[str]:
+def run_receiver(binary: Path, folder: Path, configuration: str = "global: {}\n") -> Iterator[str]:
     """Run a Prometheus that takes samples and histograms by remote write; yields its address."""
     config, port = folder / "prometheus.yml", stack.find_free_port()
-    config.write_text("global: {}\n")
+    config.write_text(configuration)
     url = f"http://127.0.0.1:{port}"
     command: list[str | Path] = [
         binary,

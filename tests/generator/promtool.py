@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ class PromtoolEvaluation:
         check_rules_on_series(folder, series, self.checks, interval=self.interval, step=self.step)
 
 
-def check_rules_on_series(
+def check_rules_on_series(  # noqa: PLR0913 - each is a setting of its own
     folder: Path,
     series: list[dict[str, str]],
     checks: list[dict[str, Any]],
@@ -125,10 +126,16 @@ def check_rules_on_series(
     interval: str = "30s",
     step: str = "1m",
     rule_files: tuple[str, ...] = ("rules.yaml",),
+    group_order: Sequence[str] = (),
 ) -> None:
-    """Check the rules of a folder on series."""
+    """Check the rules of a folder on series; without an order, any group may be the first."""
     test = {"interval": interval, "input_series": series, "promql_expr_test": checks}
-    test_file = {"rule_files": list(rule_files), "evaluation_interval": step, "tests": [test]}
+    test_file = {
+        "rule_files": list(rule_files),
+        "evaluation_interval": step,
+        "group_eval_order": list(group_order),
+        "tests": [test],
+    }
     (folder / "test.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(test_file))))
     program = find_binary("promtool")
     assert program, "promtool is missing; run 'make tools'"
