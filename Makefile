@@ -13,7 +13,7 @@ OVERLAYS := $(notdir $(wildcard k8s/overlays/*))
 CLUSTERS := $(foreach name,$(OVERLAYS),--cluster $(name)=k8s/overlays/$(name)/inventory.yaml)
 overlay_rules = --inventory k8s/overlays/$1/inventory.yaml --format operator -o k8s/overlays/$1/rules
 
-.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks outages pictures format lock dist clean set-up set-up-dev tools
+.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks bench-backtest outages pictures format lock dist clean set-up set-up-dev tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -76,6 +76,9 @@ soak: set-up-dev ## steady load with reloads; memory must stay flat [MINUTES=30]
 
 bench-checks: set-up-dev tools ## measure the checks of specs [CHECK=1]
 	$(BIN)/python -m tests.benchmarks.checks $(if $(CHECK),--check)
+
+bench-backtest: set-up-dev ## measure the replay of alerts [CHECK=1]
+	$(BIN)/python -m tests.benchmarks.backtest $(if $(CHECK),--check)
 
 outages: set-up-dev tools ## replay outages with all alerts, and write what on-call gets
 	OUTAGES=all UPDATE_GOLDENS=1 $(BIN)/python -m pytest -q tests/e2e/test_outages.py tests/e2e/test_warm_up.py

@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from generator.backtest.history import GroupHistory, Span, Tier, Times, sum_windows
+from generator.backtest.history import GroupHistory, Span, Tier, Times, count_windows, sum_windows
 from generator.backtest.incidents import Detection, Incident, compare_pages
 from generator.backtest.replay import Firing, replay_alerts
 from generator.model import SLO, BurnAlert
@@ -94,13 +94,13 @@ class SLOBacktest:
 
     @cached_property
     def error_ratio(self) -> float | None:
-        """Error ratio of the reported time, of the group with the highest; None without events."""
-        ratios = (compute_ratio(each) for each in self.histories)
+        """Error ratio of the worst period of the worst group; None without events."""
+        ratios = (compute_ratio(self.slo, each) for each in self.histories)
         return max((ratio for ratio in ratios if ratio is not None), default=None)
 
     @property
     def is_kept(self) -> bool:
-        """True if no group has more errors in the reported time than the objective allows."""
+        """True if no group has more errors in a period than the objective allows."""
         return self.error_ratio is None or self.error_ratio <= float(self.slo.budget)
 
 
@@ -133,7 +133,7 @@ def list_episodes(slo: SLO, history: GroupHistory, firings: Sequence[Firing]) ->
     step = fine.step.ms
     bad = np.flatnonzero(fine.known_errors > float(slo.budget) * fine.known_total)
     sums = np.concatenate([[0.0], np.cumsum(fine.known_errors)])
-    counted = fine.has_total.sum()
+    counted = np.count_nonzero(~np.isnan(fine.total))
     events = fine.known_total.sum() / max(counted, 1) * slo.period.ms / step
     allowed = events * float(slo.budget)
     for firing in firings:
@@ -168,12 +168,19 @@ def _find_first_bad(bad: Times, fires: int, fine: Tier, firing: Firing) -> int:
     return int(run[gaps[-1] + 1] if len(gaps) else run[0])
 
 
-def compute_ratio(history: GroupHistory) -> float | None:
-    """Error ratio of the reported time; None without events."""
-    tier = history.coarse
-    first = (history.span.start - history.span.read_from) // tier.step.ms
-    total = tier.known_total[first:].sum()
-    return float(tier.known_errors[first:].sum() / total) if total > 0 else None
+def compute_ratio(slo: SLO, history: GroupHistory) -> float | None:
+    """Highest error ratio over a period of the reported time, or over all of it if it is shorter.
+
+    None without events.
+    """
+    tier, span = history.coarse, history.span
+    window = min(slo.period, span.length)
+    first = span.start - span.read_from + window.ms
+    times = np.arange(first, span.end - span.read_from + 1, tier.step.ms)
+    total = sum_windows(tier.known_total, tier.step, window, times)
+    errors = sum_windows(tier.known_errors, tier.step, window, times)
+    counted = total > 0
+    return float((errors[counted] / total[counted]).max()) if counted.any() else None
 
 
 def compute_budget_left(slo: SLO, history: GroupHistory) -> tuple[list[int], list[float | None]]:
@@ -185,10 +192,12 @@ def compute_budget_left(slo: SLO, history: GroupHistory) -> tuple[list[int], lis
     times = np.arange(span.start - span.read_from, span.end - span.read_from + 1, tier.step.ms)
     total = sum_windows(tier.known_total, tier.step, slo.period, times)
     errors = sum_windows(tier.known_errors, tier.step, slo.period, times)
-    counted = sum_windows(tier.has_total, tier.step, slo.period, times)
+    counted = count_windows(tier.total, tier.step, slo.period, times)
     coverage = np.minimum(counted / -(-slo.period.ms // tier.step.ms), 1)
-    left = [
-        None if all_events <= 0 else float(1 - bad / all_events / float(slo.budget) * known)
-        for all_events, bad, known in zip(total, errors, coverage, strict=True)
-    ]
-    return [int(time) + span.read_from for time in times], left
+    known = total > 0
+    burned = np.divide(errors, total, out=np.zeros(len(times)), where=known) / float(slo.budget)
+    left = (1 - burned * coverage).tolist()
+    return (
+        (times + span.read_from).tolist(),
+        [ratio if has_events else None for ratio, has_events in zip(left, known, strict=True)],
+    )

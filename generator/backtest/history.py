@@ -1,7 +1,7 @@
 """Counted events of the past: the queries that give them, and the tiers they are kept in."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -60,21 +60,17 @@ SeriesSamples = Mapping[GroupLabels, Values]
 
 @dataclass(frozen=True)
 class Tier:
-    """Total and errors of each step of one group; steps that were not counted are NaN."""
+    """Total and errors of each step of one group; steps that were not counted are NaN.
+
+    Attributes:
+        step: time between two steps.
+        total: total of each step.
+        errors: errors of each step.
+    """
 
     step: Duration
     total: Values
     errors: Values
-
-    @cached_property
-    def has_total(self) -> Values:
-        """1 for each step with a total, 0 for others."""
-        return (~np.isnan(self.total)).astype(np.float64)
-
-    @cached_property
-    def has_errors(self) -> Values:
-        """1 for each step with errors, which may be zero, 0 for others."""
-        return (~np.isnan(self.errors)).astype(np.float64)
 
     @cached_property
     def known_total(self) -> Values:
@@ -96,12 +92,14 @@ class GroupHistory:
         span: times of the replay.
         fine: the fine tier; its first step ends at `span.read_from`.
         coarse: the coarse tier.
+        ratios: error ratios of windows that were computed, which do not depend on the objective.
     """
 
     labels: GroupLabels
     span: Span
     fine: Tier
     coarse: Tier
+    ratios: dict[tuple[int, ...], Values] = field(default_factory=dict, compare=False)
 
     @property
     def is_empty(self) -> bool:
@@ -171,12 +169,10 @@ def _sum_tier(fine: Tier, step: Duration) -> Tier:
     """Sum the fine tier to coarse steps, as the rules do where no counters are read."""
     times = np.arange(0, len(fine.total) * fine.step.ms, step.ms, dtype=np.int64)
     sums = []
-    for values, known in (
-        (fine.known_total, fine.has_total),
-        (fine.known_errors, fine.has_errors),
-    ):
-        counted = sum_windows(known, fine.step, step, times)
-        sums.append(np.where(counted > 0, sum_windows(values, fine.step, step, times), np.nan))
+    for values in (fine.total, fine.errors):
+        counted = count_windows(values, fine.step, step, times)
+        known = np.nan_to_num(values)
+        sums.append(np.where(counted > 0, sum_windows(known, fine.step, step, times), np.nan))
     return Tier(step, *sums)
 
 
@@ -190,13 +186,25 @@ def sum_windows(values: Values, step: Duration, window: Duration, times: Times) 
         times: ends of the windows.
     """
     newest = times // step.ms
-    oldest = -(-(times - window.ms + 1) // step.ms)
-    lengths = newest - oldest + 1
-    found = np.zeros(len(times))
-    for length in np.unique(lengths):
-        chosen = lengths == length
-        found[chosen] = roll_sum(values, int(length))[newest[chosen]]
+    if window.ms % step.ms == 0:
+        return roll_sum(values, window.ms // step.ms)[newest]
+    lengths = newest - -(-(times - window.ms + 1) // step.ms) + 1
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    found = roll_sum(values, longest)[newest]
+    if shortest < longest:
+        found = np.where(lengths < longest, roll_sum(values, shortest)[newest], found)
     return found
+
+
+def count_windows(values: Values, step: Duration, window: Duration, times: Times) -> Values:
+    """Count the steps with a value in windows that end at some times."""
+    newest = times // step.ms
+    oldest = np.maximum(-(-(times - window.ms + 1) // step.ms), 0)
+    missing = np.isnan(values)
+    if not missing.any():
+        return np.asarray(newest - oldest + 1, dtype=np.float64)
+    counts = np.concatenate([[0], np.cumsum(~missing)])
+    return np.asarray(counts[newest + 1] - counts[oldest], dtype=np.float64)
 
 
 def roll_sum(values: Values, length: int) -> Values:
@@ -213,9 +221,9 @@ def roll_sum(values: Values, length: int) -> Values:
     padded[length - 1 : length - 1 + len(values)] = values
     table = padded.reshape(blocks, length)
     starts = np.cumsum(table, axis=1).ravel()
-    ends = np.cumsum(table[:, ::-1], axis=1)[:, ::-1].ravel()
-    first = np.arange(len(values))
-    sums: NDArray[np.longdouble] = (
-        np.where(first % length, ends[first], 0.0) + starts[first + length - 1]
-    )
-    return sums.astype(np.float64)
+    ends = np.empty_like(table)
+    np.cumsum(table[:, ::-1], axis=1, out=ends[:, ::-1])
+    # A sum that is a whole block is the start of the next one.
+    ends[:, 0] = 0
+    sums = ends.ravel()[: len(values)] + starts[length - 1 : length - 1 + len(values)]
+    return np.asarray(sums, dtype=np.float64)

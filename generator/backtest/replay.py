@@ -5,14 +5,14 @@ part of its interval, so its alerts fire within one evaluation of those found he
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.alerting.graph import SEVERITIES_BELOW_PAGE
-from generator.backtest.history import GroupHistory, Times, Values, sum_windows
+from generator.backtest.history import GroupHistory, Tier, Times, Values, count_windows, sum_windows
 from generator.model import SLO, AlertMeta, AlertSeverity, BurnAlert, ThresholdAlert
 from generator.names import SEVERITY
 from generator.rules import alert_rules, tiers
@@ -146,7 +146,6 @@ class _Replay:
 
     slo: SLO
     history: GroupHistory
-    _ratios: dict[tuple[Duration, bool], Values] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         length = self.history.span.end - self.history.span.read_from
@@ -178,28 +177,17 @@ class _Replay:
 
     def _compute_ratios(self, window: Duration, times: Times) -> Values:
         """Error ratios of a window as an evaluation reads them; NaN where there is none."""
-        key = (window, times is self._fine_times)
-        if key not in self._ratios:
-            self._ratios[key] = self._read_ratios(window, times)
-        return self._ratios[key]
-
-    def _read_ratios(self, window: Duration, times: Times) -> Values:
         steps = self.slo.steps
-        if window not in self._fine_windows:
-            times = times // steps.slow.ms * steps.slow.ms
+        recorded = steps.fine.ms if window in self._fine_windows else steps.slow.ms
         is_fine = tiers.is_fine(self.slo, window)
-        tier = self.history.fine if is_fine else self.history.coarse
-        if window == self.slo.period and not is_fine:
-            times = times // steps.coarse.ms * steps.coarse.ms
-        total = sum_windows(tier.known_total, tier.step, window, times)
-        if is_fine:
-            counted = sum_windows(tier.has_total, tier.step, window, times)
-            total = total / np.maximum(counted, 1) * float(-(-window.ms // tier.step.ms))
-        errors = sum_windows(tier.known_errors, tier.step, window, times)
-        known = sum_windows(tier.has_errors, tier.step, window, times) > 0
-        ratios: Values = np.full(len(times), np.nan)
-        np.divide(errors, total, out=ratios, where=known & (total > 0))
-        return ratios
+        counted = steps.coarse.ms if window == self.slo.period and not is_fine else 1
+        interval = steps.fine.ms if times is self._fine_times else steps.slow.ms
+        key = (window.ms, interval, recorded, counted)
+        if key not in self.history.ratios:
+            read = times // recorded * recorded // counted * counted
+            tier = self.history.fine if is_fine else self.history.coarse
+            self.history.ratios[key] = _divide_windows(tier, window, read, is_filled=is_fine)
+        return self.history.ratios[key]
 
     def _check_counts(self, window: Duration, meta: AlertMeta, times: Times) -> Flags:
         enough = np.ones(len(times), dtype=np.bool_)
@@ -212,3 +200,16 @@ class _Replay:
                 least = float(minimum - Decimal("0.5"))
                 enough &= sum_windows(values, tier.step, window, times) >= least
         return enough
+
+
+def _divide_windows(tier: Tier, window: Duration, times: Times, *, is_filled: bool) -> Values:
+    """Divide the errors of windows by their totals; windows that are not full may be filled up."""
+    total = sum_windows(tier.known_total, tier.step, window, times)
+    if is_filled:
+        counted = count_windows(tier.total, tier.step, window, times)
+        total = total / np.maximum(counted, 1) * float(-(-window.ms // tier.step.ms))
+    errors = sum_windows(tier.known_errors, tier.step, window, times)
+    known = count_windows(tier.errors, tier.step, window, times) > 0
+    ratios: Values = np.full(len(times), np.nan)
+    np.divide(errors, total, out=ratios, where=known & (total > 0))
+    return ratios

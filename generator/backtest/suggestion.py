@@ -16,26 +16,11 @@ from generator.backtest.history import GroupHistory, Values
 from slos.schema.units import format_count, format_decimal
 
 OBJECTIVES = tuple(
-    map(
-        Decimal,
-        [
-            "90",
-            "95",
-            "98",
-            "99",
-            "99.5",
-            "99.8",
-            "99.9",
-            "99.95",
-            "99.98",
-            "99.99",
-            "99.995",
-            "99.998",
-            "99.999",
-        ],
-    )
+    100 - Decimal(budget).scaleb(power)
+    for power in (1, 0, -1, -2, -3)
+    for budget in ((1,) if power == 1 else (5, 2, 1))
 )
-"""Objectives that are tried: their budgets are each about half of the one before."""
+"""Objectives that are tried: their budgets are 10, 5, 2, 1, 0.5 % and so on."""
 _DAY_MS = 86_400_000
 _MONTH_DAYS = 30
 _BLOCK_DAYS = 3

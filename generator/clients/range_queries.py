@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,7 +27,7 @@ _SMALLEST_PART = 90
 _FIRST_PAUSE = 1.0
 # Too many samples or too much time for one query; half the time needs half of them.
 _TOO_LARGE = (413, 422, 503)
-_TEMPORARY = (0, 429, 500, 502, 503, 504)
+_TEMPORARY = (429, 500, 502, 503, 504)
 
 
 class ChunkCache(Protocol):
@@ -71,6 +71,7 @@ class RangeReader:
     report_progress: Callable[[int, int], None] = lambda _, __: None
     now: int = 0
     sleep: Callable[[float], None] = time.sleep
+    _answered: threading.Event = field(default_factory=threading.Event)
 
     def read(self, queries: Sequence[RangeQuery]) -> list[Samples]:
         """Read several queries.
@@ -111,7 +112,7 @@ class RangeReader:
         """Read a part of a chunk, or its halves if it has too many samples for one query."""
         points = (part.end - part.start) // part.step + 1
         try:
-            return self._request(part, attempts=_ATTEMPTS)
+            return self._request(part)
         except APIError as error:
             if error.status not in _TOO_LARGE or points < _SMALLEST_PART:
                 raise
@@ -122,14 +123,21 @@ class RangeReader:
         )
         return _join(part, [self._read_part(half) for half in halves])
 
-    def _request(self, part: RangeQuery, attempts: int) -> Samples:
-        for attempt in range(attempts):
+    def _request(self, part: RangeQuery) -> Samples:
+        """Send a request; again if it may help. An address that never answered is wrong."""
+        for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._request_once(part)
+                samples = self._request_once(part)
             except APIError as error:
-                if error.status not in _TEMPORARY or attempt == attempts - 1:
+                is_temporary = error.status in _TEMPORARY or (
+                    not error.status and self._answered.is_set()
+                )
+                if not is_temporary or attempt == _ATTEMPTS:
                     raise
-                self.sleep(_FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1))
+                self.sleep(_FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))
+            else:
+                self._answered.set()
+                return samples
         raise AssertionError
 
     def _request_once(self, part: RangeQuery) -> Samples:

@@ -4,13 +4,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from generator import build
-from generator.backtest.candidates import Variant, build_candidate
+from generator.backtest.candidates import Threshold, Variant, build_candidate
 from generator.backtest.history import GroupHistory, Span, build_histories, build_span, list_queries
 from generator.backtest.incidents import parse_time
 from generator.clients.range_queries import RangeQuery, RangeReader
@@ -50,6 +51,27 @@ class TimeType(click.ParamType[int]):
             return round(parse_time(str(value)).timestamp() * 1000)
         except ValueError:
             self.fail(f"{value!r} is not a time; write it like 30d or 2026-03-01", param, ctx)
+
+
+class ThresholdType(click.ParamType[Threshold]):
+    """Threshold option, such as `500ms` or `0.5`."""
+
+    name = "threshold"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Threshold:
+        """Parse a threshold; fail with a usage error that shows the syntax."""
+        try:
+            number = Decimal(str(value))
+        except InvalidOperation:
+            try:
+                return Duration.parse(str(value))
+            except ValueError:
+                number = Decimal("NaN")
+        if not number.is_finite():
+            self.fail(f"{value!r} is not a threshold; write it like 500ms or 0.5", param, ctx)
+        return number
 
 
 _HISTORY_OPTIONS = (

@@ -26,13 +26,13 @@ from generator.clients.json_api import APIError
 from generator.commands import _report
 from generator.commands._history import (
     HistoryRequest,
+    ThresholdType,
     add_history_options,
     parse_history_request,
     read_file,
 )
 from generator.files.sources import read_windows
 from slos.schema.problem import filter_errors
-from slos.schema.units import Duration
 
 
 class ObjectiveType(click.ParamType[Decimal]):
@@ -51,27 +51,6 @@ class ObjectiveType(click.ParamType[Decimal]):
         if not objective.is_finite() or not 0 < objective < 100:  # noqa: PLR2004 - percent
             self.fail(f"{value!r} is not an objective; write a percentage like 99.9", param, ctx)
         return objective
-
-
-class ThresholdType(click.ParamType[Threshold]):
-    """Threshold option, such as `500ms` or `0.5`."""
-
-    name = "threshold"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Threshold:
-        """Parse a threshold; fail with a usage error that shows the syntax."""
-        try:
-            number = Decimal(str(value))
-        except InvalidOperation:
-            try:
-                return Duration.parse(str(value))
-            except ValueError:
-                number = Decimal("NaN")
-        if not number.is_finite():
-            self.fail(f"{value!r} is not a threshold; write it like 500ms or 0.5", param, ctx)
-        return number
 
 
 @click.command("backtest")

@@ -33,7 +33,10 @@ class HistoryCache:
     def read_chunk(self, key: str) -> dict[Labels, NDArray[np.float64]] | None:
         """Read the series of a chunk; None if it is not there or damaged."""
         try:
-            with np.load(self._find_file(key), allow_pickle=False) as file:
+            with (
+                self._find_file(key).open("rb") as opened,
+                np.load(opened, allow_pickle=False) as file,
+            ):
                 names = json.loads(str(file[_LABELS]))
                 return {
                     tuple((name, value) for name, value in labels): file[str(number)]
