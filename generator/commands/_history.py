@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -22,7 +23,6 @@ from generator.files.history_cache import HistoryCache, find_history_cache
 from generator.files.sources import STDOUT, read_windows
 from generator.model import SLO
 from generator.settings import RunSettings
-from slos.schema.problem import filter_errors
 from slos.schema.spec import LocatedSpec, SloSpec
 from slos.schema.units import Duration, format_names
 
@@ -198,20 +198,7 @@ def parse_history_request(options: dict[str, Any]) -> HistoryRequest:
     start, end = options["start"], options["end"] or now - _MARGIN_MS
     if start >= end:
         raise click.UsageError("--from is not before --to")
-    settings = parse_spec_settings(options)
-    read_settings = parse_read_settings(options)
-    located, problems = build.read_specs(
-        parse_inputs(options), settings, out=STDOUT, plugins=read_settings.plugins
-    )
-    run_settings = settings.run_settings
-    if read_settings.windows:
-        windows, new_problems = read_windows(read_settings.windows)
-        problems += new_problems
-        run_settings = replace(run_settings, windows=windows)
-    _report.print_problems(problems)
-    if filter_errors(problems):
-        sys.exit(1)
-    chosen = _choose_slos(located, run_settings, options["slo_names"])
+    chosen, run_settings = _read_slos(options)
     folder = find_history_cache() if options["uses_cache"] else None
     reader = RangeReader(
         options["prometheus_url"],
@@ -223,14 +210,34 @@ def parse_history_request(options: dict[str, Any]) -> HistoryRequest:
     return HistoryRequest(chosen, run_settings, start, end, reader)
 
 
+def _read_slos(options: dict[str, Any]) -> tuple[list[ChosenSLO], RunSettings]:
+    """Read the SLOs that a build would have, and the settings that they are resolved with."""
+    inputs, settings = parse_inputs(options), parse_spec_settings(options)
+    read_settings = parse_read_settings(options)
+    build_plan = build.plan_inputs(inputs, settings, out=STDOUT, read_settings=read_settings)
+    _report.print_problems(build_plan.problems)
+    if build_plan.has_errors:
+        sys.exit(1)
+    located, _ = build.read_specs(inputs, settings, out=STDOUT, plugins=read_settings.plugins)
+    run_settings = settings.run_settings
+    if read_settings.windows:
+        windows, _ = read_windows(read_settings.windows)
+        run_settings = replace(run_settings, windows=windows)
+    built = {slo.id for slo in build_plan.slos}
+    return _choose_slos(located, run_settings, built, options["slo_names"]), run_settings
+
+
 def _choose_slos(
-    located: Sequence[LocatedSpec], run_settings: RunSettings, wanted: Sequence[str]
+    located: Sequence[LocatedSpec],
+    run_settings: RunSettings,
+    built: AbstractSet[str],
+    wanted: Sequence[str],
 ) -> list[ChosenSLO]:
     found = []
     for each in located:
         for spec in each.spec.slos:
             candidate = build_candidate(each, spec, Variant(), run_settings)
-            if candidate:
+            if candidate and candidate.slo.id in built:
                 found.append(ChosenSLO(candidate.slo, spec, each))
     known = {name for each in found for name in (each.slo.id, each.slo.name)}
     if missing := [name for name in wanted if name not in known]:
