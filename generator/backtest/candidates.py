@@ -44,7 +44,7 @@ class Candidate:
     Attributes:
         slo: the SLO.
         threshold: its threshold, as in the spec; empty where the SLI has none.
-        windows: name of its windows.
+        windows: name of its windows; empty for those of the spec.
         is_current: whether it is the SLO of the spec.
     """
 
@@ -96,7 +96,7 @@ def build_candidate(
     return Candidate(
         slos[0],
         format_threshold(threshold),
-        variant.windows.name if variant.windows else "of the spec",
+        variant.windows.name if variant.windows else "",
         is_current=variant == Variant(),
     )
 

@@ -12,6 +12,8 @@ from generator.backtest.report import (
     list_episode_rows,
     summarise_backtest,
 )
+from generator.text.table import drop_empty_columns
+from generator.text.yaml_writer import GENERATED_MARK
 from slos.schema.units import format_decimal
 
 _WIDTH, _HEIGHT, _MARGIN = 860, 180, 46
@@ -38,6 +40,7 @@ def render_page(
         line for each in backtests for line in _render_slo(each, candidates.get(each.slo.id, ()))
     )
     return (
+        f"<!-- {GENERATED_MARK.removeprefix('# ')}. -->\n"
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>SLO backtest</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
@@ -67,7 +70,7 @@ def _render_slo(backtest: SLOBacktest, results: Sequence[CandidateResult]) -> It
 
 
 def _render_table(title: str, rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    heading, *others = rows
+    heading, *others = drop_empty_columns(rows)
     yield f"<table>\n<caption>{escape(title)}</caption>"
     cells = "".join(f'<th scope="col">{escape(cell.capitalize())}</th>' for cell in heading)
     yield f"<thead><tr>{cells}</tr></thead>\n<tbody>"

@@ -99,7 +99,7 @@ def _describe_candidate(result: CandidateResult) -> dict[str, Any]:
     return {
         "objective": float(candidate.slo.objective),
         "threshold": candidate.threshold or None,
-        "windows": candidate.windows,
+        "windows": candidate.windows or None,
         "current": candidate.is_current,
         "pareto_front": result.is_on_front,
         **_describe_totals(result.backtest),
@@ -161,6 +161,7 @@ def list_episode_rows(backtest: SLOBacktest) -> Iterator[tuple[str, ...]]:
 def list_candidate_rows(results: Sequence[CandidateResult]) -> Iterator[tuple[str, ...]]:
     """List the rows of the table of candidates, the heading first."""
     has_incidents = any(each.backtest.detection for each in results)
+    has_windows = any(each.candidate.windows for each in results)
     extra = ("PRECISION", "RECALL") if has_incidents else ()
     yield (
         "", "OBJECTIVE", "THRESHOLD", "WINDOWS", "KEPT", "PAGES", "A WEEK", "TICKETS",
@@ -173,8 +174,8 @@ def list_candidate_rows(results: Sequence[CandidateResult]) -> Iterator[tuple[st
             "*" if each.is_on_front else "",
             f"{format_decimal(candidate.slo.objective)} %"
             + (" (now)" if candidate.is_current else ""),
-            candidate.threshold or "-",
-            candidate.windows,
+            candidate.threshold,
+            candidate.windows or ("of the spec" if has_windows else ""),
             "yes" if backtest.is_kept else "no",
             str(len(backtest.pages)),
             f"{backtest.pages_a_week:.1f}",
