@@ -1,6 +1,8 @@
 """`slo-rules backtest` and `slo-rules suggest` on a Prometheus with one outage."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +14,7 @@ from tests.generator.backtest.past import DAY, MINUTE, START, FakePrometheus, se
 from tests.generator.command_line import run_slo_rules
 from tests.schema.specs import build_slo, build_spec, dump_yaml
 
+ROOT = Path(__file__).parents[3]
 OUTAGE = START + 5 * DAY
 END = START + 12 * DAY
 LATENCY = {"latency": {"metric": "shop_request_duration_seconds", "threshold": "500ms"}}
@@ -135,3 +138,26 @@ def test_a_prometheus_that_is_not_there_is_one_error(
     result = run(command, server, tmp_path)
     assert result.exit_code == 1
     assert result.stderr.startswith("error: cannot query http://127.0.0.1:9: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--help"], 0, ""),
+        (["backtest", "--help"], 0, ""),
+        (["suggest", "--prometheus", "http://127.0.0.1:9"], 1, "needs the extra backtest"),
+    ],
+)
+def test_without_numpy_all_but_the_commands_themselves_work(
+    arguments: list[str], code: int, message: str
+) -> None:
+    program = (
+        "import sys; sys.modules['numpy'] = None; "
+        f"sys.argv = {['slo-rules', *arguments]!r}; import slo_monitor; slo_monitor.run_rules()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
