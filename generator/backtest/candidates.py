@@ -74,6 +74,13 @@ def has_threshold(spec: SloSpec) -> bool:
     return spec.sli.get_type().KEY in _THRESHOLD_FIELDS
 
 
+def accepts_threshold(spec: SloSpec, threshold: Threshold) -> bool:
+    """Tell whether the SLI of an SLO can have a threshold: a latency is above zero."""
+    if spec.sli.get_type().KEY == "latency":
+        return isinstance(threshold, Duration) or threshold > 0
+    return has_threshold(spec) and isinstance(threshold, Decimal)
+
+
 def build_candidate(
     located: LocatedSpec, spec: SloSpec, variant: Variant, run_settings: RunSettings
 ) -> Candidate | None:
@@ -124,7 +131,7 @@ def list_variants(
     """List all combinations, after the SLO as it is."""
     yield Variant()
     for objective in [None, *objectives]:
-        for threshold in [None, *(thresholds if has_threshold(spec) else ())]:
+        for threshold in [None, *(each for each in thresholds if accepts_threshold(spec, each))]:
             for window_set in [None, *windows]:
                 variant = Variant(objective, threshold, window_set)
                 if variant != Variant():

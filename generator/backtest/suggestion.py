@@ -113,7 +113,8 @@ def suggest_objective(
         drawn_pages = pages[drawn].sum(axis=1) * _MONTH_DAYS / daily.days
         budget = float(candidate.slo.budget)
         kept[number] = (drawn_pages <= most_pages) & (_find_worst(daily, drawn) <= budget)
-        is_kept = backtest.is_kept and backtest.pages_a_month <= most_pages
+        has_events = backtest.error_ratio is not None
+        is_kept = has_events and backtest.is_kept and backtest.pages_a_month <= most_pages
         options.append(
             Option(
                 candidate,

@@ -27,6 +27,7 @@ from generator.clients.json_api import APIError
 from generator.commands import _report
 from generator.commands._history import (
     HistoryRequest,
+    check_thresholds,
     parse_history_request,
     read_file,
 )
@@ -59,6 +60,7 @@ def print_backtests(
 ) -> None:
     """Replay the alerts of SLOs and of their candidates, and print or write the report."""
     request = parse_history_request(options)
+    check_thresholds(request, comparison.thresholds)
     incidents = _read_incidents(incident_file)
     candidates = _list_candidates(request, comparison)
     try:

@@ -11,7 +11,13 @@ from typing import Any, TypeVar
 import click
 
 from generator import build
-from generator.backtest.candidates import Variant, build_candidate
+from generator.backtest.candidates import (
+    Threshold,
+    Variant,
+    accepts_threshold,
+    build_candidate,
+    format_threshold,
+)
 from generator.backtest.history import GroupHistory, Span, build_histories, build_span, list_queries
 from generator.clients.range_queries import RangeQuery, RangeReader
 from generator.commands import _report
@@ -21,10 +27,12 @@ from generator.files.sources import STDOUT, read_windows
 from generator.model import SLO
 from generator.settings import RunSettings
 from slos.schema.spec import LocatedSpec, SloSpec
-from slos.schema.units import format_names
+from slos.schema.units import Duration, format_names
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _LISTED = 5
+# A few coarse steps of the slowest scrapes.
+_SHORTEST = Duration.from_parts(hours=6)
 # Samples of the last minutes may not have arrived.
 _MARGIN_MS = 60_000
 
@@ -94,6 +102,8 @@ def parse_history_request(options: dict[str, Any]) -> HistoryRequest:
     start, end = options["start"], options["end"] or now - _MARGIN_MS
     if start >= end:
         raise click.UsageError("--from is not before --to")
+    if end - start < _SHORTEST.ms:
+        raise click.UsageError(f"--from is less than {_SHORTEST} before --to; use a longer time")
     chosen, run_settings = _read_slos(options)
     folder = find_history_cache() if options["uses_cache"] else None
     reader = RangeReader(
@@ -146,6 +156,18 @@ def _print_progress(done: int, every: int) -> None:
     """Print the progress of reading, on a terminal only."""
     if sys.stderr.isatty():
         click.echo(f"\rread {done} of {every} parts", nl=done == every, err=True)
+
+
+def check_thresholds(request: HistoryRequest, thresholds: Sequence[Threshold]) -> None:
+    """Check that each threshold is one that a chosen SLO can have.
+
+    Raises:
+        click.UsageError: it is not.
+    """
+    for threshold in thresholds:
+        if not any(accepts_threshold(each.spec, threshold) for each in request.chosen):
+            text = format_threshold(threshold)
+            raise click.UsageError(f"no SLI of the SLOs can have the threshold {text}")
 
 
 def read_file(path: Path) -> bytes:

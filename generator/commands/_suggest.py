@@ -12,6 +12,7 @@ from generator.backtest.candidates import (
     Candidate,
     Threshold,
     Variant,
+    accepts_threshold,
     build_candidate,
     has_threshold,
 )
@@ -23,6 +24,7 @@ from generator.clients.json_api import APIError
 from generator.commands._history import (
     ChosenSLO,
     HistoryRequest,
+    check_thresholds,
     parse_history_request,
 )
 
@@ -35,6 +37,7 @@ def print_suggestions(
 ) -> None:
     """Suggest objectives for SLOs, and print the report."""
     request = parse_history_request(options)
+    check_thresholds(request, thresholds)
     try:
         suggestions = [
             (each.slo, list(_suggest(request, each, thresholds, max_pages)))
@@ -57,7 +60,9 @@ def _suggest(
     thresholds: Sequence[Threshold],
     max_pages: float,
 ) -> Iterator[Suggestion]:
-    tried = thresholds if has_threshold(chosen.spec) else ()
+    tried: Sequence[Threshold] = [
+        each for each in thresholds if accepts_threshold(chosen.spec, each)
+    ]
     if has_threshold(chosen.spec) and not thresholds and (histogram := chosen.slo.signal.histogram):
         bounds = read_bounds(request.reader.url, histogram)
         tried = _choose_nearest(bounds, histogram.target)

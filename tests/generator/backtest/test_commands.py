@@ -119,6 +119,12 @@ def test_a_suggestion_comes_for_each_bucket_around_the_threshold(
         (("--from", "never"), "'never' is not a time; write it like 30d or 2026-03-01"),
         (("--to", "2020-01-01"), "--from is not before --to"),
         (("--objective", "100"), "'100' is not an objective; write a percentage like 99.9"),
+        (("--threshold", "-1"), "no SLI of the SLOs can have the threshold -1"),
+        (
+            ("--slo", "requests", "--threshold", "1s"),
+            "no SLI of the SLOs can have the threshold 1s",
+        ),
+        (("--to", format_time(START + 3600_000)), "--from is less than 6h before --to"),
         (("--threshold", "fast"), "'fast' is not a threshold; write it like 500ms or 0.5"),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from generator.backtest import candidates
 from generator.backtest.candidates import Candidate, CandidateResult, mark_front
 from generator.backtest.episodes import SLOBacktest, run_backtest
+from generator.backtest.history import Span
 from generator.backtest.incidents import Detection, Incident, compare_pages, parse_incidents
 from generator.backtest.page import render_page
 from generator.backtest.suggestion import Suggestion, draw_days, suggest_objective
@@ -181,3 +182,12 @@ def test_the_page_escapes_names_and_needs_no_other_file() -> None:
     assert "src=" not in text
     assert "http" not in text
     assert 'class="page"' in text
+
+
+def test_nothing_is_suggested_without_events() -> None:
+    slo = resolve_slo(objective=99)
+    span = Span(START, START, START + 30 * A_DAY * MINUTE)
+    candidate = Candidate(slo, "", "", is_current=True)
+    found = suggest_objective([(candidate, run_backtest(slo, span, []))], 2)
+    assert found.best is None
+    assert "there are no events in this time" in found.warnings
