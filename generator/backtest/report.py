@@ -69,7 +69,7 @@ def _describe_totals(backtest: SLOBacktest) -> dict[str, Any]:
         }
     return {
         "error_ratio": backtest.error_ratio,
-        "kept": backtest.is_kept,
+        "kept": None if backtest.error_ratio is None else backtest.is_kept,
         "pages": len(backtest.pages),
         "tickets": len(backtest.tickets),
         "pages_a_week": backtest.pages_a_week,
@@ -176,7 +176,7 @@ def list_candidate_rows(results: Sequence[CandidateResult]) -> Iterator[tuple[st
             + (" (now)" if candidate.is_current else ""),
             candidate.threshold,
             candidate.windows or ("of the spec" if has_windows else ""),
-            "yes" if backtest.is_kept else "no",
+            "-" if backtest.error_ratio is None else "yes" if backtest.is_kept else "no",
             str(len(backtest.pages)),
             f"{backtest.pages_a_week:.1f}",
             str(len(backtest.tickets)),

@@ -112,8 +112,9 @@ def suggest_objective(
         pages = _count_pages(backtest, daily.days)
         drawn_pages = pages[drawn].sum(axis=1) * _MONTH_DAYS / daily.days
         budget = float(candidate.slo.budget)
+        has_events = bool(daily.total.any())
         kept[number] = (drawn_pages <= most_pages) & (_find_worst(daily, drawn) <= budget)
-        has_events = backtest.error_ratio is not None
+        kept[number] &= has_events
         is_kept = has_events and backtest.is_kept and backtest.pages_a_month <= most_pages
         options.append(
             Option(
@@ -185,14 +186,14 @@ def _find_worst(daily: DailyCounts, drawn: NDArray[np.int64]) -> Values:
 
 
 def _find_warnings(suggestion: Suggestion, daily: DailyCounts) -> list[str]:
+    if not daily.total.any():
+        return ["there are no events in this time"]
     warnings = []
     if daily.days < _FEWEST_DAYS:
         warnings.append(
             f"the history has only {format_count(daily.days, 'day')}; read at least "
             f"{_FEWEST_DAYS} with --from"
         )
-    if not daily.total.any():
-        return [*warnings, "there are no events in this time"]
     if suggestion.best:
         slo = suggestion.best.candidate.slo
         if (daily.compute_ratios() <= float(slo.budget)).all():

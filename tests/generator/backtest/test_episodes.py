@@ -189,5 +189,5 @@ def test_nothing_is_suggested_without_events() -> None:
     span = Span(START, START, START + 30 * A_DAY * MINUTE)
     candidate = Candidate(slo, "", "", is_current=True)
     found = suggest_objective([(candidate, run_backtest(slo, span, []))], 2)
-    assert found.best is None
-    assert "there are no events in this time" in found.warnings
+    assert (found.best, found.lowest, found.highest) == (None, None, None)
+    assert found.warnings == ["there are no events in this time"]
