@@ -16,7 +16,7 @@ overlay_rules = --inventory k8s/overlays/$1/inventory.yaml --format operator -o 
 # Compiled modules are kept: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks bench-page outages pictures format lock dist clean set-up set-up-dev tools
+.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks bench-page bench-backtest outages pictures format lock dist clean set-up set-up-dev tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -82,6 +82,9 @@ bench-checks: set-up-dev tools ## measure the checks of specs [CHECK=1]
 
 bench-page: set-up-dev tools ## measure the pages of slo-rules serve [CHECK=1]
 	$(BIN)/python -m tests.benchmarks.page $(if $(CHECK),--check)
+
+bench-backtest: set-up-dev ## measure the replay of alerts [CHECK=1]
+	$(BIN)/python -m tests.benchmarks.backtest $(if $(CHECK),--check)
 
 outages: set-up-dev tools ## replay outages with all alerts, and write what on-call gets
 	OUTAGES=all UPDATE_GOLDENS=1 $(BIN)/python -m pytest -q tests/e2e/test_outages.py tests/e2e/test_warm_up.py tests/e2e/test_known_faults.py

@@ -48,7 +48,7 @@ def _run_program(program: str, module: str, obj: object = None) -> None:
     except ModuleNotFoundError as error:
         from slos.schema.extras import describe_missing, find_extra  # noqa: PLC0415 - rarely needed
 
-        extra = find_extra(error.name or "")
+        extra = find_extra(program, error.name or "")
         if not extra:
             raise
         sys.exit(f"error: {describe_missing(program, extra)}")

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from exporter.config.loader import load_config
+from generator.backtest.incidents import parse_incidents
 from generator.clients.http_config import read_http_config
 from generator.model import SpecFile
 from generator.pipeline import BuildSettings, plan_build
@@ -38,6 +39,7 @@ def get_kind(block: DocBlock) -> str:
         # Values of kube-prometheus-stack, in tests/generator/test_enforced_labels.py.
         "prometheus:": "values",
         "authorization:": "client",
+        "incidents:": "incidents",
         "apiVersion: pyrra.dev": "foreign",
         "apiVersion: kustomize.toolkit.fluxcd.io": "foreign",
         "apiVersion: argoproj.io": "foreign",
@@ -81,6 +83,13 @@ def test_every_configuration_of_the_prober_in_the_documentation_is_fine(
     loaded, problems = load_config(tmp_path / "slo-probe.yaml")
     assert not problems
     assert loaded
+
+
+@pytest.mark.parametrize("block", list_kind("incidents"))
+def test_every_file_of_incidents_in_the_documentation_is_fine(block: DocBlock) -> None:
+    incidents, problems = parse_incidents(block.text.encode(), block.id)
+    assert incidents
+    assert not problems
 
 
 @pytest.mark.parametrize("block", list_kind("foreign"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from generator.backfill.expressions import split_expression
 from generator.backfill.samples import mark_ends, relabel_series
 from generator.backfill.tasks import RuleTask
-from generator.clients.range_queries import RangeReader, SeriesByLabels
+from generator.clients.sample_ranges import SampleReader, SeriesByLabels
 from generator.clients.temporary_prometheus import TemporaryPrometheus
 from slos.schema.promql import compute_lookback_ms
 
@@ -30,8 +30,8 @@ class Computation:
         end: time of the end of the backfill.
     """
 
-    raw: RangeReader
-    recorded: RangeReader
+    raw: SampleReader
+    recorded: SampleReader
     store: TemporaryPrometheus
     metrics: AbstractSet[str]
     end: int

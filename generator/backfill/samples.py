@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
-from generator.clients.range_queries import Samples, SeriesByLabels
+from generator.clients.sample_ranges import Samples, SeriesByLabels
 
 # A NaN of its own, by which Prometheus marks that a series has ended (model/value/value.go).
 STALE_MARKER: float = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]

@@ -13,7 +13,15 @@ _TIMEOUT = 30
 
 
 class APIError(Exception):
-    """Request to a server that failed; the text names the server and the reason."""
+    """Request to a server that failed; the text names the server and the reason.
+
+    Attributes:
+        status: status of the response; 0 without one.
+    """
+
+    def __init__(self, text: str, *, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def read_json(url: str, path: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
@@ -33,11 +41,22 @@ def read_json(url: str, path: str, **parameters: str) -> Any:  # noqa: ANN401 - 
         with urllib.request.urlopen(address, timeout=_TIMEOUT) as response:  # noqa: S310 - checked
             return json.load(response)
     except urllib.error.HTTPError as error:
-        error.close()
-        raise APIError(f"{url} returned {error.code} for {path}; check the address") from error
+        answer = _read_answer(error) or "; check the address"
+        text = f"{url} returned {error.code} for {path}{answer}"
+        raise APIError(text, status=error.code) from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise APIError(f"cannot query {url}: {reason}") from error
+
+
+def _read_answer(error: urllib.error.HTTPError) -> str:
+    """Read the error that Prometheus writes into its response."""
+    with error:
+        try:
+            text = json.load(error)["error"]
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+            return ""
+    return f": {text}" if isinstance(text, str) and text else ""
 
 
 @contextmanager

@@ -1,152 +1,184 @@
-"""Reader of ranges of samples, in chunks, which are kept on disk for an interrupted run."""
+"""Range queries over long times, in chunks that are read again where they fail."""
 
-import hashlib
-import json
-import os
+import random
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from generator.clients.json_api import APIError, expect_server
 from generator.clients.prometheus import read_prometheus
 
-Samples = list[tuple[int, float]]
-"""Times in milliseconds and values, in the order of time."""
-SeriesByLabels = dict[tuple[tuple[str, str], ...], Samples]
+Labels = tuple[tuple[str, str], ...]
+Samples = dict[Labels, NDArray[np.float64]]
+"""Samples of each series, in order: a row of the time in milliseconds and the value."""
 
-_HOUR = 3_600_000
-_ATTEMPTS = 3
-# Samples that are younger may not all have arrived.
-_SETTLED_AFTER = _HOUR
-# What Prometheus returns for a series at most.
-_POINTS = 11_000
+# A day of minutes: an answer of a few hundred kilobytes for each ten series.
+_POINTS_IN_CHUNK = 1440
+# Recent samples may still change: they arrive late, or out of order.
+_SETTLED_AFTER_MS = 3_600_000
+_ATTEMPTS = 4
+_SMALLEST_PART = 90
+_FIRST_PAUSE = 1.0
+# Too many samples or too much time for one query; half the time needs half of them.
+_TOO_LARGE = (413, 422, 503)
+_TEMPORARY = (429, 500, 502, 503, 504)
+
+
+class ChunkCache(Protocol):
+    """Cache of chunks that do not change any more."""
+
+    def read_chunk(self, key: str, /) -> Samples | None:
+        """Read a chunk; None if it is not there."""
+        ...
+
+    def write_chunk(self, key: str, samples: Samples, /) -> None:
+        """Keep a chunk."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
+class RangeQuery:
+    """Range query; all times are in milliseconds, both ends are included."""
+
+    expr: str
+    start: int
+    end: int
+    step: int
+
+
+@dataclass(frozen=True)
 class RangeReader:
-    """Reader of one server.
+    """Reader of range queries from one Prometheus.
 
     Attributes:
-        url: base URL, with a path prefix if there is one.
-        chunk: longest range of a request in milliseconds; chunks begin at multiples of it.
-        cache: folder of the answers; None to keep nothing.
-        kept: files of the answers that this run has read or written.
+        url: base URL.
+        cache: cache of chunks; None to read everything.
+        concurrency: how many requests are sent at the same time, at most.
+        report_progress: called after each chunk with the number of those done and of all.
+        now: time of the run in milliseconds.
+        sleep: waits for some seconds.
     """
 
     url: str
-    chunk: int
-    cache: Path | None = None
-    kept: set[Path] = field(default_factory=set)
+    cache: ChunkCache | None = None
+    concurrency: int = 4
+    report_progress: Callable[[int, int], None] = lambda _, __: None
+    now: int = 0
+    sleep: Callable[[float], None] = time.sleep
+    _answered: threading.Event = field(default_factory=threading.Event)
 
-    def evaluate_range(self, query: str, times: range) -> SeriesByLabels:
-        """Evaluate a query at some times.
-
-        Raises:
-            APIError: a request fails.
-        """
-        found: SeriesByLabels = {}
-        for part in self._split_times(times):
-            parameters = {
-                "query": query,
-                "start": _format_time(part[0]),
-                "end": _format_time(part[-1]),
-                "step": _format_time(part.step),
-            }
-            data = self._read("query_range", settled=part[-1], **parameters)
-            self._collect(data, found)
-        return found
-
-    def read_samples(self, selector: str, start: int, end: int) -> SeriesByLabels:
-        """Read the samples of a selector after a time, up to another.
+    def read(self, queries: Sequence[RangeQuery]) -> list[Samples]:
+        """Read several queries.
 
         Raises:
-            APIError: a request fails.
+            APIError: a request fails, also after several attempts and in small parts.
         """
-        found: SeriesByLabels = {}
-        for first in range(start, end, self.chunk):
-            last = min(first + self.chunk, end)
-            query = f"{selector}[{last - first}ms]"
-            data = self._read("query", settled=last, query=query, time=_format_time(last))
-            self._collect(data, found, after=first)
-        return found
+        chunks = [chunk for query in dict.fromkeys(queries) for chunk in list_chunks(query)]
+        done, lock = 0, threading.Lock()
 
-    def find_first_sample(self, selector: str, start: int, end: int) -> int | None:
-        """Find the time of the oldest sample of a selector between two times, to the millisecond.
+        def read_chunk(chunk: RangeQuery) -> Samples:
+            nonlocal done
+            samples = self._read_chunk(chunk)
+            with lock:
+                done += 1
+                self.report_progress(done, len(chunks))
+            return samples
 
-        Raises:
-            APIError: a request fails.
-        """
-        hours = range(start + _HOUR, end + _HOUR, _HOUR)
-        hourly = self.evaluate_range(f"count(last_over_time({selector}[1h]))", hours)
-        if not hourly:
-            return None
-        hour = min(time for samples in hourly.values() for time, _ in samples)
-        # A sample at the start is in the first range of Prometheus 2.
-        series = self.read_samples(selector, hour - _HOUR - 1, hour)
-        return min(time for samples in series.values() for time, _ in samples)
+        pool = ThreadPoolExecutor(self.concurrency)
+        try:
+            found = dict(zip(chunks, pool.map(read_chunk, chunks), strict=True))
+        finally:
+            # After an error or Ctrl-C the rest is not wanted; what is read is in the cache.
+            pool.shutdown(wait=True, cancel_futures=True)
+        return [_join(query, (found[chunk] for chunk in list_chunks(query))) for query in queries]
 
-    def remove_kept(self) -> None:
-        """Remove the answers that this run has kept."""
-        for file in self.kept:
-            file.unlink(missing_ok=True)
+    def _read_chunk(self, chunk: RangeQuery) -> Samples:
+        is_settled = chunk.end < self.now - _SETTLED_AFTER_MS
+        key = f"{self.url} {chunk.step} {chunk.start} {chunk.end} {chunk.expr}"
+        if self.cache and is_settled and (cached := self.cache.read_chunk(key)) is not None:
+            return cached
+        samples = self._read_part(chunk)
+        if self.cache and is_settled:
+            self.cache.write_chunk(key, samples)
+        return samples
 
-    def _split_times(self, times: range) -> Iterator[range]:
-        length = min(self.chunk, times.step * _POINTS)
-        first = times.start
-        while first < times.stop:
-            border = min((first // length + 1) * length, times.stop)
-            part = range(first, border, times.step)
-            yield part
-            first = part[-1] + times.step
+    def _read_part(self, part: RangeQuery) -> Samples:
+        """Read a part of a chunk, or its halves if it has too many samples for one query."""
+        points = (part.end - part.start) // part.step + 1
+        try:
+            return self._request(part)
+        except APIError as error:
+            if error.status not in _TOO_LARGE or points < _SMALLEST_PART:
+                raise
+        middle = part.start + (points // 2) * part.step
+        halves = (
+            RangeQuery(part.expr, part.start, middle - part.step, part.step),
+            RangeQuery(part.expr, middle, part.end, part.step),
+        )
+        return _join(part, [self._read_part(half) for half in halves])
 
-    def _collect(self, data: Any, found: SeriesByLabels, *, after: int = 0) -> None:  # noqa: ANN401 - JSON
-        with expect_server(self.url, "a Prometheus"):
-            for series in data["result"]:
-                values = [
-                    (round(float(time) * 1000), float(value))
-                    for time, value in series.get("values", ())
-                ]
-                samples = found.setdefault(tuple(sorted(series["metric"].items())), [])
-                samples += [sample for sample in values if sample[0] > after]
-
-    def _read(self, path: str, *, settled: int, **parameters: str) -> Any:  # noqa: ANN401 - JSON
-        """Read an answer of the server, or the one that was kept."""
-        file = None
-        if self.cache and settled < time.time() * 1000 - _SETTLED_AFTER:
-            key = json.dumps([self.url, path, parameters])
-            file = self.cache / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
-            self.kept.add(file)
-            with suppress(OSError, ValueError):
-                return json.loads(file.read_bytes())
-        data = self._read_patiently(path, parameters)
-        if file:
-            with suppress(OSError):
-                _write_file(file, json.dumps(data, separators=(",", ":")))
-        return data
-
-    def _read_patiently(self, path: str, parameters: dict[str, str]) -> Any:  # noqa: ANN401 - JSON
+    def _request(self, part: RangeQuery) -> Samples:
+        """Send a request; again if it may help. An address that never answered is wrong."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return read_prometheus(self.url, path, **parameters)
-            except APIError:
-                if attempt == _ATTEMPTS:
+                samples = self._request_once(part)
+            except APIError as error:
+                is_temporary = error.status in _TEMPORARY or (
+                    not error.status and self._answered.is_set()
+                )
+                if not is_temporary or attempt == _ATTEMPTS:
                     raise
-                time.sleep(attempt)
+                self.sleep(_FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))
+            else:
+                self._answered.set()
+                return samples
         raise AssertionError
 
+    def _request_once(self, part: RangeQuery) -> Samples:
+        data = read_prometheus(
+            self.url,
+            "query_range",
+            query=part.expr,
+            start=_format_time(part.start),
+            end=_format_time(part.end),
+            step=_format_time(part.step),
+        )
+        with expect_server(self.url, "a Prometheus"):
+            return dict(map(_read_series, data["result"]))
 
-def _format_time(milliseconds: int) -> str:
-    return f"{milliseconds // 1000}.{milliseconds % 1000:03}"
+
+def list_chunks(query: RangeQuery) -> Iterator[RangeQuery]:
+    """Divide a query at multiples of the length of a chunk, so that later runs have the same."""
+    length = query.step * _POINTS_IN_CHUNK
+    offset = query.start % query.step
+    first = query.start
+    while first <= query.end:
+        border = (first - offset) // length * length + length + offset
+        yield RangeQuery(query.expr, first, min(border - query.step, query.end), query.step)
+        first = border
 
 
-def _write_file(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new_file = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        new_file.write_text(text, encoding="utf-8")
-        new_file.replace(file)
-    finally:
-        new_file.unlink(missing_ok=True)
+def _read_series(row: Mapping[str, Any]) -> tuple[Labels, NDArray[np.float64]]:
+    labels = tuple(sorted(row["metric"].items()))
+    rows = np.array(row["values"], dtype=np.float64).reshape(-1, 2)
+    rows[:, 0] = np.rint(rows[:, 0] * 1000)
+    return labels, rows
+
+
+def _join(query: RangeQuery, parts: Iterable[Samples]) -> Samples:
+    joined: dict[Labels, list[NDArray[np.float64]]] = {}
+    for part in parts:
+        for labels, rows in part.items():
+            inside = (rows[:, 0] >= query.start) & (rows[:, 0] <= query.end)
+            joined.setdefault(labels, []).append(rows[inside])
+    return {labels: np.concatenate(each) for labels, each in joined.items()}
+
+
+def _format_time(ms: int) -> str:
+    return f"{ms // 1000}.{ms % 1000:03}"

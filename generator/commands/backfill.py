@@ -21,7 +21,7 @@ from generator.backfill.tasks import DAY, RuleTask, list_days, list_tasks, set_t
 from generator.clients import remote_write
 from generator.clients.json_api import APIError
 from generator.clients.prometheus import read_prometheus, read_retention
-from generator.clients.range_queries import RangeReader
+from generator.clients.sample_ranges import SampleReader
 from generator.clients.temporary_prometheus import TemporaryPrometheus, run_temporary_prometheus
 from generator.clients.tsdb_blocks import BlockError, write_blocks
 from generator.commands import _report, _values
@@ -136,7 +136,7 @@ def command(  # noqa: PLR0913 - click's way
         click.echo(f"error: {missing[0]!r} not found; install Prometheus", err=True)
         sys.exit(1)
     plan = _plan_specs(options)
-    raw = RangeReader(prometheus_url, chunk.ms, _find_cache())
+    raw = SampleReader(prometheus_url, chunk.ms, _find_cache())
     try:
         # Other requests are repeated; a wrong address is to be reported at once.
         read_prometheus(prometheus_url, "query", query="vector(1)")
@@ -193,7 +193,7 @@ def _find_cache() -> Path | None:
 
 
 def _find_work(
-    plan: BuildPlan, recorded: RangeReader, age: Duration | None, *, blocks: bool
+    plan: BuildPlan, recorded: SampleReader, age: Duration | None, *, blocks: bool
 ) -> tuple[list[RuleTask], int]:
     """Find the times of all rules, and the end of the backfill."""
     now = round(time.time() * 1000)
@@ -230,7 +230,7 @@ def _print_estimates(estimates: Sequence[Estimate]) -> None:
 
 
 def _print_unknown(
-    tasks: Sequence[RuleTask], estimates: Sequence[Estimate], reader: RangeReader
+    tasks: Sequence[RuleTask], estimates: Sequence[Estimate], reader: SampleReader
 ) -> None:
     """Print what cannot be known of the past."""
     if missing := [each.slo for each in estimates if not each.has_data]:

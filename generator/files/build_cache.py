@@ -62,7 +62,15 @@ def _list_code_files() -> Iterator[str]:
             yield from (f"{folder}/{name}" for name in names)
 
 
+def find_cache_folder() -> Path:
+    """Find the folder of all caches.
+
+    Raises:
+        RuntimeError: there is no home.
+    """
+    return Path(os.environ.get(_CACHE_VARIABLE) or Path("~/.cache").expanduser(), "slo-rules")
+
+
 def _find_file(folder: Path) -> Path:
-    home = os.environ.get(_CACHE_VARIABLE) or Path("~/.cache").expanduser()
     name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
-    return Path(home, "slo-rules", f"{name}.json")
+    return find_cache_folder() / f"{name}.json"

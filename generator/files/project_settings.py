@@ -133,7 +133,9 @@ class ProjectSettings(SpecModel):
         None, description="Hours in which notifications for tickets are sent, or `always`."
     )
     prometheus: str | None = Field(
-        None, description="URL of the Prometheus, for doctor, report, serve and status."
+        None,
+        description="URL of the Prometheus, for backtest, doctor, report, serve, status and "
+        "suggest.",
     )
     alertmanager: str | None = Field(None, description="URL of its Alertmanager, for doctor.")
 

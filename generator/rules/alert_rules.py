@@ -22,8 +22,8 @@ from slos.schema.units import Duration, format_decimal
 
 # The value of an alert has this many digits more than the budget, at least hundredths.
 _EXTRA_DIGITS = 2
-# Digits of a burn-rate factor: finer than any traffic can measure, short enough to read.
-_FACTOR_DIGITS = 6
+FACTOR_DIGITS = 6
+"""Digits of a burn-rate factor: finer than any traffic can measure, short enough to read."""
 
 _HALF = Decimal("0.5")
 # As in the alerts: finer than any traffic can measure.
@@ -129,7 +129,7 @@ def _build_absent_alert_rule(slo: SLO, meta: AlertMeta) -> AlertingRule:
 
 
 def _render_burn_condition(slo: SLO, condition: BurnCondition, meta: AlertMeta) -> str:
-    factor = format_decimal(condition.factor, _FACTOR_DIGITS)
+    factor = format_decimal(condition.factor, FACTOR_DIGITS)
     limit = f"({factor} * {format_decimal(slo.budget)})"
     short, long = (
         _render_comparison(slo, condition.short, limit),

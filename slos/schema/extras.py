@@ -6,6 +6,7 @@ An extra has the name of the output format, the probe or the program that needs 
 from importlib.util import find_spec
 
 EXTRA_MODULES = {
+    "backtest": ("numpy",),
     "grafana": ("grafana_foundation_sdk",),
     "leak": ("numpy", "pymannkendall", "scipy"),
     "probe": (
@@ -21,6 +22,7 @@ EXTRA_MODULES = {
     "serve": ("aiohttp", "bcrypt", "prometheus_client"),
 }
 """Top-level modules of each extra."""
+_EXTRAS_OF_RULES = ("backtest", "grafana")
 
 
 def is_missing(name: str) -> bool:
@@ -28,10 +30,12 @@ def is_missing(name: str) -> bool:
     return any(find_spec(module) is None for module in EXTRA_MODULES.get(name, ()))
 
 
-def find_extra(module: str) -> str | None:
-    """Find the extra that installs a module."""
+def find_extra(program: str, module: str) -> str | None:
+    """Find the extra of a program that installs a module."""
     top_level = module.partition(".")[0]
-    return next((extra for extra, modules in EXTRA_MODULES.items() if top_level in modules), None)
+    is_of_rules = program == "slo-rules"
+    extras = (each for each in EXTRA_MODULES if (each in _EXTRAS_OF_RULES) is is_of_rules)
+    return next((each for each in extras if top_level in EXTRA_MODULES[each]), None)
 
 
 def describe_missing(subject: str, extra: str) -> str:

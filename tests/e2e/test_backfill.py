@@ -9,7 +9,7 @@ from click.testing import Result
 
 from generator.clients import remote_write
 from generator.clients.json_api import APIError
-from generator.clients.range_queries import RangeReader, SeriesByLabels
+from generator.clients.sample_ranges import SampleReader, SeriesByLabels
 from tests.benchmarks.prometheus import run_prometheus
 from tests.benchmarks.tsdb import find_tool
 from tests.docs_pages import list_blocks
@@ -67,7 +67,7 @@ def backfill(spec: Path, server: str, *options: str | Path) -> Result:
 
 
 def read_all(url: str, selector: str, now: int) -> SeriesByLabels:
-    return RangeReader(url, 24 * HOUR).read_samples(selector, now - 2 * HISTORY, now + HOUR)
+    return SampleReader(url, 24 * HOUR).read_samples(selector, now - 2 * HISTORY, now + HOUR)
 
 
 def test_an_estimate_reads_and_writes_nothing_else(spec: Path, server: str, now: int) -> None:

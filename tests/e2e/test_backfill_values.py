@@ -18,7 +18,7 @@ import pytest
 from generator import names
 from generator.backfill.computation import Computation, read_computed
 from generator.backfill.tasks import RuleTask, list_tasks, set_times
-from generator.clients.range_queries import RangeReader, SeriesByLabels
+from generator.clients.sample_ranges import SampleReader, SeriesByLabels
 from generator.clients.temporary_prometheus import TemporaryPrometheus, run_temporary_prometheus
 from generator.model import RecordingRule, SpecPlan
 from tests.benchmarks.tsdb import find_tool
@@ -157,7 +157,7 @@ def compute_all(
     server: TemporaryPrometheus, store: TemporaryPrometheus, spec_plans: list[SpecPlan]
 ) -> list[tuple[RuleTask, SeriesByLabels]]:
     end = BEGIN + HOURS * HOUR
-    reader = RangeReader(server.url, 24 * HOUR)
+    reader = SampleReader(server.url, 24 * HOUR)
     tasks = set_times(
         list_tasks(spec_plans),
         BEGIN,

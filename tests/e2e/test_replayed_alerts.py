@@ -20,17 +20,18 @@ COURSES = {
 }
 
 
-def build_rules(expr: str) -> tuple[RecordingRule, AlertingRule]:
+def build_rules(expr: str, keep: str) -> tuple[RecordingRule, AlertingRule]:
     record = RecordingRule("twice", "2 * raw", {})
-    waits = (Duration.from_parts(minutes=2), Duration.from_parts(minutes=3))
+    waits = (Duration.from_parts(minutes=2), Duration.parse(keep))
     return record, AlertingRule("Raised", expr, {"severity": "warning"}, {}, *waits)
 
 
+@pytest.mark.parametrize("keep", ["3m", "2m30s"])
 @pytest.mark.parametrize("course", COURSES.values(), ids=COURSES)
 def test_an_alert_fires_at_the_minutes_at_which_promtool_sees_it(
-    course: str, tmp_path: Path
+    course: str, keep: str, tmp_path: Path
 ) -> None:
-    record, alert = build_rules("twice > 1")
+    record, alert = build_rules("twice > 1", keep)
     history = History(["raw"])
     for minute, value in enumerate(course):
         if value == "-":
@@ -47,7 +48,7 @@ def test_an_alert_fires_at_the_minutes_at_which_promtool_sees_it(
     }
     rules = [
         {"record": record.record, "expr": record.expr},
-        {"alert": "Raised", "expr": alert.expr, "for": "2m", "keep_firing_for": "3m"},
+        {"alert": "Raised", "expr": alert.expr, "for": "2m", "keep_firing_for": keep},
     ]
     (tmp_path / "rules.yaml").write_text(str({"groups": [{"name": "raised", "rules": rules}]}))
     values = " ".join("stale" if value == "-" else value for value in course)

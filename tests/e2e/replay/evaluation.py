@@ -27,7 +27,7 @@ _PART = re.compile(r"(\d+)(ms|[smhd])")
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _SAMPLES_IN_ONE_REQUEST = 50_000
 # Nothing is written to disk, so that a series may begin hours before the last sample.
-_IN_MEMORY = ("--storage.tsdb.min-block-duration=1000h", "--storage.tsdb.max-block-duration=1000h")
+IN_MEMORY = ("--storage.tsdb.min-block-duration=1000h", "--storage.tsdb.max-block-duration=1000h")
 _REMOTE_WRITE = "--web.enable-remote-write-receiver"
 
 
@@ -97,7 +97,7 @@ def find_episodes(
     Nothing before the first minute is known, and the first minute is the start.
     """
     end = START + (minutes.stop - minutes.start) * MINUTE
-    with run_prometheus(folder, _REMOTE_WRITE, *_IN_MEMORY) as server:
+    with run_prometheus(folder, _REMOTE_WRITE, *IN_MEMORY) as server:
         _write(server.url, history.list_samples(range(minutes.start * 2, minutes.stop * 2)))
         tasks = build_full_tasks(cast("Any", SimpleNamespace(groups=groups)), lambda _: 0)
         for level in sorted({task.level for task in tasks}):
@@ -165,7 +165,8 @@ def _evaluate_alert(
                 if fires_since is None and time - active_since >= wait:
                     fires_since = time
             elif fires_since is not None and last_active is not None:
-                if time - last_active > keep:
+                # It is kept from the first evaluation without a value on.
+                if time - last_active >= keep + interval:
                     yield key, _to_minute(fires_since), _to_minute(time)
                     active_since = fires_since = None
             else:
