@@ -37,8 +37,9 @@ count from `started_at`, so the events of all steps and all series have one axis
                  "in_flight": [...], "prober_cpu": [...], "prober_rss": [...]}},
       "processes": [{"name", "replica", "source": "/proc" | "prometheus",
                      "columns": {"t": [...], "cpu": [...], "rss": [...], "open_files": [...],
-                                 "threads": [...]}}],
+                                 "threads": [...], "run_delay": [...]}}],
       "replicas": {"t": [...], "ready": [...]},
+      "health": {"t": [...], "seconds": [...]},           replies of the health page; null: none
       "marks": [{"t", "text"}]                            what was done meanwhile, such as a scaling
     }
 
@@ -119,6 +120,7 @@ class RunFacts:
     processes: Sequence[Mapping[str, Any]] = ()
     marks: Sequence[Mapping[str, Any]] = ()
     replicas: Mapping[str, Any] | None = None
+    health: Mapping[str, Any] | None = None
 
 
 def build_document(
