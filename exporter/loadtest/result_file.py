@@ -219,12 +219,20 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
     Raises:
         ResultFileError: it cannot be written.
     """
+    write_text(path, json.dumps(document, separators=(",", ":")) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, in one step: a reader sees the old content or the new one.
+
+    Raises:
+        ResultFileError: it cannot be written.
+    """
     new = path.with_name(f"{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with new.open("w", encoding="utf-8") as file:
-            json.dump(document, file, separators=(",", ":"))
-            file.write("\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
