@@ -197,6 +197,7 @@ def _judge_trends(settings: Settings, scenario_run: ScenarioRun) -> None:
     if judged:
         measures.append(Measure("leaks", sum(leak["is_leak"] for leak in judged), 0, at_most=True))
     else:
-        why = "no data was enough" if processes else "no process of the target is on this machine"
+        reasons = ", ".join(sorted({leak["reason"] for leak in leaks}))
+        why = reasons or "no process of the target is on this machine"
         scenario_run.add_note(f"leaks are not measurable here: {why}; the leak probe judges them")
     scenario_run.update(measures=tuple(measures), details={**details, "leaks": leaks})

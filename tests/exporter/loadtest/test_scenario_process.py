@@ -303,7 +303,7 @@ async def test_a_change_of_replicas_stops_scalability(tmp_path: Path, serving: S
 
 
 PASSWORD = "planted-s3cret"  # noqa: S105 - of a test
-SMALL = {**QUICK, "levels": [2], "promised": 2}
+SMALL = {**QUICK, "levels": [2], "promised": 2, "ramp_up": None}
 
 
 async def test_a_load_needs_a_login_over_tls(tmp_path: Path) -> None:
