@@ -13,7 +13,7 @@ OVERLAYS := $(notdir $(wildcard k8s/overlays/*))
 CLUSTERS := $(foreach name,$(OVERLAYS),--cluster $(name)=k8s/overlays/$(name)/inventory.yaml)
 overlay_rules = --inventory k8s/overlays/$1/inventory.yaml --format operator -o k8s/overlays/$1/rules
 
-.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks outages pictures format lock dist clean set-up set-up-dev tools
+.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks outages pictures report format lock dist clean set-up set-up-dev tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -82,6 +82,14 @@ outages: set-up-dev tools ## replay outages with all alerts, and write what on-c
 
 pictures: set-up tools ## draw the pictures of the README anew; needs chromium
 	$(BIN)/python -m exporter.devstack.pictures
+
+report: set-up ## run all scenarios against the simulators, and write docs/report
+	mkdir -p build/report && echo stand-in >build/report/key
+	$(BIN)/slo-probe simulate-linear --listen 127.0.0.1:8001 & linear=$$!; \
+	trap "kill $$linear" EXIT; \
+	$(BIN)/slo-probe campaign --config docs/report/campaign.yaml --simulate --compress 60 \
+		--baseline main --any-result --out build/report && \
+	$(BIN)/slo-probe report build/report --out docs/report
 
 format: set-up-dev ## format the code, and mend what the linter can
 	$(BIN)/ruff check --fix-only

@@ -16,6 +16,7 @@ from exporter.analysis.memory import measure_growth
 from exporter.analysis.queueing import (
     FLOOR,
     Growth,
+    Waves,
     find_growth,
     find_light_step,
     find_waves,
@@ -170,7 +171,7 @@ def _find_queue(runs: Sequence[RunMeasurements]) -> Iterable[Finding]:
     busiest = find_busiest(growth.run, growth.heavy)
     busy = busiest.busy if busiest else None
     blocked = _measure_blocked(growth)
-    waves = find_waves(growth.heavy)
+    waves = find_waves(growth.heavy) or _find_largest_waves(comparable)
     rate = growth.heavy.completed_rate
     grown = Evidence(
         "p95", growth.after, "s", f"at {growth.heavy.title}; {growth.before:.2f} s at "
@@ -206,6 +207,17 @@ def _find_queue(runs: Sequence[RunMeasurements]) -> Iterable[Finding]:
         kind, text, _rate_queue(kind, busy, blocked, growth), tuple(evidence),
         growth.heavy.title, growth.after - growth.before, numbers,
     )  # fmt: skip
+
+
+def _find_largest_waves(runs: Sequence[RunMeasurements]) -> Waves | None:
+    """Find the waves of the largest burst of which no event was lost."""
+    bursts = [
+        (len(step.events), step.completed_rate, waves)
+        for run in runs
+        for step in run.steps
+        if step.lost_share == 0 and (waves := find_waves(step)) is not None
+    ]
+    return max(bursts, key=lambda burst: burst[:2])[2] if bursts else None
 
 
 def _rate_queue(

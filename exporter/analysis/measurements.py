@@ -7,6 +7,7 @@ from typing import Any
 from exporter.loadtest.comparison import find_quantile
 from exporter.model.bounds import Bounds
 from slos.schema.contract import IssueCount, Stage, Verdict
+from slos.schema.units import Duration
 
 EXECUTED = frozenset({Verdict.OK.value, Verdict.LATE.value})
 _DEFAULT_LIMIT = 60.0
@@ -21,6 +22,12 @@ class Event:
     offset: float
     verdict: str
     stages: Mapping[str, Bounds]
+
+    @property
+    def answered(self) -> float | None:
+        """Seconds from the send to both the reply and the end of the function."""
+        reply = self.stages.get(Stage.CLOUDEVENT_PROCESSING.value)
+        return None if self.total is None else max(self.total, reply.high if reply else 0.0)
 
     @property
     def total(self) -> float | None:
@@ -142,6 +149,7 @@ class RunMeasurements:
         health: seconds of the replies of the health page.
         limits: latency target of each stage in seconds.
         leaks: findings of the leak detector, for the scenario sustained.
+        settle: seconds for which an event stays in flight after its reply and execution.
     """
 
     scenario: str
@@ -152,6 +160,7 @@ class RunMeasurements:
     health: Series
     limits: Mapping[str, float]
     leaks: Sequence[Mapping[str, Any]] = ()
+    settle: float = 0.0
 
     @property
     def limit(self) -> float:
@@ -182,6 +191,7 @@ def read_measurements(document: Mapping[str, Any]) -> RunMeasurements:
         Series(health["t"], health["seconds"]),
         document["limits"],
         document["details"].get("leaks", ()),
+        float(Duration.parse(document["settings"].get("settle", "0s")).seconds),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from exporter.analysis.bottleneck import Diagnosis
 from exporter.loadtest.result import ScenarioVerdict
+from exporter.loadtest.summary import SIGNS
 from slos.schema.contract import Stage
 
 Document = Mapping[str, Any]
@@ -98,7 +99,8 @@ def describe_measure(measure: Mapping[str, Any]) -> str:
         low, high = ("unknown" if bound is None else f"{bound:.4g}" for bound in bounds)
         text += f" ({low} to {high})"
     if measure["target"] is not None:
-        text += f", target {'at most' if measure['at_most'] else 'at least'} {measure['target']:g}"
+        sign = SIGNS[measure["at_most"], measure["exclusive"]] or ">="
+        text += f", target {sign}{measure['target']:g}"
     return text
 
 

@@ -176,12 +176,11 @@ def read_documents(path: Path) -> list[dict[str, Any]]:
     return documents
 
 
-def main() -> None:
-    """Run the campaigns."""
-    folder, seeds, *names = sys.argv[1:]
-    for seed in range(1, int(seeds) + 1):
-        for name in names or PLANTS:
-            path = Path(folder) / f"{name}-{seed}.json.gz"
+def record_campaigns(folder: Path, seeds: int, names: Sequence[str]) -> None:
+    """Run the campaigns of which the folder has no recording yet."""
+    for seed in range(1, seeds + 1):
+        for name in names:
+            path = folder / f"{name}-{seed}.json.gz"
             if path.exists():
                 continue
             started = time.monotonic()
@@ -193,4 +192,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    record_campaigns(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] or list(PLANTS))
