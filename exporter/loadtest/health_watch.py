@@ -7,7 +7,7 @@ from exporter.httpclient.client import create_session
 from exporter.httpclient.errors import ATTEMPT_ERRORS
 from exporter.loadtest.monitor import RunMonitor
 
-_INTERVAL = 0.25
+_SHORTEST_INTERVAL = 0.25
 _TIMEOUT = 10.0
 _PAGE = "/health"
 
@@ -17,6 +17,7 @@ async def watch_health(url: str, monitor: RunMonitor) -> None:
 
     None stands for a request without a reply.
     """
+    interval = max(_SHORTEST_INTERVAL, monitor.interval / 4)
     page = urlunsplit((*urlsplit(url)[:2], _PAGE, "", ""))
     async with create_session() as session:
         while True:
@@ -29,4 +30,4 @@ async def watch_health(url: str, monitor: RunMonitor) -> None:
                 pass
             monitor.health["t"].append(round(started, 3))
             monitor.health["seconds"].append(seconds)
-            await asyncio.sleep(_INTERVAL)
+            await asyncio.sleep(interval)

@@ -149,3 +149,18 @@ def test_a_chart_is_well_formed_and_within_its_frame(
 
 def test_a_chart_without_a_point_is_not_drawn() -> None:
     assert draw_chart([Line("empty", [])], Axis("x"), Axis("y")) is None
+
+
+def test_the_committed_report_has_every_section_that_requirements_name() -> None:
+    spec = yaml.safe_load((ROOT / "slos/val-008.yaml").read_text())
+    named = {each["report"] for each in spec["requirements"] if "report" in each}
+    for name, pattern in (("report.md", '<a id="{}">'), ("report.html", '<section id="{}">')):
+        text = (ROOT / "docs/report" / name).read_text()
+        assert not [anchor for anchor in named if pattern.format(anchor) not in text]
+
+
+def test_every_line_of_the_scenarios_of_ac6_and_of_done_names_its_section() -> None:
+    spec = yaml.safe_load((ROOT / "slos/val-008.yaml").read_text())
+    for each in spec["requirements"]:
+        if re.match(r"scenario\d\.|AC6\.|done\.", each["id"]):
+            assert each.get("report"), each["id"]
