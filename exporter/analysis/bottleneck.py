@@ -16,10 +16,10 @@ from exporter.analysis.memory import measure_growth
 from exporter.analysis.queueing import (
     FLOOR,
     Growth,
-    Waves,
+    find_clearest_waves,
     find_growth,
     find_light_step,
-    find_waves,
+    is_sent_late,
 )
 from exporter.analysis.resources import find_busiest
 
@@ -171,7 +171,7 @@ def _find_queue(runs: Sequence[RunMeasurements]) -> Iterable[Finding]:
     busiest = find_busiest(growth.run, growth.heavy)
     busy = busiest.busy if busiest else None
     blocked = _measure_blocked(growth)
-    waves = find_waves(growth.heavy) or _find_largest_waves(comparable)
+    waves = find_clearest_waves(comparable)
     rate = growth.heavy.completed_rate
     grown = Evidence(
         "p95", growth.after, "s", f"at {growth.heavy.title}; {growth.before:.2f} s at "
@@ -199,7 +199,7 @@ def _find_queue(runs: Sequence[RunMeasurements]) -> Iterable[Finding]:
         text = f"a pool of {waves.size}: events complete in waves of {waves.size}"
         numbers |= {"size": waves.size, "demand": waves.interval}
     else:
-        kind, text = Kind.QUEUE, f"a queue: no more than {rate:.1f} events a second"
+        kind, text = Kind.QUEUE, f"a queue of unknown place: {rate:.1f} events a second complete"
     if waves is not None:
         says = f"complete together in {waves.regular:.0%} of {waves.count} waves"
         evidence.append(Evidence("wave", waves.size, "events", says))
@@ -207,17 +207,6 @@ def _find_queue(runs: Sequence[RunMeasurements]) -> Iterable[Finding]:
         kind, text, _rate_queue(kind, busy, blocked, growth), tuple(evidence),
         growth.heavy.title, growth.after - growth.before, numbers,
     )  # fmt: skip
-
-
-def _find_largest_waves(runs: Sequence[RunMeasurements]) -> Waves | None:
-    """Find the waves of the largest burst of which no event was lost."""
-    bursts = [
-        (len(step.events), step.completed_rate, waves)
-        for run in runs
-        for step in run.steps
-        if step.lost_share == 0 and (waves := find_waves(step)) is not None
-    ]
-    return max(bursts, key=lambda burst: burst[:2])[2] if bursts else None
 
 
 def _rate_queue(
@@ -344,12 +333,17 @@ def _find_leaks(runs: Sequence[RunMeasurements]) -> Iterable[Finding]:
 
 
 def _find_growing_memory(runs: Sequence[RunMeasurements]) -> Iterable[Finding]:
-    """Find memory that grows with the events in runs that are too short for the detector."""
+    """Find memory that grows with the events in runs that are too short for the detector.
+
+    Only the scenario sustained is read: under a rising load, memory grows with what is in flight.
+    """
     for run in runs:
-        if any(leak["verdict"] != "insufficient" for leak in run.leaks):
+        if run.scenario != "sustained" or any(
+            leak["verdict"] != "insufficient" for leak in run.leaks
+        ):
             continue
         for process in run.processes:
-            growth = measure_growth(process, run.judged)
+            growth = measure_growth(process, run.sent)
             if growth is None or not growth.is_steady:
                 continue
             evidence = (
@@ -414,6 +408,9 @@ def _list_gaps(runs: Sequence[RunMeasurements]) -> Iterable[Gap]:
             "Does the end-to-end time grow with the load?",
             f"no step has {_FEWEST_EVENTS} executed events or more with several in flight",
         )
+    late = sum(map(is_sent_late, steps))
+    if late:
+        yield Gap("Are the times of all steps the target's?", f"the prober sent {late} steps late")
     if not any(step.missing_issues[1] for step in steps):
         yield Gap("Does Linear limit the rate of issues?", "issues were not observed")
     if not any((step.replicas or 1) > 1 for step in steps):

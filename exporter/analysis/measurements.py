@@ -51,6 +51,7 @@ class Step:
         events: its events.
         issues: number of events by the number of their issues; empty where that is not observed.
         in_flight: most events in flight.
+        lag: seconds of the p95 of the delay with which the prober sent them.
     """
 
     scenario: str
@@ -63,6 +64,7 @@ class Step:
     events: Sequence[Event]
     issues: Mapping[str, int]
     in_flight: int
+    lag: float = 0.0
 
     @property
     def totals(self) -> list[float]:
@@ -144,23 +146,27 @@ class RunMeasurements:
         scenario: the scenario.
         steps: its steps with events.
         in_flight: events in flight over time.
+        sent: events that were sent, over time.
         judged: events that have their verdict, over time.
         processes: processes or pods of the target.
         health: seconds of the replies of the health page.
         limits: latency target of each stage in seconds.
         leaks: findings of the leak detector, for the scenario sustained.
         settle: seconds for which an event stays in flight after its reply and execution.
+        compress: factor by which the plan was shortened; its rates are that much higher.
     """
 
     scenario: str
     steps: Sequence[Step]
     in_flight: Series
+    sent: Series
     judged: Series
     processes: Sequence[Process]
     health: Series
     limits: Mapping[str, float]
     leaks: Sequence[Mapping[str, Any]] = ()
     settle: float = 0.0
+    compress: float = 1.0
 
     @property
     def limit(self) -> float:
@@ -176,6 +182,7 @@ def read_measurements(document: Mapping[str, Any]) -> RunMeasurements:
         document["scenario"],
         [_read_step(document["scenario"], step) for step in document["steps"]],
         Series(columns["t"], columns["in_flight"]),
+        Series(columns["t"], columns["sent"]),
         Series(columns["t"], columns["judged"]),
         [
             Process(
@@ -192,6 +199,7 @@ def read_measurements(document: Mapping[str, Any]) -> RunMeasurements:
         document["limits"],
         document["details"].get("leaks", ()),
         float(Duration.parse(document["settings"].get("settle", "0s")).seconds),
+        float(document["environment"].get("compress") or 1.0),
     )
 
 
@@ -222,4 +230,5 @@ def _read_step(scenario: str, step: Mapping[str, Any]) -> Step:
         events,
         step["issues"],
         step["in_flight"],
+        step["send_lag"].get("p95", {}).get("value") or 0.0,
     )

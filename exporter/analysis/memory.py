@@ -34,10 +34,10 @@ class MemoryGrowth:
     is_steady: bool
 
 
-def measure_growth(process: Process, judged: Series) -> MemoryGrowth | None:
+def measure_growth(process: Process, sent: Series) -> MemoryGrowth | None:
     """Measure the growth; None with too few events or readings."""
     memory = process.columns.get("rss")
-    points = _pair(memory, judged) if memory else []
+    points = _pair(memory, sent) if memory else []
     if not points or points[-1][0] - points[0][0] < _FEWEST_EVENTS:
         return None
     first, last = points[0][0], points[-1][0]
@@ -59,11 +59,11 @@ def measure_growth(process: Process, judged: Series) -> MemoryGrowth | None:
     return MemoryGrowth(per_event, rise, _PARTS, is_steady)
 
 
-def _pair(memory: Series, judged: Series) -> Sequence[tuple[float, float]]:
-    """Pair each reading of the memory with the events that were judged by then."""
+def _pair(memory: Series, sent: Series) -> Sequence[tuple[float, float]]:
+    """Pair each reading of the memory with the events that were sent by then."""
     pairs = []
     for t, rss in zip(memory.times, memory.values, strict=True):
-        at = min(bisect_left(judged.times, t), len(judged.values) - 1)
-        if rss is not None and at >= 0 and (events := judged.values[at]) is not None:
+        at = min(bisect_left(sent.times, t), len(sent.values) - 1)
+        if rss is not None and at >= 0 and (events := sent.values[at]) is not None:
             pairs.append((events, rss))
     return pairs

@@ -12,6 +12,9 @@ FLOOR = 0.01
 _FACTOR = 2.0
 _FEWEST_EVENTS = 8
 _FEWEST_WAVES = 3
+_RATE_FACTOR = 1.5
+_LATE = 0.25
+"""Send lag, as a share of the p95, above which a step does not show the target's own time."""
 _REGULAR = 0.6
 """Share of the waves that must have the usual size."""
 
@@ -50,17 +53,22 @@ class Waves:
         regular: share of the waves that have that size.
         interval: seconds between two waves.
         count: number of waves.
+        rate: events a second from the first completion to the last.
     """
 
     size: int
     regular: float
     interval: float
     count: int
+    rate: float
 
     @property
     def is_regular(self) -> bool:
-        """Return whether most waves have the same size."""
-        return self.count >= _FEWEST_WAVES and self.regular >= _REGULAR
+        """Return whether most waves have the same size, and their rate is that of the burst."""
+        if self.count < _FEWEST_WAVES or self.regular < _REGULAR or self.interval <= 0:
+            return False
+        ratio = self.size / self.interval / self.rate if self.rate else 0.0
+        return 1 / _RATE_FACTOR <= ratio <= _RATE_FACTOR
 
 
 def find_light_step(runs: Sequence[RunMeasurements]) -> Step | None:
@@ -72,21 +80,49 @@ def find_light_step(runs: Sequence[RunMeasurements]) -> Step | None:
 
 
 def find_growth(runs: Sequence[RunMeasurements]) -> Growth | None:
-    """Find the growth of the end-to-end time, if it is worth a finding."""
+    """Find the growth of the end-to-end time, if it is worth a finding.
+
+    Of several steps of the same load the one in the middle counts, or the lower one of two: a
+    growth that does not come again was a disturbance. Compressed runs are left out, since their
+    load is not that of the plan, and so are steps that the prober sent late.
+    """
     light = find_light_step(runs)
-    found = [
-        (step.find_total(0.95) or 0.0, number, step, run)
-        for run in runs
-        for number, step in enumerate(run.steps)
-        if len(step.totals) >= _FEWEST_EVENTS
-    ]
-    if light is None or not found:
+    groups: dict[tuple[str, float, bool], list[tuple[float, int, Step, RunMeasurements]]] = {}
+    for run in runs:
+        for number, step in enumerate(run.steps if run.compress == 1 else ()):
+            if len(step.totals) >= _FEWEST_EVENTS and not is_sent_late(step):
+                key = (step.scenario, step.load, step.is_burst)
+                entry = (step.find_total(0.95) or 0.0, number, step, run)
+                groups.setdefault(key, []).append(entry)
+    if light is None or not groups:
         return None
-    *_, heavy, run = max(found, key=lambda each: each[:2])
+    middles = [sorted(group, key=_get_order)[(len(group) - 1) // 2] for group in groups.values()]
+    *_, heavy, run = max(middles, key=_get_order)
     growth = Growth(light, heavy, run)
     if growth.after - growth.before < FLOOR * run.limit or growth.after < _FACTOR * growth.before:
         return None
     return growth
+
+
+def is_sent_late(step: Step) -> bool:
+    """Return whether the prober sent so late that the times of the step may be its own."""
+    return step.lag > _LATE * (step.find_total(0.95) or 0.0)
+
+
+def _get_order(entry: tuple[float, int, Step, RunMeasurements]) -> tuple[float, int]:
+    return entry[:2]
+
+
+def find_clearest_waves(runs: Sequence[RunMeasurements]) -> Waves | None:
+    """Find the most regular waves of the large bursts of which no event was lost."""
+    bursts = [step for run in runs for step in run.steps if step.is_burst and step.lost_share == 0]
+    largest = max((len(step.events) for step in bursts), default=0)
+    found = [
+        waves
+        for step in bursts
+        if len(step.events) == largest and (waves := find_waves(step)) is not None
+    ]
+    return max(found, key=lambda waves: (waves.is_regular, waves.regular), default=None)
 
 
 def find_waves(step: Step) -> Waves | None:
@@ -98,9 +134,12 @@ def find_waves(step: Step) -> Waves | None:
     threshold = sorted(gaps)[-max(1, len(gaps) // 10) - 1] / 2
     starts = [0, *(number + 1 for number, gap in enumerate(gaps) if gap > threshold)]
     sizes = [later - earlier for earlier, later in itertools.pairwise(starts)]
-    if not sizes:
+    if not sizes or times[-1] <= times[0]:
         return None
     usual = round(median(sizes))
     firsts = [times[start] for start in starts]
     between = [later - earlier for earlier, later in itertools.pairwise(firsts)]
-    return Waves(usual, sizes.count(usual) / len(sizes), median(between), len(starts))
+    regular = sizes.count(usual) / len(sizes)
+    # From the first completion on: what comes before is no part of the waves.
+    rate = (len(times) - 1) / (times[-1] - times[0])
+    return Waves(usual, regular, median(between), len(starts), rate)

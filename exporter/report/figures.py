@@ -60,19 +60,25 @@ def list_figures(document: Mapping[str, Any], run: RunMeasurements) -> list[Figu
 
 
 def _list_curves(run: RunMeasurements) -> list[Line]:
-    """List a curve of each quantile over the loads, all steps of a load together."""
-    by_load: dict[float, list[float]] = {}
-    for step in run.steps:
-        by_load.setdefault(step.load, []).extend(step.totals)
-    loads = {load: sorted(totals) for load, totals in sorted(by_load.items()) if totals}
-    return [
-        Line(
-            name,
-            [(load, find_quantile(totals, p)) for load, totals in loads.items()],
-            has_marks=True,
-        )
-        for name, p in _QUANTILES.items()
-    ]
+    """List a curve of each quantile over the loads; events at once and rates are apart."""
+    kinds = {step.is_burst for step in run.steps}
+    lines = []
+    for is_burst in sorted(kinds, reverse=True):
+        by_load: dict[float, list[float]] = {}
+        for step in run.steps:
+            if step.is_burst is is_burst:
+                by_load.setdefault(step.load, []).extend(step.totals)
+        loads = {load: sorted(totals) for load, totals in sorted(by_load.items()) if totals}
+        suffix = "" if len(kinds) == 1 else (", at once" if is_burst else ", a second")
+        lines += [
+            Line(
+                f"{name}{suffix}",
+                [(load, find_quantile(totals, p)) for load, totals in loads.items()],
+                has_marks=True,
+            )
+            for name, p in _QUANTILES.items()
+        ]
+    return lines
 
 
 def _list_distributions(run: RunMeasurements) -> Iterable[Line]:

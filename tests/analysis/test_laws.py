@@ -17,7 +17,7 @@ def build_step(events: list[Event], *, end: float = 10.0, sending: float = 10.0)
 
 def build_run(step: Step, in_flight: Series) -> RunMeasurements:
     nothing = Series([], [])
-    return RunMeasurements("throughput", [step], in_flight, nothing, [], nothing, {})
+    return RunMeasurements("throughput", [step], in_flight, nothing, nothing, [], nothing, {})
 
 
 @given(
