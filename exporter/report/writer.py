@@ -78,6 +78,11 @@ def _read_history(path: Path) -> Sequence[Mapping[str, Any]]:
     return history
 
 
+def render_report_page(documents: Sequence[Mapping[str, Any]]) -> str:
+    """Render the page over result files."""
+    return render_html(build_report(documents))
+
+
 def render_html(report: Report) -> str:
     """Render the page; it has no script, and loads nothing."""
     environment = jinja2.Environment(
