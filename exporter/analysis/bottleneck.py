@@ -200,13 +200,24 @@ def _find_queue(runs: Sequence[RunMeasurements]) -> Iterable[Finding]:
         numbers |= {"size": waves.size, "demand": waves.interval}
     else:
         kind, text = Kind.QUEUE, f"a queue of unknown place: {rate:.1f} events a second complete"
-    if waves is not None:
+    evidence += _list_grown_parts(growth)
+    if waves is not None and kind in {Kind.LOCK, Kind.POOL}:
         says = f"complete together in {waves.regular:.0%} of {waves.count} waves"
         evidence.append(Evidence("wave", waves.size, "events", says))
     yield Finding(
         kind, text, _rate_queue(kind, busy, blocked, growth), tuple(evidence),
         growth.heavy.title, growth.after - growth.before, numbers,
     )  # fmt: skip
+
+
+def _list_grown_parts(growth: Growth) -> Iterable[Evidence]:
+    """List the parts of which most of the growth is certain, by the bounds of their times."""
+    before = {part.part: part.bounds.high for part in break_down(growth.light)}
+    for part in break_down(growth.heavy):
+        grown = part.bounds.low - before.get(part.part, 0.0)
+        if part.part in before and grown >= _DOMINANT * part.bounds.high:
+            name = part.part.value.replace("_", " ")
+            yield Evidence("growth", grown, "s", f"at least, of the mean time {name}")
 
 
 def _rate_queue(
