@@ -8,7 +8,10 @@ from markupsafe import Markup
 
 _WIDTH, _HEIGHT = 640, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 14, 40
-_COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a", "#bf3989")
+_COLOURS = (
+    *("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a"),
+    *("#bf3989", "#00a0a0", "#e36209", "#7a4b2a", "#4ac26b", "#000000"),
+)
 _TICKS = 5
 _MOST_POINTS = 400
 _TENTH_POWERS = (1, 2, 5, 10)
