@@ -16,7 +16,7 @@ overlay_rules = --inventory k8s/overlays/$1/inventory.yaml --format operator -o 
 # Compiled modules are kept: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks bench-page bench-backtest outages pictures format lock dist clean set-up set-up-dev tools
+.PHONY: help run test goldens check rules bench-rules bench-build bench-probe campaign soak bench-checks bench-page bench-backtest outages pictures report format lock dist clean set-up set-up-dev tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -93,6 +93,14 @@ pictures: set-up-dev tools ## draw the pictures of the documentation anew; needs
 	$(BIN)/python -m exporter.devstack.command_pictures
 	$(BIN)/python -m exporter.devstack.pictures
 	$(BIN)/python -m tests.web.pictures
+
+report: set-up ## run all scenarios against the simulators, and write docs/report
+	mkdir -p build/report && echo stand-in >build/report/key
+	$(BIN)/slo-probe simulate-linear --listen 127.0.0.1:8001 & linear=$$!; \
+	trap "kill $$linear" EXIT; \
+	$(BIN)/slo-probe campaign --config docs/report/campaign.yaml --simulate --compress 60 \
+		--baseline main --any-result --out build/report && \
+	$(BIN)/slo-probe report build/report --out docs/report
 
 format: set-up-dev ## format the code, and mend what the linter can
 	$(BIN)/ruff check --fix-only

@@ -58,6 +58,7 @@ def main() -> None:
       slo-probe run --config slo-probe.yaml
       slo-probe scenario throughput --at http://127.0.0.1:9108
       slo-probe campaign --config slo-probe.yaml --out results
+      slo-probe report results
 
     \b
     A minimal configuration (docs/probe-reference.md lists all settings):
@@ -288,6 +289,13 @@ main.add_command(
         "campaign",
         "exporter.scenario_cli:campaign",
         help="Run several load scenarios, one after the other.",
+    )
+)
+main.add_command(
+    _DeferredCommand(
+        "report",
+        "exporter.scenario_cli:report",
+        help="Write the report over the result files of a folder.",
     )
 )
 

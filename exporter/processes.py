@@ -10,6 +10,7 @@ _PROC = Path("/proc")
 _LISTENING = "0A"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,15 @@ class ProcessUsage:
         rss: resident memory in bytes.
         open_files: number of open files; None if this user may not read it.
         threads: number of threads.
+        run_delay: seconds for which its main thread was ready and had no CPU; None where the
+            kernel does not count them.
     """
 
     cpu_seconds: float
     rss: int
     open_files: int | None
     threads: int
+    run_delay: float | None = None
 
 
 def read_process(pid: int) -> ProcessUsage | None:
@@ -43,7 +47,14 @@ def read_process(pid: int) -> ProcessUsage | None:
     except OSError:
         open_files = None
     cpu_seconds = (int(fields[11]) + int(fields[12])) / _TICKS
-    return ProcessUsage(cpu_seconds, rss, open_files, int(fields[17]))
+    return ProcessUsage(cpu_seconds, rss, open_files, int(fields[17]), _read_run_delay(folder))
+
+
+def _read_run_delay(folder: Path) -> float | None:
+    try:
+        return int((folder / "schedstat").read_text().split()[1]) / _NANOSECONDS
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 def find_local_listeners(host: str | None, port: int) -> list[int]:

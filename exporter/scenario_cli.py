@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from exporter.loadtest.result import ScenarioResult, ScenarioVerdict
+from exporter.loadtest.result_file import ResultFileError
 from exporter.loadtest.summary import format_headline, format_result
 from exporter.scenario_runs import RunOptions, ScenarioOutcome, run_to_end
 from exporter.simulator.agent_sre.settings import DEFAULT_CAPACITY
@@ -124,6 +125,36 @@ def campaign(*, names: Sequence[str], **options: Any) -> None:  # noqa: ANN401 -
     for outcome in outcomes:
         click.echo(format_headline(outcome.result))
     sys.exit(_choose_exit_code(outcomes, any_result=run_options.any_result))
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the report; by default, that of the result files.",
+)
+def report(*, folder: Path, out: Path | None) -> None:
+    """Write the report over the result files of a folder.
+
+    DIR holds the files of `slo-probe scenario --out DIR` or `slo-probe campaign --out DIR`, which
+    write the report as well. It is report.html, report.md and report.json: the verdict on each
+    acceptance criterion of VAL-008, charts, bottlenecks with their evidence, and a plan.
+
+    \b
+    Examples:
+      slo-probe report results
+      slo-probe report results --out docs/report
+    """
+    from exporter.report.writer import write_report
+
+    try:
+        page = write_report(folder, out)
+    except ResultFileError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(_NO_RESULT)
+    click.echo(f"written to {page}")
 
 
 def _read_options(options: dict[str, Any]) -> RunOptions:

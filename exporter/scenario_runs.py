@@ -176,7 +176,20 @@ async def _run_all(
             outcomes.append(await _run_one(runner, name, options))
             if options.out and len(chosen) > 1:
                 _write_campaign(options.out, chosen, outcomes)
+    if options.out and outcomes:
+        _write_report(options.out)
     return outcomes
+
+
+def _write_report(folder: Path) -> None:
+    """Write the report over all result files of the folder.
+
+    Raises:
+        ResultFileError: a file cannot be read or written.
+    """
+    from exporter.report.writer import write_report
+
+    click.echo(f"report: written to {write_report(folder)}", err=True)
 
 
 @contextlib.asynccontextmanager

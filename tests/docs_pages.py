@@ -69,9 +69,11 @@ def list_indented_yaml() -> list[DocBlock]:
 
 
 def list_anchors(page: Path) -> set[str]:
-    """What a link may name behind a `#`: its headings, as GitHub writes them."""
-    headings = re.findall(r"^#+ (.*)$", _FENCED.sub("", page.read_text()), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+    """What a link may name behind a `#`: its headings, as GitHub writes them, and its anchors."""
+    text = _FENCED.sub("", page.read_text())
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    named = {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+    return named | set(re.findall(r'^<a id="([\w-]+)"></a>$', text, re.MULTILINE))
 
 
 def list_commands() -> list[DocCommand]:

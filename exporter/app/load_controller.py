@@ -22,6 +22,7 @@ from exporter.config.scenarios import (
 )
 from exporter.loadtest.baseline import BaselineGuard
 from exporter.loadtest.checkpoint import CheckpointError, CheckpointHeader
+from exporter.loadtest.health_watch import watch_health
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.rejections import Rejections, read_no_rejections, read_rejections
@@ -71,7 +72,9 @@ async def run_scenario(
         ):
             scenario_run.watch_target()
             async with run_in_background(
-                _watch_lease(controls.stop_signal, may_send, clock), scenario_run.monitor.watch()
+                _watch_lease(controls.stop_signal, may_send, clock),
+                scenario_run.monitor.watch(),
+                watch_health(scenario_run.context.path_context.url, scenario_run.monitor),
             ):
                 await scenario_run.send_first_event()
                 await load_scenario_modules()[scenario].run_scenario(settings, scenario_run)

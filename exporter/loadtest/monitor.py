@@ -20,7 +20,7 @@ _MAX_READINGS = 5_000
 _RECENT = 200
 """Events whose latency and rate are shown as progress."""
 _COLUMNS = ("t", "sent", "judged", "in_flight", "prober_cpu", "prober_rss")
-_PROCESS_COLUMNS = ("t", "cpu", "rss", "open_files", "threads")
+_PROCESS_COLUMNS = ("t", "cpu", "rss", "open_files", "threads", "run_delay")
 _PLACES = 3
 
 Columns = dict[str, list[float | None]]
@@ -37,6 +37,7 @@ class _WatchedProcess:
         default_factory=lambda: {name: [] for name in _PROCESS_COLUMNS},
     )
     last: tuple[float, float] | None = None
+    last_delay: tuple[float, float] | None = None
 
     def read(self, now: float) -> None:
         """Add a reading, unless the process has ended."""
@@ -45,7 +46,11 @@ class _WatchedProcess:
             return
         cpu = _measure_rate(self.last, (now, usage.cpu_seconds))
         self.last = (now, usage.cpu_seconds)
-        readings = (now, cpu, usage.rss, usage.open_files, usage.threads)
+        delay = None
+        if usage.run_delay is not None:
+            delay = _measure_rate(self.last_delay, (now, usage.run_delay))
+            self.last_delay = (now, usage.run_delay)
+        readings = (now, cpu, usage.rss, usage.open_files, usage.threads, delay)
         for name, value in zip(_PROCESS_COLUMNS, readings, strict=True):
             self.columns[name].append(value if value is None else round(value, _PLACES))
 
@@ -74,6 +79,7 @@ class RunMonitor:
         self._processes: dict[int, _WatchedProcess] = {}
         self._marks: list[dict[str, Any]] = []
         self._replicas: Columns = {"t": [], "ready": []}
+        self.health: Columns = {"t": [], "seconds": []}
 
     @property
     def now(self) -> float:

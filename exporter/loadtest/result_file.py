@@ -37,8 +37,9 @@ count from `started_at`, so the events of all steps and all series have one axis
                  "in_flight": [...], "prober_cpu": [...], "prober_rss": [...]}},
       "processes": [{"name", "replica", "source": "/proc" | "prometheus",
                      "columns": {"t": [...], "cpu": [...], "rss": [...], "open_files": [...],
-                                 "threads": [...]}}],
+                                 "threads": [...], "run_delay": [...]}}],
       "replicas": {"t": [...], "ready": [...]},
+      "health": {"t": [...], "seconds": [...]},           replies of the health page; null: none
       "marks": [{"t", "text"}]                            what was done meanwhile, such as a scaling
     }
 
@@ -119,6 +120,7 @@ class RunFacts:
     processes: Sequence[Mapping[str, Any]] = ()
     marks: Sequence[Mapping[str, Any]] = ()
     replicas: Mapping[str, Any] | None = None
+    health: Mapping[str, Any] | None = None
 
 
 def build_document(
@@ -217,12 +219,20 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
     Raises:
         ResultFileError: it cannot be written.
     """
+    write_text(path, json.dumps(document, separators=(",", ":")) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, in one step: a reader sees the old content or the new one.
+
+    Raises:
+        ResultFileError: it cannot be written.
+    """
     new = path.with_name(f"{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with new.open("w", encoding="utf-8") as file:
-            json.dump(document, file, separators=(",", ":"))
-            file.write("\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)

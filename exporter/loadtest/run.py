@@ -143,6 +143,11 @@ class ScenarioRun:
 
     def watch_target(self) -> None:
         """Read the processes of the target from now on, where they are on this machine."""
+        replicas = self.controls.scaler.list_processes() if self.controls.scaler else {}
+        for name, pid in replicas.items():
+            self.monitor.watch_process(pid, name=f"process {pid}", replica=name)
+        if replicas:
+            return
         parts = urlsplit(self.context.path_context.url)
         default_port = {"https": 443}.get(parts.scheme, 80)
         for pid in find_local_listeners(parts.hostname, parts.port or default_port):
@@ -376,6 +381,7 @@ class ScenarioRun:
                 processes=[*monitor.list_processes(), *self._replica_usage],
                 marks=monitor.marks,
                 replicas=monitor.replicas,
+                health=monitor.health,
             ),
         )
 

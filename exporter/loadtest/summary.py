@@ -8,7 +8,7 @@ from slos.schema.contract import IssueCount, Verdict
 
 _VERDICT_TITLES: Mapping[str, str] = {Verdict.LOST: "answered 200 and never executed"}
 """Titles of verdicts other than their names."""
-_SIGNS = {(False, False): "", (False, True): ">", (True, False): "<=", (True, True): "<"}
+SIGNS = {(False, False): "", (False, True): ">", (True, False): "<=", (True, True): "<"}
 """Signs of a target, by `at_most` and `exclusive`."""
 _ALWAYS_SHOWN = (Verdict.OK, Verdict.LOST, Verdict.TIMEOUT)
 
@@ -105,7 +105,7 @@ def _format_measures(measures: Sequence[Measure]) -> list[str]:
     rows = [["", "measured", "target", ""]]
     for measure in measures:
         value = "not measured" if measure.value is None else _format_value(measure)
-        sign = _SIGNS[measure.at_most, measure.exclusive]
+        sign = SIGNS[measure.at_most, measure.exclusive]
         target = "" if measure.target is None else f"{sign}{measure.target:.4g}"
         outcome = {True: "met", False: "NOT MET", None: ""}[measure.is_met]
         rows.append([measure.name, value, target, outcome])

@@ -1,7 +1,7 @@
 """Balancer in front of several simulators, in a process of its own.
 
 It forwards each request to the next backend in turn. `GET /-/backends` returns the number of
-requests that each backend was given, and `PUT /-/backends` replaces the list of backends.
+events that each backend was given, and `PUT /-/backends` replaces the list of backends.
 """
 
 import argparse
@@ -53,15 +53,18 @@ class Balancer:
         return web.Response(status=204)
 
     async def _forward(self, request: web.Request) -> web.Response:
-        backends, body, turn = list(self._backends), await request.read(), next(self._turns)
+        backends, body = list(self._backends), await request.read()
+        # Pages take no turn, so that the events are spread evenly.
+        turn = next(self._turns) if request.method == "POST" else 0
         headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
         for number in range(len(backends)):
             url = backends[(turn + number) % len(backends)]
-            self._served[url] += 1
+            counted = int(request.method == "POST")
+            self._served[url] += counted
             try:
                 return await self._send(request.method, f"{url}{request.path_qs}", headers, body)
             except aiohttp.ClientConnectorError:
-                self._served[url] -= 1
+                self._served[url] -= counted
             except (aiohttp.ClientError, OSError):
                 return web.Response(status=502, text=f"{url} ended the connection\n")
         return web.Response(status=503, text="no backend can be reached\n")

@@ -94,7 +94,7 @@ class SimulatedCluster:
         return sum(await asyncio.gather(*map(self._is_ready, self._replicas)))
 
     async def read_work(self) -> Mapping[str, float]:
-        """Read the requests that each replica was given."""
+        """Read the events that each replica was given."""
         async with self._session.get(f"{self._balancer.url}{BACKENDS_PATH}") as reply:
             return {str(url): float(count) for url, count in (await reply.json()).items()}
 

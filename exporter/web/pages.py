@@ -18,6 +18,7 @@ from exporter.loadtest.stop import StopReason
 from exporter.metrics.exposition import render_exposition
 from exporter.model.run import Run, format_timestamp
 from exporter.reload import ReloadOutcome
+from exporter.report.writer import render_report_page
 from exporter.status import Status
 from exporter.web.auth import AuthMiddleware
 from slos.schema import contract
@@ -129,6 +130,7 @@ class ScenarioPages:
         return (
             web.get("/-/scenario", self._show),
             web.get("/-/scenario/result/{id}", self._show_result),
+            web.get("/-/scenario/report/{id}", self._show_report),
             web.delete("/-/scenario", self._stop),
             web.post("/-/scenario/{name}", self._start),
         )
@@ -170,6 +172,21 @@ class ScenarioPages:
         if text == "null":
             return web.Response(status=404, text="only the last run that ended has its file here\n")
         return web.Response(text=text, content_type="application/json")
+
+    async def _show_report(self, request: web.Request) -> web.Response:
+        """Serve the report of the last run; a thread renders it."""
+        if self.load_controller is None:
+            return _respond_standby()
+        document = self.load_controller.build_document(request.match_info["id"])
+        if document is None:
+            return web.Response(
+                status=404, text="only the last run that ended has its report here\n"
+            )
+        # The file has plain values only; the document of the process has enumerations too.
+        page = await asyncio.to_thread(
+            lambda: render_report_page([json.loads(json.dumps(document))])
+        )
+        return web.Response(text=page, content_type="text/html")
 
 
 def _respond_standby() -> web.Response:

@@ -17,6 +17,8 @@ from slos.schema.standalone import StandaloneAlert, StandaloneRecording
 
 _NAME = re.compile(r"[A-Za-z_:][\w:]*")
 _COLUMNS = ("requirement", "watched", "covered by", "metric", "source, how often", "test")
+_REPORT = "report/report.md"
+"""Report of the load scenarios, beside this page."""
 _COMMAND = re.compile(r"`[^`]+`")
 Since = Mapping[str, datetime | None]
 """Times of the oldest samples of selectors; None for those without any."""
@@ -121,6 +123,11 @@ class _Table:
         if validation:
             since_cells = [] if self.since is None else [""]
             yield [*first_cells, f"validated by {validation}", "", "", "", *since_cells]
+            first_cells = ["", ""]
+        if located.requirement.report:
+            link = f"[{located.requirement.report}]({_REPORT}#{located.requirement.report})"
+            since_cells = [] if self.since is None else [""]
+            yield [*first_cells, f"documented in the report, {link}", "", "", "", *since_cells]
             first_cells = ["", ""]
         for claim in claims:
             yield [*first_cells, *self._list_claim_cells(claim)]

@@ -144,12 +144,14 @@ class Requirement(SpecModel):
         id: id of the requirement, as `covers` refers to it.
         says: text of the requirement.
         validated_by: test scenario that validates a requirement without continuous monitoring.
+        report: section of the load test report that documents it.
         criteria: criteria of checks that it needs, if they have other names than its id.
     """
 
     id: Name
     says: Annotated[str, Field(min_length=1)]
     validated_by: str = ""
+    report: str = ""
     criteria: list[CriterionField] = Field(default_factory=list)
 
 

@@ -1,7 +1,9 @@
 """Simulated service without HTTP: the steps of one event, in order."""
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +53,8 @@ class Agent:
             LinearIssueClient(settings, key=settings.linear_key) if settings.linear_key else None
         )
         self._leaked: list[bytes] = []
+        self._lock = asyncio.Lock()
+        self._pool: tuple[int, asyncio.Semaphore] = (0, asyncio.Semaphore(0))
 
     async def close(self) -> None:
         """Close the connections to functions."""
@@ -63,6 +67,7 @@ class Agent:
         self._leak_memory(faults.leak)
         work = EventWork(self._cpu)
         await asyncio.sleep(faults.get_delay(Stage.CLOUDEVENT_PROCESSING))
+        await self._meet_contention(faults)
         await work.run_step(CpuStep.PARSE)
         try:
             event = parse_event(headers, body)
@@ -103,7 +108,8 @@ class Agent:
             if AgentFaultFlag.CORRUPTED in faults.flags
             else remediation
         )
-        result = await self._caller.call(called, event_id=event.id, work=work, faults=faults)
+        async with self._open_connection(faults.pool):
+            result = await self._caller.call(called, event_id=event.id, work=work, faults=faults)
         if result.status == "error":
             await self._open_issue(build_failure_issue(event, remediation, message=result.message))
 
@@ -117,6 +123,25 @@ class Agent:
             log.warning("%s", error)
         else:
             self.counters.issues += 1
+
+    async def _meet_contention(self, faults: AgentFaultSet) -> None:
+        """Take the lock, block the event loop and use the CPU, as the faults say."""
+        if faults.lock:
+            async with self._lock:
+                await asyncio.sleep(faults.lock)
+        if faults.block:
+            time.sleep(faults.block)  # noqa: ASYNC251 - to block the event loop is the fault
+        ends_at = time.thread_time() + faults.cpu
+        while time.thread_time() < ends_at:
+            pass
+
+    def _open_connection(self, size: int) -> contextlib.AbstractAsyncContextManager[None]:
+        """Open one of the few connections to functions, if they are limited."""
+        if not size:
+            return contextlib.nullcontext()
+        if self._pool[0] != size:
+            self._pool = (size, asyncio.Semaphore(size))
+        return self._pool[1]
 
     def _leak_memory(self, size: int) -> None:
         """Allocate `size` bytes that are never freed, written to so that they are resident."""

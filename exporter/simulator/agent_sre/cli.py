@@ -27,6 +27,10 @@ Faults:
   down                     closes every connection without a response
   slow:<stage>:<seconds>   delays one stage
   leak:<bytes>             leaks that many bytes per event
+  cpu:<seconds>            uses the real CPU for each event
+  block:<seconds>          blocks the event loop for each event
+  lock:<seconds>           holds a lock that all events share
+  pool:<connections>       limits the connections to functions
 Stages: cloudevent_processing, linear_issue_creation,
   remediation_selection, lambda_execution, verification
 

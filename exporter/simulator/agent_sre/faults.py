@@ -48,9 +48,23 @@ class AgentFaultSet(FaultSet):
             maximum=_MAX_LEAK,
             is_whole=True,
         ),
+        *(
+            ValueFault(
+                name=name, needs=f"seconds from 0 to {MAX_SECONDS:.0f}, for example {name}:0.1"
+            )
+            for name in ("cpu", "block", "lock")
+        ),
+        ValueFault(
+            name="pool",
+            needs="a whole number of connections from 1 to 1000, for example pool:5",
+            minimum=1,
+            maximum=1000,
+            is_whole=True,
+        ),
     )
     VALID = (
-        f"none, {', '.join(FLAGS)}, slow:<stage>:<seconds>, leak:<bytes per event>; "
+        f"none, {', '.join(FLAGS)}, slow:<stage>:<seconds>, leak:<bytes per event>, "
+        "cpu:<seconds>, block:<seconds>, lock:<seconds>, pool:<connections>; "
         f"stages: {', '.join(SLOW_STAGES)}"
     )
 
@@ -62,6 +76,26 @@ class AgentFaultSet(FaultSet):
     def leak(self) -> int:
         """Bytes that are never freed, per event."""
         return int(self.values.get("leak", 0))
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of real CPU time that every event takes."""
+        return self.values.get("cpu", 0.0)
+
+    @property
+    def block(self) -> float:
+        """Seconds for which every event blocks the event loop, without the CPU."""
+        return self.values.get("block", 0.0)
+
+    @property
+    def lock(self) -> float:
+        """Seconds for which every event holds a lock that all share."""
+        return self.values.get("lock", 0.0)
+
+    @property
+    def pool(self) -> int:
+        """Connections to functions, 0 for no limit."""
+        return int(self.values.get("pool", 0))
 
 
 class AgentFaults(ActiveFaults[AgentFaultSet]):

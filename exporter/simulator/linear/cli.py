@@ -21,6 +21,7 @@ Faults:
   unauthorized           rejects every key
   forbidden              rejects the archiving of issues
   ratelimited:<seconds>  responds 429 with that Retry-After
+  creations:<a second>   rejects the creation of more issues than that
   slow:<seconds>         delays every response
   lag:<seconds>          delays new issues in searches
   skew:<seconds>         sets its clock ahead, or behind if negative

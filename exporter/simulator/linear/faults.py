@@ -34,12 +34,19 @@ class LinearFaultSet(FaultSet):
     FLAGS = tuple(LinearFaultFlag)
     VALUES = (
         ValueFault(name="ratelimited", needs=_SECONDS, neutral=None),
+        ValueFault(
+            name="creations",
+            needs="issues a second from 0 to 100000",
+            maximum=100_000,
+            neutral=None,
+        ),
         ValueFault(name="slow", needs=_SECONDS),
         ValueFault(name="lag", needs=_SECONDS),
         ValueFault(name="skew", needs=_SIGNED_SECONDS, minimum=-MAX_SECONDS),
     )
     VALID = (
-        f"none, {', '.join(FLAGS)}, ratelimited:<seconds of Retry-After>, slow:<seconds>, "
+        f"none, {', '.join(FLAGS)}, ratelimited:<seconds of Retry-After>, "
+        "creations:<issues a second>, slow:<seconds>, "
         "lag:<seconds until a search sees an issue>, skew:<seconds its clock is ahead>"
     )
 
@@ -47,6 +54,11 @@ class LinearFaultSet(FaultSet):
     def ratelimited(self) -> float | None:
         """Seconds of `Retry-After` in the 429 of every request; None without this fault."""
         return self.values.get("ratelimited")
+
+    @property
+    def creations(self) -> float | None:
+        """Issues that may be created a second; None without this fault."""
+        return self.values.get("creations")
 
     @property
     def slow(self) -> float:

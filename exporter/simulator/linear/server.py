@@ -1,6 +1,7 @@
 """HTTP server of the Linear simulator."""
 
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from exporter.simulator.linear.workspace import Workspace
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _HTTP_BAD = 400
+_CREATION = b"issueCreate"
 
 _SHUTDOWN_GRACE = 0.5
 
@@ -40,6 +42,7 @@ class LinearHandlers:
         self.workspace = Workspace(settings, self.counters, clock=clock)
         self._requests = LeakyBucket(settings.requests_per_hour, now=clock.now())
         self._points = LeakyBucket(settings.complexity_per_hour, now=clock.now())
+        self._creations: deque[float] = deque()
 
     def build_app(self) -> web.Application:
         """Build the application."""
@@ -96,6 +99,8 @@ class LinearHandlers:
         graphql_request = parse_request(_parse_json(body))
         if isinstance(graphql_request, dict):
             return self._build_rejected(graphql_request, faults, points=0)
+        if _CREATION in body and not self._take_creation(faults.creations):
+            return self._build_rate_limited(faults, points=0)
         if not self._points.take(graphql_request.points, now=self._clock.now()):
             return self._build_rate_limited(faults, points=graphql_request.points)
         status, content = execute_request(graphql_request, self.workspace, faults)
@@ -103,6 +108,18 @@ class LinearHandlers:
             self._count_rejection(content)
         headers = self._build_headers(faults, points=graphql_request.points)
         return web.json_response(content, status=status, headers=headers)
+
+    def _take_creation(self, limit: float | None) -> bool:
+        """Take one of the creations of the last second; always true without a limit."""
+        if limit is None:
+            return True
+        now = self._clock.now()
+        while self._creations and self._creations[0] <= now - 1:
+            self._creations.popleft()
+        if len(self._creations) >= limit:
+            return False
+        self._creations.append(now)
+        return True
 
     def _is_key_accepted(self, key: str, faults: LinearFaultSet) -> bool:
         """Return True if a key is accepted; Linear takes it without `Bearer`."""

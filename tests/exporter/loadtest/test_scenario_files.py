@@ -159,8 +159,13 @@ async def test_a_running_prober_hands_over_the_same_file(environment: ProberEnvi
         document = read_file(environment, "concurrent")
         assert document["command"].startswith("slo-probe scenario concurrent --at")
         assert document["environment"]["linear"] == "none"
-        status, _ = await prober.get_page("/-/scenario/result/another")
-        assert status == 404
+        assert "Scenario 3: concurrent" in (out / "report.md").read_text()
+        status, page = await prober.get_page(f"/-/scenario/report/{document['id']}")
+        assert status == 200
+        assert '<section id="scenario-concurrent">' in page
+        for kind in ("result", "report"):
+            status, _ = await prober.get_page(f"/-/scenario/{kind}/another")
+            assert status == 404
 
 
 async def test_a_prober_at_its_bound_is_no_measurement(environment: ProberEnvironment) -> None:

@@ -1,0 +1,79 @@
+"""Breakdown of the end-to-end time into parts that do not overlap. Pure.
+
+The stages overlap: all but the function count from the send. The parts are the time until the
+Linear issue, from there to the first contact of the function, and the function. A part is certain,
+or known within bounds; its bounds are those of the two times that it lies between. Where no issue
+was observed, the first two are one part. What agent-sre does within a part is not seen from
+outside: the time until the issue is that of Linear and of all work before it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exporter.analysis.measurements import Event, Step
+from exporter.model.bounds import Bounds
+from slos.schema.contract import Stage
+
+
+class Part(StrEnum):
+    """Part of the end-to-end time."""
+
+    UNTIL_ISSUE = "until_issue"
+    ISSUE_TO_CONTACT = "issue_to_contact"
+    UNTIL_CONTACT = "until_contact"
+    """The first two, where no issue was observed."""
+    FUNCTION = "function"
+
+
+@dataclass(frozen=True, slots=True)
+class PartTime:
+    """Mean time of a part over the events of a step.
+
+    Attributes:
+        part: the part.
+        bounds: mean of the lower and of the upper bounds in seconds.
+        share: share of the end-to-end time, as bounds.
+        events: number of events that show it.
+    """
+
+    part: Part
+    bounds: Bounds
+    share: Bounds
+    events: int
+
+
+def break_down(step: Step) -> list[PartTime]:
+    """Break the end-to-end time of a step down; empty without events that show it."""
+    found: dict[Part, list[Bounds]] = {}
+    totals = []
+    for event in step.events:
+        if event.total is None:
+            continue
+        totals.append(event.total)
+        for part, bounds in _list_parts(event):
+            found.setdefault(part, []).append(bounds)
+    total = sum(totals) / len(totals) if totals else 0.0
+    return [_summarize(part, found[part], total) for part in Part if part in found and total > 0]
+
+
+def _list_parts(event: Event) -> Iterable[tuple[Part, Bounds]]:
+    issue = event.stages.get(Stage.LINEAR_ISSUE_CREATION.value)
+    contact = event.stages.get(Stage.REMEDIATION_SELECTION.value)
+    function = event.stages.get(Stage.LAMBDA_EXECUTION.value)
+    if issue is not None:
+        yield Part.UNTIL_ISSUE, issue
+    if contact is not None and issue is not None:
+        low, high = max(0.0, contact.low - issue.high), max(0.0, contact.high - issue.low)
+        yield Part.ISSUE_TO_CONTACT, Bounds(low, high)
+    elif contact is not None:
+        yield Part.UNTIL_CONTACT, contact
+    if function is not None:
+        yield Part.FUNCTION, function
+
+
+def _summarize(part: Part, times: Sequence[Bounds], total: float) -> PartTime:
+    low = sum(each.low for each in times) / len(times)
+    high = sum(each.high for each in times) / len(times)
+    share = Bounds(min(1.0, low / total), min(1.0, high / total))
+    return PartTime(part, Bounds(low, high), share, len(times))

@@ -1,0 +1,323 @@
+"""Verdicts on the requirements of VAL-008, each with its evidence. Pure.
+
+A requirement is met, missed, or not measurable by these runs, and then the evidence says why. The
+ids and texts are those of slos/val-008.yaml.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from exporter.analysis.bottleneck import Diagnosis
+from exporter.loadtest.result import ScenarioVerdict
+from exporter.loadtest.summary import SIGNS
+from slos.schema.contract import Stage
+
+Document = Mapping[str, Any]
+_EVEN = 0.9
+"""Jain's index from which the load counts as evenly spread."""
+_AVAILABILITY = 0.995
+_LIMIT = 0.8
+_TEN_REPLICAS = 10
+
+
+class Status(StrEnum):
+    """Status of a requirement."""
+
+    MET = "met"
+    MISSED = "missed"
+    NOT_MEASURABLE = "not measurable here"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Judgement of a requirement."""
+
+    id: str
+    says: str
+    status: Status
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Results of the runs: the result files by scenario, and the diagnosis over all."""
+
+    documents: Mapping[str, Document]
+    diagnosis: Diagnosis
+    actions: int
+
+    def find_measures(self, scenario: str) -> tuple[list[Mapping[str, Any]], str]:
+        """Find the measures of a valid run; without one, the text says why there are none."""
+        document = self.documents.get(scenario)
+        if document is None:
+            return [], f"{scenario} was not run"
+        if document["verdict"] == ScenarioVerdict.INVALID:
+            reasons = "; ".join(reason["text"] for reason in document["invalid"])
+            return [], f"{scenario} is invalid: {reasons}"
+        if document["verdict"] == ScenarioVerdict.PARTIAL:
+            return [], f"{scenario} was stopped: {document['reason']}"
+        return list(document["measures"]), f"{scenario} did not measure it"
+
+
+_Judge = Callable[[Results], tuple[Status, str]]
+
+
+def judge_requirements(results: Results) -> list[Judgement]:
+    """Judge all requirements."""
+    return [Judgement(id_, says, *judge(results)) for id_, says, judge in _REQUIREMENTS]
+
+
+def _judge_measures(scenario: str, *names: str, prefix: str = "") -> _Judge:
+    """Judge by measures of a scenario; all must be met."""
+
+    def judge(results: Results) -> tuple[Status, str]:
+        measures, why = results.find_measures(scenario)
+        found = [
+            measure
+            for measure in measures
+            if measure["name"] in names or (prefix and measure["name"].startswith(prefix))
+        ]
+        judged = [measure for measure in found if measure["met"] is not None]
+        if not judged:
+            return Status.NOT_MEASURABLE, why
+        evidence = "; ".join(map(describe_measure, judged))
+        met = all(measure["met"] for measure in judged)
+        return (Status.MET if met else Status.MISSED), f"{scenario}: {evidence}"
+
+    return judge
+
+
+def describe_measure(measure: Mapping[str, Any]) -> str:
+    """Describe a measure with its interval and target."""
+    if measure["value"] is None:
+        return f"{measure['name']} was not observed"
+    text = f"{measure['name']} {measure['value']:.4g}"
+    bounds = [measure["low"], measure["high"]]
+    if any(bound is not None for bound in bounds):
+        low, high = ("unknown" if bound is None else f"{bound:.4g}" for bound in bounds)
+        text += f" ({low} to {high})"
+    if measure["target"] is not None:
+        sign = SIGNS[measure["at_most"], measure["exclusive"]] or ">="
+        text += f", target {sign}{measure['target']:g}"
+    return text
+
+
+def _judge_all(*judges: _Judge) -> _Judge:
+    """Judge by all that were measured; one that is missed decides."""
+
+    def judge(results: Results) -> tuple[Status, str]:
+        found = [each(results) for each in judges]
+        text = "; ".join(f"{status}: {evidence}" for status, evidence in found)
+        for status in (Status.MISSED, Status.NOT_MEASURABLE):
+            if any(each is status for each, _ in found):
+                return status, text
+        return Status.MET, text
+
+    return judge
+
+
+def _not_here(why: str) -> _Judge:
+    return lambda _: (Status.NOT_MEASURABLE, why)
+
+
+def _judge_cpu(results: Results) -> tuple[Status, str]:
+    document = results.documents.get("sustained") or results.documents.get("baseline")
+    if document is None:
+        return Status.NOT_MEASURABLE, "neither sustained nor baseline was run"
+    means = [
+        (sum(known) / len(known), process["replica"] or process["name"])
+        for process in document["processes"]
+        if (known := [value for value in process["columns"]["cpu"] if value is not None])
+    ]
+    if not means:
+        return Status.NOT_MEASURABLE, "no readings of the target's processes"
+    most, name = max(means)
+    text = f"{document['scenario']}: mean {most:.1%} of one processor, {name}"
+    return (Status.MET if most < _LIMIT else Status.MISSED), text
+
+
+def _judge_distribution(results: Results) -> tuple[Status, str]:
+    measures, why = results.find_measures("scalability")
+    rows = results.documents["scalability"]["details"].get("scaling", []) if measures else []
+    indices = [(row["replicas"], row["jain_index"]) for row in rows if row["replicas"] > 1]
+    known = [(replicas, index) for replicas, index in indices if index is not None]
+    if not known:
+        return Status.NOT_MEASURABLE, f"the work of each replica is not known: {why}"
+    replicas, lowest = min(known, key=lambda each: each[1])
+    text = f"scalability: lowest index of Jain {lowest:.3f}, with {replicas} replicas; 1 is even"
+    return (Status.MET if lowest >= _EVEN else Status.MISSED), text
+
+
+def _judge_availability(results: Results) -> tuple[Status, str]:
+    events = lost = 0.0
+    for scenario in ("baseline", "concurrent", "sustained"):
+        if results.find_measures(scenario)[0]:
+            for step in results.documents[scenario]["steps"]:
+                known = step["sent"] - step["verdicts"].get("unknown", 0)
+                executed = step["verdicts"].get("ok", 0) + step["verdicts"].get("late", 0)
+                events, lost = events + known, lost + known - executed
+    if not events:
+        return Status.NOT_MEASURABLE, "neither baseline, concurrent nor sustained has a result"
+    share = 1 - lost / events
+    text = f"baseline, concurrent and sustained: {share:.3%} of {events:,.0f} events executed once"
+    return (Status.MET if share > _AVAILABILITY else Status.MISSED), text
+
+
+def _judge_ten_replicas(results: Results) -> tuple[Status, str]:
+    _, why = results.find_measures("scalability")
+    rows = (results.documents.get("scalability") or {}).get("details", {}).get("scaling", [])
+    most = max((row["replicas"] for row in rows), default=0)
+    if most < _TEN_REPLICAS:
+        return Status.NOT_MEASURABLE, f"measured up to {most} replicas" if rows else why
+    return _judge_measures("scalability", prefix="efficiency_")(results)
+
+
+def _judge_identified(results: Results) -> tuple[Status, str]:
+    found = results.diagnosis.bottleneck
+    if not results.documents:
+        return Status.NOT_MEASURABLE, "no scenario was run"
+    if found is None:
+        gaps = len(results.diagnosis.gaps)
+        return Status.MET, f"none was found; {gaps} questions have not enough data"
+    return Status.MET, f"{found.title} (confidence {found.confidence})"
+
+
+def _judge_profiled(results: Results) -> tuple[Status, str]:
+    found = [name for name, document in results.documents.items() if document["processes"]]
+    if not found:
+        return Status.NOT_MEASURABLE, "no readings of the target's processes"
+    return Status.MET, f"time by part, and use of the processes: {', '.join(found)}"
+
+
+def _judge_plan(results: Results) -> tuple[Status, str]:
+    if not results.documents:
+        return Status.NOT_MEASURABLE, "no scenario was run"
+    return Status.MET, f"{results.actions} actions, in the order of what they cost"
+
+
+def _judge_scenarios(results: Results) -> tuple[Status, str]:
+    wanted = ("baseline", "throughput", "concurrent", "sustained", "scalability", "stress")
+    verdicts = {
+        name: results.documents[name]["verdict"] if name in results.documents else "not run"
+        for name in wanted
+    }
+    text = ", ".join(f"{name} {verdict}" for name, verdict in verdicts.items())
+    if any(verdict == ScenarioVerdict.MISSED for verdict in verdicts.values()):
+        return Status.MISSED, text
+    met = all(verdict == ScenarioVerdict.MET for verdict in verdicts.values())
+    return (Status.MET if met else Status.NOT_MEASURABLE), text
+
+
+def _judge_kept(results: Results) -> tuple[Status, str]:
+    kept = [name for name, document in results.documents.items() if document.get("comparison")]
+    if not kept:
+        return Status.NOT_MEASURABLE, "no run had --baseline"
+    return Status.MET, f"baselines of {', '.join(kept)}"
+
+
+_LATENCIES = _judge_measures("baseline", *(stage.value for stage in Stage))
+_RATES = _judge_measures("throughput", *(stage.value for stage in Stage))
+_EFFICIENCY = _judge_measures("scalability", prefix="efficiency")
+_SUSTAINED = _judge_measures("sustained", "events_per_hour")
+_NO_LIMIT = "no limit of the resource is known from outside; the alerts on utilization watch it"
+
+_REQUIREMENTS: Sequence[tuple[str, str, _Judge]] = (
+    *(
+        (f"AC1.{stage}", says, _judge_measures("baseline", stage.value))
+        for stage, says in (
+            (Stage.CLOUDEVENT_PROCESSING, "CloudEvent processing: < 5 seconds (P95)"),
+            (Stage.LINEAR_ISSUE_CREATION, "Linear issue creation: < 10 seconds (P95)"),
+            (Stage.REMEDIATION_SELECTION, "Remediation selection: < 10 seconds (P95)"),
+            (Stage.LAMBDA_EXECUTION, "LambdaFunction execution: < 30 seconds (P95)"),
+            (Stage.VERIFICATION, "Verification: < 5 minutes (P95)"),
+            (Stage.END_TO_END, "End-to-end: < 1 minute (P95)"),
+        )
+    ),
+    *(
+        (f"AC2.{name}", says, _judge_measures("throughput", stage.value))
+        for name, says, stage in (
+            ("cloudevents", "CloudEvents: > 100/second", Stage.CLOUDEVENT_PROCESSING),
+            ("linear_issues", "Linear issues: > 50/second", Stage.LINEAR_ISSUE_CREATION),
+            (
+                "remediation_selections",
+                "Remediation selections: > 50/second",
+                Stage.REMEDIATION_SELECTION,
+            ),
+            ("lambda_calls", "LambdaFunction calls: > 20/second", Stage.LAMBDA_EXECUTION),
+        )
+    ),
+    ("AC2.sustained", "Sustained load: > 1000 alerts/hour", _SUSTAINED),
+    ("AC3.cpu", "CPU usage: < 80% under normal load", _judge_cpu),
+    ("AC3.memory", "Memory usage: < 80% under normal load", _not_here(_NO_LIMIT)),
+    ("AC3.network", "Network bandwidth: < 80% under normal load", _not_here(_NO_LIMIT)),
+    ("AC3.disk", "Disk I/O: < 80% under normal load", _not_here(_NO_LIMIT)),
+    (
+        "AC3.cleanup",
+        "Resource cleanup works",
+        _not_here("the observer of Linear and its alert on leftovers watch it"),
+    ),
+    ("AC3.leaks", "No memory leaks", _judge_measures("sustained", "leaks")),
+    *(
+        (
+            f"AC4.concurrent_{size}",
+            f"{size} concurrent alerts handled",
+            _judge_measures("concurrent", f"executed_once_of_{size}"),
+        )
+        for size in (10, 50, 100)
+    ),
+    (
+        "AC4.no_race",
+        "No race conditions",
+        _judge_measures("concurrent", "cross_talk", "executed_twice"),
+    ),
+    ("AC4.no_deadlock", "No deadlocks", _judge_measures("concurrent", "deadlocks")),
+    (
+        "AC4.degrades_gracefully",
+        "Performance degrades gracefully",
+        _judge_measures("concurrent", "growth_exponent"),
+    ),
+    ("AC5.horizontal", "Horizontal scaling works", _EFFICIENCY),
+    (
+        "AC5.vertical",
+        "Vertical scaling works",
+        _not_here("it takes two runs of stress, before and after a change of limits"),
+    ),
+    (
+        "AC5.auto_scaling",
+        "Auto-scaling triggers correctly",
+        _not_here("the scenario sets the replicas itself; an alert watches the autoscaler"),
+    ),
+    ("AC5.distribution", "Load distribution works", _judge_distribution),
+    (
+        "AC5.no_single_point",
+        "No single point of failure",
+        _judge_measures("scalability", "executed_once_while_killed"),
+    ),
+    ("AC5.linear", "Performance scales linearly", _EFFICIENCY),
+    ("AC6.identified", "Bottlenecks identified", _judge_identified),
+    ("AC6.documented", "Bottlenecks documented", _judge_identified),
+    ("AC6.opportunities", "Optimization opportunities identified", _judge_plan),
+    ("AC6.profiled", "Performance profiling done", _judge_profiled),
+    ("AC6.plan", "Optimization plan created", _judge_plan),
+    ("success.latency", "P95 Latency: All targets met", _LATENCIES),
+    ("success.throughput", "Throughput: All targets met", _judge_all(_RATES, _SUSTAINED)),
+    (
+        "success.concurrency",
+        "Concurrent Handling: > 100 concurrent alerts",
+        _judge_measures("stress", "held_level"),
+    ),
+    ("success.scalability", "Scalability: Linear scaling up to 10 replicas", _judge_ten_replicas),
+    ("success.availability", "Availability: > 99.5% under load", _judge_availability),
+    (
+        "done.targets",
+        "All performance targets met",
+        _judge_all(_LATENCIES, _RATES, _SUSTAINED, _EFFICIENCY),
+    ),
+    ("done.scenarios", "All test scenarios pass", _judge_scenarios),
+    ("done.bottlenecks", "Bottlenecks identified", _judge_identified),
+    ("done.plan", "Optimization plan created", _judge_plan),
+    ("done.benchmarks", "Performance benchmarks recorded", _judge_kept),
+    ("done.scalability", "Scalability validated", _EFFICIENCY),
+)
