@@ -95,6 +95,13 @@ def test_the_report_of_a_prometheus_says_what_was_kept_and_broken(recorded: str)
     assert "<script>" not in text
 
 
+def test_an_alert_that_fires_on_is_one_page_however_rarely_its_rule_is_evaluated(
+    recorded: str,
+) -> None:
+    # The rules of this history are evaluated every 5 minutes, more rarely than alerts are read.
+    assert "3 incidents, 3 pages, of which 2 were deserved" in run_report(recorded)
+
+
 def test_the_html_is_one_file_without_references(recorded: str, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     run_report(recorded, "-o", path, "--selector", 'sloth_service!="bank"')
