@@ -105,5 +105,7 @@ async def _start(site: web.TCPSite, address: str) -> None:
     try:
         await site.start()
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        # The text of asyncio repeats the address; an unknown host has a negative number.
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror or str(error)
         raise ServeError(f"cannot listen on {address}: {reason}") from error

@@ -118,7 +118,14 @@ def test_the_html_is_one_file_without_references(recorded: str, tmp_path: Path) 
         ([], "add one of --month, --quarter and --since"),
         (["--month", "2026-10", "--quarter", "2026-Q1"], "add one of --month"),
         (["--since", "soon"], "'soon' is not a date; write it like 2026-11-01"),
-        (["--month", "2026-10", "--selector", "team"], "team"),
+        (["--month", "2026-10", "--selector", "team"], "write matchers like sloth_service="),
+        (["--month", "9999-12"], "9999-12 is too far in the future"),
+        (["--quarter", "9999-Q4"], "9999-Q4 is too far in the future"),
+        (["--since", "1970-01-01"], "days; a report has 458 at most"),
+        (["--since", "2026-02-01", "--until", "2026-01-01"], "is not after --since 2026-02-01"),
+        (["--month", "2026-10", "-o", "a.pdf"], "end it in .html or .md"),
+        (["--month", "2026-10", "-o", "none/a.md"], "there is no folder none; create it first"),
+        (["--month", "2026-10", "-o", "."], "end it in .html or .md"),
     ],
 )
 def test_a_wrong_option_of_a_report_is_said(args: list[str], message: str) -> None:
