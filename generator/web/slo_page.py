@@ -62,7 +62,7 @@ class SLOPage:
 
 
 async def read_page(client: QueryClient, place: Place) -> SLOPage | None:
-    """Read the page of an SLO; None if it is not recorded.
+    """Read the page of an SLO; None if it, or its group, is not recorded.
 
     Raises:
         APIError: the source cannot be read.
@@ -78,6 +78,8 @@ async def read_page(client: QueryClient, place: Place) -> SLOPage | None:
     wanted = [
         each for each in statuses if place.group and place.group.items() <= each.group.items()
     ]
+    if place.group and not wanted:
+        return None
     shown = (wanted or statuses)[0]
     labels = {name: value for name, value in shown.labels.items() if name in names.IDENTITY} | dict(
         place.labels
