@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,7 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from generator.clients.http_config import Source
-from generator.clients.query_api import QUERY_TIMEOUT, QueryClient
+from generator.clients.query_api import QUERY_TIMEOUT, QueryClient, describe_os_error
 from generator.web.app import Links, Pages
 from generator.web.snapshot import Snapshot
 
@@ -105,7 +104,4 @@ async def _start(site: web.TCPSite, address: str) -> None:
     try:
         await site.start()
     except OSError as error:
-        # The text of asyncio repeats the address; an unknown host has a negative number.
-        number = error.errno or 0
-        reason = os.strerror(number) if number > 0 else error.strerror or str(error)
-        raise ServeError(f"cannot listen on {address}: {reason}") from error
+        raise ServeError(f"cannot listen on {address}: {describe_os_error(error)}") from error

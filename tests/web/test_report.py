@@ -134,7 +134,22 @@ def test_a_wrong_option_of_a_report_is_said(args: list[str], message: str) -> No
     assert message in result.output
 
 
-def test_a_prometheus_that_is_down_is_an_error() -> None:
-    result = run_slo_rules("report", "--prometheus", "http://127.0.0.1:9", "--month", "2026-10")
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://127.0.0.1:9", "cannot query http://127.0.0.1:9: Connection refused"),
+        ("http://no-such-host.invalid", "cannot query http://no-such-host.invalid: "),
+    ],
+)
+def test_a_prometheus_that_is_down_is_an_error(url: str, message: str) -> None:
+    result = run_slo_rules("report", "--prometheus", url, "--month", "2026-10")
     assert result.exit_code == 1
-    assert "error: cannot query http://127.0.0.1:9" in result.stderr
+    assert f"error: {message}" in result.stderr
+    assert "Unknown error" not in result.stderr
+
+
+def test_a_prometheus_without_tls_is_not_said_to_forbid_the_connection(recorded: str) -> None:
+    url = recorded.replace("http:", "https:")
+    result = run_slo_rules("report", "--prometheus", url, "--month", "2026-10")
+    assert result.exit_code == 1
+    assert "TLS handshake failed: " in result.stderr
