@@ -220,7 +220,7 @@ class Pages:
             raise RequestError(f"there is no source {name!r}; known: {', '.join(clients)}", 404)
         try:
             api.check_value("range", parameters.get("range", ""), api.RANGES)
-            place = slo_page.Place(
+            wanted = slo_page.SLORequest(
                 slo_id=parameters.get("id", ""),
                 labels=dict(map(_split_label, parameters.getall("label", []))),
                 group=dict(map(_split_label, parameters.getall("group", []))),
@@ -229,15 +229,15 @@ class Pages:
             )
         except ValueError as error:
             raise RequestError(str(error)) from error
-        if not place.slo_id:
+        if not wanted.slo_id:
             raise RequestError("the parameter id is missing; take a link of the overview")
         if any(_NOT_UTF8 in value for value in parameters.values()):
             raise RequestError("the address is not UTF-8; take a link of the overview")
-        page = await slo_page.read_page(client, place)
+        page = await slo_page.read_page(client, wanted)
         if page is None:
-            group = f" with the group {format_label_set(place.group)}" if place.group else ""
+            group = f" with the group {format_label_set(wanted.group)}" if wanted.group else ""
             raise RequestError(
-                f"{client.source.name} has no SLO {place.slo_id!r}{group} at this time", 404
+                f"{client.source.name} has no SLO {wanted.slo_id!r}{group} at this time", 404
             )
         return page
 

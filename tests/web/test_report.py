@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.web.report import Firing, Hour, Review, escape
+from generator.web.report import Firing, Hour, Review, escape_markdown
 from generator.web.report_period import parse_month, parse_period, parse_quarter
 from tests.generator.command_line import run_slo_rules
 from tests.web.conftest import HOUR
@@ -71,7 +71,7 @@ def test_a_period_that_has_not_begun_is_refused() -> None:
 
 
 def test_a_name_cannot_break_a_table() -> None:
-    assert escape("a|b\n# c `d`") == "a\\|b \\# c \\`d\\`"
+    assert escape_markdown("a|b\n# c `d`") == "a\\|b \\# c \\`d\\`"
 
 
 def run_report(recorded: str, *args: str | Path) -> str:
