@@ -105,5 +105,6 @@ def command(  # noqa: PLR0913 - click's way
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     except OSError as error:
-        click.echo(f"error: cannot write {out}: {error.strerror}", err=True)
+        name = "to standard output" if out == STDOUT else out
+        click.echo(f"error: cannot write {name}: {error.strerror}", err=True)
         sys.exit(1)

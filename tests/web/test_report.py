@@ -93,6 +93,8 @@ def test_the_report_of_a_prometheus_says_what_was_kept_and_broken(recorded: str)
     (spent,) = re.findall(r"kept \| shop-checkout \|.*?\| ([\d.]+).% \| [\d,]+ \|", text)
     assert float(spent) == pytest.approx(100 * (10 * 3 + 0.1 * 69) / 72, abs=2)
     assert "<script>" not in text
+    outside = text.partition("## Budget spent outside of incidents\n\n")[2].partition("\n\n")[0]
+    assert re.fullmatch(r'- media-uploads\\\{code="a"\\\}: 200\.0.%', outside)
 
 
 def test_an_alert_that_fires_on_is_one_page_however_rarely_its_rule_is_evaluated(
