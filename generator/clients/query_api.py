@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import ssl
 from typing import Any
 
 import aiohttp
@@ -93,9 +94,20 @@ class QueryClient:
 
 
 def _describe(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
-        return os.strerror(error.os_error.errno)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return describe_os_error(error.os_error)
     return str(error).partition("\n")[0] or type(error).__name__
+
+
+def describe_os_error(error: OSError) -> str:
+    """Describe an error of a connection; asyncio repeats the address in its own texts."""
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or "").replace("_", " ").lower()
+        return f"TLS handshake failed: {reason or error}"
+    # Numbers of name resolution are negative; their text is in the error.
+    if error.errno and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
 
 
 def _read_message(text: bytes) -> str:

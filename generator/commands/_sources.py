@@ -45,14 +45,17 @@ def parse_sources(urls: Sequence[str], http_configs: Sequence[str]) -> list[Sour
     unnamed = sum(not name for name, _ in pairs)
     if unnamed and len(pairs) > 1:
         raise click.UsageError("several --prometheus need names; write --prometheus NAME=URL")
-    named = {name or _DEFAULT: url for name, url in pairs}
-    if len(named) < len(pairs):
-        raise click.UsageError("two --prometheus have the same name")
+    named: dict[str, str] = {}
+    for name, url in pairs:
+        if name in named:
+            raise click.UsageError(f"two --prometheus have the same name {name!r}; change one")
+        named[name or _DEFAULT] = url
     for url in named.values():
         try:
             _values.check_web_address(click.get_current_context(), click.Option(["--url"]), url)
         except click.BadParameter as error:
-            raise click.UsageError(f"--prometheus {url}: {error.message}") from error
+            shown = re.sub("//.*@", "//", url)  # no password in a log
+            raise click.UsageError(f"--prometheus {shown}: {error.message}") from error
     configs = _read_configs([_split(text) for text in http_configs], named)
     return [
         Source(name, url, configs.get(name) or configs.get("") or HTTPConfig())

@@ -17,6 +17,7 @@ from generator.text import kubernetes
 from slos.schema.fields import DurationLimit, Labels
 from slos.schema.golang import Re2Error, Re2Pattern
 from slos.schema.inventory import Inventory
+from slos.schema.promql import check_selector
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration, is_zero_duration
 
@@ -133,6 +134,18 @@ def check_web_address(_: click.Context, __: click.Parameter, value: str | None) 
     if "@" in parts.netloc:
         raise click.BadParameter("write it without user and password, like http://localhost:9090")
     return value
+
+
+def check_selectors(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Check label matchers; fail with a usage error that shows the syntax."""
+    try:
+        return tuple(check_selector(value) for value in values)
+    except ValueError as error:
+        raise click.BadParameter(
+            f'{error}; write matchers like sloth_service="shop"'.partition("\n")[0]
+        ) from error
 
 
 def parse_pairs(

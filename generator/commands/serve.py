@@ -36,7 +36,7 @@ _MAX_PORT = 65535
     "--graphs/--no-graphs",
     default=True,
     show_default=True,
-    help="Link to the graphs of the sources, which Mimir has not.",
+    help="Link to the graphs of the sources. Mimir has no page for them.",
 )
 @click.option(
     "--web-config-file",

@@ -23,7 +23,7 @@ from generator.status.gates import (
 )
 from generator.status.rows import SLOState, SLOStatus, compute_statuses
 from generator.status.table import build_document, list_table_rows
-from slos.schema.promql import check_selector, quote_string
+from slos.schema.promql import quote_string
 from slos.schema.units import Duration, format_count, format_names
 
 _COLOURS = {
@@ -67,18 +67,6 @@ class ConditionType(click.ParamType[Condition]):
             self.fail(str(error), param, ctx)
 
 
-def _check_selectors(
-    _: click.Context, __: click.Parameter, values: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Check label matchers; fail with a usage error that shows the syntax."""
-    try:
-        return tuple(check_selector(value) for value in values)
-    except ValueError as error:
-        raise click.BadParameter(
-            f'{error}; write matchers like sloth_service="shop"'.partition("\n")[0]
-        ) from error
-
-
 def _check_interval(
     _: click.Context, __: click.Parameter, value: Duration | None
 ) -> Duration | None:
@@ -102,7 +90,7 @@ def _check_interval(
     "--selector",
     "selectors",
     multiple=True,
-    callback=_check_selectors,
+    callback=_values.check_selectors,
     metavar="MATCHERS",
     help="Label matchers of the SLOs to show, like 'sloth_service=\"shop\"'. Repeatable; all must "
     "match.",

@@ -29,6 +29,7 @@ from generator.web.overview import (
 )
 from generator.web.queries import SourceState
 from generator.web.snapshot import Snapshot
+from slos.schema.promql import format_label_set
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -43,6 +44,8 @@ HEADERS = {
 """Headers of every response; nothing is loaded from elsewhere, and no page has inline code."""
 
 _PAGE_SIZE = 100
+_NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
+"""Replaces bytes of an address that are not UTF-8; PromQL refuses it."""
 _MAX_PAGES = 64
 """Rendered overviews that are kept until the next reading."""
 _STATIC_TYPES = {
@@ -217,7 +220,7 @@ class Pages:
             raise RequestError(f"there is no source {name!r}; known: {', '.join(clients)}", 404)
         try:
             api.check_value("range", parameters.get("range", ""), api.RANGES)
-            place = slo_page.Place(
+            wanted = slo_page.SLORequest(
                 slo_id=parameters.get("id", ""),
                 labels=dict(map(_split_label, parameters.getall("label", []))),
                 group=dict(map(_split_label, parameters.getall("group", []))),
@@ -226,12 +229,15 @@ class Pages:
             )
         except ValueError as error:
             raise RequestError(str(error)) from error
-        if not place.slo_id:
+        if not wanted.slo_id:
             raise RequestError("the parameter id is missing; take a link of the overview")
-        page = await slo_page.read_page(client, place)
+        if any(_NOT_UTF8 in value for value in parameters.values()):
+            raise RequestError("the address is not UTF-8; take a link of the overview")
+        page = await slo_page.read_page(client, wanted)
         if page is None:
+            group = f" with the group {format_label_set(wanted.group)}" if wanted.group else ""
             raise RequestError(
-                f"{client.source.name} has no SLO {place.slo_id!r} at this time", 404
+                f"{client.source.name} has no SLO {wanted.slo_id!r}{group} at this time", 404
             )
         return page
 

@@ -1,4 +1,4 @@
-"""What the rules of one SLO record besides its status: counts, thresholds, alerts, targets."""
+"""Records of one SLO besides its status: counts, thresholds, alerts, targets."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from generator.web.queries import select_slo
 from slos.schema.units import Duration
 
 _REACH = "1h10m"
-"""How far back the newest sample is looked for: a coarse step is an hour at most."""
+"""Range in which the newest sample is looked for: a coarse step is an hour at most."""
 _ERRORS = names.name_errors(Duration(0)).removesuffix("0s")
 _TOTAL = names.name_total(Duration(0)).removesuffix("0s")
 _PATTERNS = (

@@ -12,17 +12,15 @@ from generator.clients.query_api import QueryClient, Row
 from generator.clients.slo_status import Labels, match_metrics
 from generator.web.facts import Facts
 from generator.web.queries import select_slo
-from generator.web.ranges import TimeRange
+from generator.web.ranges import LOOKBACK, TimeRange, split_runs
 from slos.schema.promql import format_label_set, quote_string
 from slos.schema.units import Duration
 
 Values = Sequence[float | None]
 
+_MINUTE = 60
 _ALERT_POINTS = 6000
 """Points of the episodes of alerts; a server returns 11,000 at most."""
-_LEAST_RANGE = 300
-"""Seconds over which a value is looked for; the slow rules of all profiles are evaluated more
-often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,7 @@ async def read_history(
 ) -> History:
     """Read the history of an SLO, or of one group of it."""
     reader = _Reader(client, range_, labels, group)
-    over = max(range_.step, _LEAST_RANGE) if range_.step > 60 else 0  # noqa: PLR2004 - a minute
+    over = max(range_.step, int(LOOKBACK)) if range_.step > _MINUTE else 0
     ratios = reader.select("", match_metrics(names.build_error_ratio_pattern()))
     burn_rows, budget, counts, ratio, latency, alerts = await asyncio.gather(
         reader.read(f"max_over_time({ratios}[{over}s])" if over else ratios),
@@ -215,7 +213,7 @@ async def _read_latency(reader: _Reader, facts: Facts) -> dict[str, Values]:
 async def _read_episodes(reader: _Reader, range_: TimeRange, facts: Facts) -> list[Episode]:
     step = max(15, math.ceil(range_.length / _ALERT_POINTS / 15) * 15)
     selector = reader.select(names.ALERTS, 'alertstate="firing"')
-    query = f"max_over_time({selector}[{step}s])" if step > 60 else selector  # noqa: PLR2004
+    query = f"max_over_time({selector}[{step}s])" if step > _MINUTE else selector
     rows = await reader.read_rows(query, step)
     return sorted(
         (episode for row in rows for episode in _list_episodes(row, step, range_, facts)),
@@ -227,12 +225,11 @@ def _list_episodes(row: Row, step: int, range_: TimeRange, facts: Facts) -> Iter
     labels = row["metric"]
     name = labels.get(names.ALERT, "")
     severity = labels.get(names.SLOTH_SEVERITY) or labels.get(names.SEVERITY) or ""
-    times = [float(at) for at, _ in row["values"]]
-    starts = [0, *(i for i in range(1, len(times)) if times[i] - times[i - 1] > 2 * step)]
-    for first, following in zip(starts, [*starts[1:], len(times)], strict=True):
-        last = times[following - 1]
-        end = None if range_.is_now and range_.end - last < 2 * step else last
-        yield Episode(name, severity or facts.severities.get(name, ""), times[first], end)
+    # Over a range, the newest sample may be as old as the evaluation interval.
+    recent = max(2 * step, LOOKBACK + step) if step > _MINUTE else 2 * step
+    for start, last in split_runs([float(at) for at, _ in row["values"]], step):
+        end = None if range_.is_now and range_.end - last < recent else last
+        yield Episode(name, severity or facts.severities.get(name, ""), start, end)
 
 
 def _compute_spent(

@@ -18,15 +18,15 @@ def describe_promise(status: SLOStatus, facts: Facts) -> str:
         return "Objective and period of this SLO are not recorded."
     period = Duration.from_parts(seconds=facts.period)
     objective = format_objective(status.objective)
-    text = f"{objective} of events have to be good over {_format_days(period)}."
     budget = 1 - status.objective
-    if facts.events:
-        allowed = facts.events * budget
-        text += f" Of {facts.events:,.0f} counted events, {allowed:,.0f} may fail"
-        if facts.errors is not None:
-            text += f", and {facts.errors:,.0f} failed"
-        return f"{text}. That is as much as a full outage of {_format_outage(period, budget)}."
-    return f"{text} The budget is as much as a full outage of {_format_outage(period, budget)}."
+    text = (
+        f"{objective} of events have to be good over {_format_days(period)}. "
+        f"The budget is as much as a full outage of {_format_outage(period, budget)}."
+    )
+    if not facts.events:
+        return text
+    text += f" Of {facts.events:,.0f} counted events, {facts.events * budget:,.0f} may fail"
+    return f"{text}." if facts.errors is None else f"{text}, and {facts.errors:,.0f} failed."
 
 
 def _format_days(period: Duration) -> str:
@@ -52,9 +52,9 @@ def describe_outlook(status: SLOStatus) -> str:
     if status.forecast is None:
         return f"{text}."
     if math.isinf(status.forecast.earliest):
-        return f"{text}; at the burn rates of now it lasts."
+        return f"{text}; at the current burn rates it will not be exhausted."
     return (
-        f"{text}; at the burn rates of now it is exhausted in {format_forecast(status.forecast)}."
+        f"{text}; at the current burn rates it is exhausted in {format_forecast(status.forecast)}."
     )
 
 

@@ -53,7 +53,7 @@ class Monitoring:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """What one source has recorded.
+    """State of one source: its SLOs and its monitoring, as recorded.
 
     Attributes:
         name: name of the source.

@@ -116,7 +116,7 @@ class Review:
 
     @cached_property
     def failed(self) -> float:
-        """Sum of what failed."""
+        """Number of failed events."""
         return sum(hour.failed for hour in self.hours)
 
     @property
@@ -126,7 +126,7 @@ class Review:
 
     @cached_property
     def allowed(self) -> float:
-        """What may fail."""
+        """Number of events that may fail."""
         return self.weight * (1 - self.objective)
 
     @property
@@ -254,13 +254,13 @@ def render_report(report: Report, *, as_markdown: bool) -> str:
             period=report.period,
             worth=PAGE_WORTH,
             draw=draw_burn_down,
-            markdown=escape,
+            markdown=escape_markdown,
         )
     )
     return text
 
 
-def escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Escape text for a cell of a table in Markdown."""
     line = " ".join(text.split())
     for character in "\\`*_{}[]<>|#!&":

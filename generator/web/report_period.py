@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
+_LAST_YEAR = 9998
+"""Last year whose end Python can express."""
+_MOST_HOURS = 11_000
+"""Hours of a report: Prometheus returns no more points of a series in one answer."""
 _QUARTER = re.compile(r"(\d{4})-?[Qq]([1-4])", re.ASCII)
 
 
@@ -74,7 +78,8 @@ def parse_period(
     """Parse the period of the options; its end is in the past.
 
     Raises:
-        ValueError: there is not exactly one, or it has not begun; the message says what to change.
+        ValueError: there is not exactly one, or no report of it is possible; the message says what
+            to change.
     """
     if sum(map(bool, (month, quarter, since))) != 1 or (until and not since):
         raise ValueError("add one of --month, --quarter and --since; --until goes with --since")
@@ -84,23 +89,32 @@ def parse_period(
     if quarter:
         return limit_period(parse_quarter(quarter), now)
     end = parse_date(until) if until else now
+    start = parse_date(since or "")
+    if end <= start and until:
+        raise ValueError(f"--until {until} is not after --since {since}")
     title = f"since {since}" if not until else f"{since} to {until}"
-    return limit_period(ReportPeriod(title, parse_date(since or ""), end), now)
+    return limit_period(ReportPeriod(title, start, end), now)
 
 
 def limit_period(period: ReportPeriod, now: float) -> ReportPeriod:
     """Limit a period to whole hours in the past.
 
     Raises:
-        ValueError: less than an hour of it is in the past.
+        ValueError: less than an hour of it is in the past, or it is too long.
     """
     hours = int((min(period.end, now) - period.start) // 3600)
     if hours < 1:
         raise ValueError(f"{period.title} has no whole hour in the past; choose an earlier start")
+    if hours > _MOST_HOURS:
+        raise ValueError(
+            f"{period.title} is {hours // 24:,} days; a report has {_MOST_HOURS // 24} at most"
+        )
     return ReportPeriod(period.title, period.start, period.start + hours * 3600)
 
 
 def _build_months(title: str, year: int, month: int, count: int) -> ReportPeriod:
+    if year > _LAST_YEAR:
+        raise ValueError(f"{title} is too far in the future; choose an earlier one")
     after = month + count
     end = datetime(year + (after > 12), (after - 1) % 12 + 1, 1, tzinfo=UTC)  # noqa: PLR2004 - months
     return ReportPeriod(title, datetime(year, month, 1, tzinfo=UTC).timestamp(), end.timestamp())

@@ -19,6 +19,7 @@ from generator.clients.slo_status import (
     parse_samples,
 )
 from generator.status.rows import SLOStatus, compute_statuses
+from generator.web.ranges import split_runs
 from generator.web.report import HOUR, Firing, Hour, Report, Review, sort_reviews
 from generator.web.report_period import ReportPeriod
 from slos.schema.promql import format_selector
@@ -189,9 +190,5 @@ def _matches(labels: Labels, status: SLOStatus) -> bool:
 def _list_firings(row: Row) -> Iterable[Firing]:
     labels, step = row["metric"], row["step"]
     severity = labels.get(names.SLOTH_SEVERITY) or labels.get(names.SEVERITY, "")
-    times = [float(at) for at, _ in row["values"]]
-    starts = [0, *(i for i in range(1, len(times)) if times[i] - times[i - 1] > 2 * step)]
-    for first, following in zip(starts, [*starts[1:], len(times)], strict=True):
-        yield Firing(
-            labels.get(names.ALERT, ""), severity, times[first] - step, times[following - 1]
-        )
+    for start, end in split_runs([float(at) for at, _ in row["values"]], step):
+        yield Firing(labels.get(names.ALERT, ""), severity, start - step, end)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,7 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from generator.clients.http_config import Source
-from generator.clients.query_api import QUERY_TIMEOUT, QueryClient
+from generator.clients.query_api import QUERY_TIMEOUT, QueryClient, describe_os_error
 from generator.web.app import Links, Pages
 from generator.web.snapshot import Snapshot
 
@@ -105,5 +104,4 @@ async def _start(site: web.TCPSite, address: str) -> None:
     try:
         await site.start()
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise ServeError(f"cannot listen on {address}: {reason}") from error
+        raise ServeError(f"cannot listen on {address}: {describe_os_error(error)}") from error

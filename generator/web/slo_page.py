@@ -22,8 +22,8 @@ _MAX_GROUPS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What a request asks for.
+class SLORequest:
+    """Request of the page of an SLO, as its parameters ask for it.
 
     Attributes:
         slo_id: id of the SLO.
@@ -42,11 +42,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class SLOPage:
-    """What a page shows.
+    """Content of the page of an SLO.
 
     Attributes:
-        source: where it is recorded.
-        place: what was asked for.
+        source: source that has recorded it.
+        request: the request.
         statuses: status of each group, the worst first.
         shown: status of the group that is shown.
         facts: facts of this group.
@@ -54,38 +54,40 @@ class SLOPage:
     """
 
     source: Source
-    place: Place
+    request: SLORequest
     statuses: Sequence[SLOStatus]
     shown: SLOStatus
     facts: Facts
     history: History
 
 
-async def read_page(client: QueryClient, place: Place) -> SLOPage | None:
-    """Read the page of an SLO; None if it is not recorded.
+async def read_page(client: QueryClient, request: SLORequest) -> SLOPage | None:
+    """Read the page of an SLO; None if it, or its group, is not recorded.
 
     Raises:
         APIError: the source cannot be read.
     """
     now = time.time()
-    at = now if place.end is None else min(place.end, now)
-    every = await read_slo(client, place.slo_id, at)
+    at = now if request.end is None else min(request.end, now)
+    every = await read_slo(client, request.slo_id, at)
     statuses = next(
-        (each for each in every if place.labels.items() <= each[0].labels.items()), None
+        (each for each in every if request.labels.items() <= each[0].labels.items()), None
     )
     if statuses is None:
         return None
-    wanted = [
-        each for each in statuses if place.group and place.group.items() <= each.group.items()
+    matching = [
+        each for each in statuses if request.group and request.group.items() <= each.group.items()
     ]
-    shown = (wanted or statuses)[0]
+    if request.group and not matching:
+        return None
+    shown = (matching or statuses)[0]
     labels = {name: value for name, value in shown.labels.items() if name in names.IDENTITY} | dict(
-        place.labels
+        request.labels
     )
     facts = await read_facts(client, labels, shown.group, at)
-    range_ = build_range(place.range, facts.period or LENGTHS["1w"], now, place.end)
+    range_ = build_range(request.range, facts.period or LENGTHS["1w"], now, request.end)
     history = await read_history(client, labels, shown.group, facts, range_)
-    return SLOPage(client.source, place, statuses, shown, facts, history)
+    return SLOPage(client.source, request, statuses, shown, facts, history)
 
 
 def build_values(page: SLOPage, grafana: str, *, graphs: bool) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def build_values(page: SLOPage, grafana: str, *, graphs: bool) -> dict[str, Any]
         "source": page.source.name,
         "statuses": page.statuses[:_MAX_GROUPS],
         "more_groups": max(0, len(page.statuses) - _MAX_GROUPS),
-        "group_query": lambda group: _build_query(page, group=group, end=page.place.end),
+        "group_query": lambda group: _build_query(page, group=group, end=page.request.end),
         "labels": {
             name: value for name, value in shown.labels.items() if name not in names.IDENTITY
         },
@@ -108,7 +110,7 @@ def build_values(page: SLOPage, grafana: str, *, graphs: bool) -> dict[str, Any]
         "episodes": history.episodes[::-1],
         "ranges": _list_ranges(page),
         "range": history.range,
-        "query": _build_query(page, end=page.place.end),
+        "query": _build_query(page, end=page.request.end),
         "links": list(_list_links(page, grafana, graphs=graphs)),
         "chart_data": _dump(build_charts(page)),
         "badge_query": urlencode({"source": page.source.name, "id": shown.id}),
@@ -118,11 +120,11 @@ def build_values(page: SLOPage, grafana: str, *, graphs: bool) -> dict[str, Any]
 def _build_query(
     page: SLOPage, *, group: Labels | None = None, end: float | None, **changes: str
 ) -> str:
-    chosen = page.place.group if group is None else group
+    chosen = page.request.group if group is None else group
     pairs = [
         ("source", page.source.name),
-        ("id", page.place.slo_id),
-        *(("label", f"{name}={value}") for name, value in page.place.labels.items()),
+        ("id", page.request.slo_id),
+        *(("label", f"{name}={value}") for name, value in page.request.labels.items()),
         *(("group", f"{name}={value}") for name, value in chosen.items()),
         ("range", changes.get("range", page.history.range.name)),
         *([("end", f"{end:.0f}")] if end is not None else []),
@@ -138,7 +140,7 @@ def _list_ranges(page: SLOPage) -> dict[str, Any]:
     shorter = [name for name, length in LENGTHS.items() if not period or length < period]
     return {
         "lengths": [
-            (name, _build_query(page, end=page.place.end, range=name))
+            (name, _build_query(page, end=page.request.end, range=name))
             for name in (*shorter, PERIOD)
         ],
         "earlier": _build_query(page, end=range_.end - range_.length),

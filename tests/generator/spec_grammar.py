@@ -129,7 +129,7 @@ class SpecGrammar:
         if "const" in schema:
             return schema["const"]
         if choices := schema.get("anyOf"):
-            # What an optional key has if it is there is more than null.
+            # An optional key is rarely null.
             usual = [each for each in choices if each.get("type") != "null"]
             chosen = self.random.choice(choices if self.is_odd() else usual)
             is_number = chosen == {"type": "string"} and usual[0].get("type") == "number"
@@ -166,13 +166,8 @@ class SpecGrammar:
             for key, each in schema.get("properties", {}).items()
             if key in required or key == "name" or self.random.random() < chance
         }
-        values = (
-            schema.get("additionalProperties")
-            or (
-                *schema.get("patternProperties", {}).values(),
-                None,
-            )[0]
-        )
+        by_pattern = iter(schema.get("patternProperties", {}).values())
+        values = schema.get("additionalProperties") or next(by_pattern, None)
         if values and "properties" not in schema:
             for _ in range(self.random.randrange(3)):
                 name = self.draw_value(schema.get("propertyNames", {}), "label", depth)

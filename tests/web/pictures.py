@@ -52,6 +52,9 @@ _PICTURES = {"serve": ("", 720), "serve-slo": ("slo?id=shop-checkout&range=1d", 
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default="docs")
 def main(out: Path) -> None:
     """Draw the overview as serve.png, and the page of an SLO as serve-slo.png."""
+    chromium = find_binary("chromium")
+    if not chromium:
+        raise click.ClickException("chromium is missing (Debian: apt install chromium)")
     with (
         TemporaryDirectory(prefix="slo-monitor-") as folder,
         run_recorded_prometheus(Path(folder), _SHOP, days=31) as prometheus,
@@ -61,7 +64,7 @@ def main(out: Path) -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(
-            executable_path=find_binary("chromium"), args=["--no-sandbox", "--disable-gpu"]
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
         )
         for name, (path, height) in _PICTURES.items():
             page = browser.new_page(viewport={"width": 1300, "height": height})

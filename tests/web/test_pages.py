@@ -177,6 +177,8 @@ def test_pages_have_a_strict_policy_and_no_inline_code(pages: str) -> None:
         ("/slo?id=shop-requests&range=2d", 400, "is not known; use one of 1h, 6h,"),
         ("/api/v1/slos?state=fine", 400, "use one of wrong, page, exhausted"),
         ("/slo?id=shop-requests&label=x", 400, "is not a label"),
+        ("/slo?id=%ff", 400, "is not UTF-8"),
+        ("/api/v1/slo?id=media-uploads&group=code%3Dz", 404, 'with the group {code=\\"z\\"}'),
         ("/api/v1/none", 404, "Not Found"),
         ("/static/..%2Fapp.py", 404, "there is no file"),
         ("/none", 404, "Not Found"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.web.report import Firing, Hour, Review, escape
+from generator.web.report import Firing, Hour, Review, escape_markdown
 from generator.web.report_period import parse_month, parse_period, parse_quarter
 from tests.generator.command_line import run_slo_rules
 from tests.web.conftest import HOUR
@@ -71,7 +71,7 @@ def test_a_period_that_has_not_begun_is_refused() -> None:
 
 
 def test_a_name_cannot_break_a_table() -> None:
-    assert escape("a|b\n# c `d`") == "a\\|b \\# c \\`d\\`"
+    assert escape_markdown("a|b\n# c `d`") == "a\\|b \\# c \\`d\\`"
 
 
 def run_report(recorded: str, *args: str | Path) -> str:
@@ -93,6 +93,15 @@ def test_the_report_of_a_prometheus_says_what_was_kept_and_broken(recorded: str)
     (spent,) = re.findall(r"kept \| shop-checkout \|.*?\| ([\d.]+).% \| [\d,]+ \|", text)
     assert float(spent) == pytest.approx(100 * (10 * 3 + 0.1 * 69) / 72, abs=2)
     assert "<script>" not in text
+    outside = text.partition("## Budget spent outside of incidents\n\n")[2].partition("\n\n")[0]
+    assert re.fullmatch(r'- media-uploads\\\{code="a"\\\}: 200\.0.%', outside)
+
+
+def test_an_alert_that_fires_on_is_one_page_however_rarely_its_rule_is_evaluated(
+    recorded: str,
+) -> None:
+    # The rules of this history are evaluated every 5 minutes, more rarely than alerts are read.
+    assert "3 incidents, 3 pages, of which 2 were deserved" in run_report(recorded)
 
 
 def test_the_html_is_one_file_without_references(recorded: str, tmp_path: Path) -> None:
@@ -111,7 +120,14 @@ def test_the_html_is_one_file_without_references(recorded: str, tmp_path: Path) 
         ([], "add one of --month, --quarter and --since"),
         (["--month", "2026-10", "--quarter", "2026-Q1"], "add one of --month"),
         (["--since", "soon"], "'soon' is not a date; write it like 2026-11-01"),
-        (["--month", "2026-10", "--selector", "team"], "team"),
+        (["--month", "2026-10", "--selector", "team"], "write matchers like sloth_service="),
+        (["--month", "9999-12"], "9999-12 is too far in the future"),
+        (["--quarter", "9999-Q4"], "9999-Q4 is too far in the future"),
+        (["--since", "1970-01-01"], "days; a report has 458 at most"),
+        (["--since", "2026-02-01", "--until", "2026-01-01"], "is not after --since 2026-02-01"),
+        (["--month", "2026-10", "-o", "a.pdf"], "end it in .html or .md"),
+        (["--month", "2026-10", "-o", "none/a.md"], "there is no folder none; create it first"),
+        (["--month", "2026-10", "-o", "."], "end it in .html or .md"),
     ],
 )
 def test_a_wrong_option_of_a_report_is_said(args: list[str], message: str) -> None:
@@ -120,7 +136,22 @@ def test_a_wrong_option_of_a_report_is_said(args: list[str], message: str) -> No
     assert message in result.output
 
 
-def test_a_prometheus_that_is_down_is_an_error() -> None:
-    result = run_slo_rules("report", "--prometheus", "http://127.0.0.1:9", "--month", "2026-10")
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://127.0.0.1:9", "cannot query http://127.0.0.1:9: Connection refused"),
+        ("http://no-such-host.invalid", "cannot query http://no-such-host.invalid: "),
+    ],
+)
+def test_a_prometheus_that_is_down_is_an_error(url: str, message: str) -> None:
+    result = run_slo_rules("report", "--prometheus", url, "--month", "2026-10")
     assert result.exit_code == 1
-    assert "error: cannot query http://127.0.0.1:9" in result.stderr
+    assert f"error: {message}" in result.stderr
+    assert "Unknown error" not in result.stderr
+
+
+def test_a_prometheus_without_tls_is_not_said_to_forbid_the_connection(recorded: str) -> None:
+    url = recorded.replace("http:", "https:")
+    result = run_slo_rules("report", "--prometheus", url, "--month", "2026-10")
+    assert result.exit_code == 1
+    assert "TLS handshake failed: " in result.stderr

@@ -152,7 +152,8 @@ def test_credentials_are_read_from_files(
         ([], "add --prometheus URL"),
         (["--prometheus", "localhost:9090"], "write it like http://localhost:9090"),
         (["--prometheus", "http://a", "--prometheus", "http://b"], "need names"),
-        (["--prometheus", "a=http://a", "--prometheus", "a=http://b"], "the same name"),
+        (["--prometheus", "a=http://a", "--prometheus", "a=http://b"], "the same name 'a'"),
+        (["--prometheus", "http://me:secret-word@a"], "--prometheus http://a: write it without"),
         (["--prometheus", "http://a", "--listen", "here"], "is not an address"),
         (["--prometheus", "http://a", "--http-config", "b=x.yaml"], "no --prometheus has this"),
         (["--prometheus", "http://a", "--http-config", "none.yaml"], "cannot read none.yaml"),
@@ -162,6 +163,7 @@ def test_a_wrong_option_is_said(args: list[str], message: str) -> None:
     result = run_slo_rules("serve", *args)
     assert result.exit_code == 2
     assert message in result.output
+    assert "secret-word" not in result.output
 
 
 def test_problems_of_a_client_configuration_have_their_line(tmp_path: Path) -> None:
@@ -178,6 +180,14 @@ def test_an_address_that_is_taken_is_said(recorded: str) -> None:
     result = run_slo_rules("serve", "--prometheus", recorded, "--listen", address)
     assert result.exit_code == 1
     assert f"cannot listen on {address}: Address already in use" in result.output
+
+
+def test_a_host_that_is_not_known_is_said() -> None:
+    address = "no-such-host.invalid:0"
+    result = run_slo_rules("serve", "--prometheus", "http://a", "--listen", address)
+    assert result.exit_code == 1
+    assert f"cannot listen on {address}: " in result.output
+    assert "Unknown error" not in result.output
 
 
 def test_the_monitoring_of_a_source_is_read(empty: str) -> None:

@@ -10,7 +10,7 @@ from generator.web.api import dump_json
 from generator.web.facts import _build_facts
 from generator.web.formats import draw_sparkline, format_length, format_number, format_percent
 from generator.web.links import build_slo_query, check_link
-from generator.web.ranges import LENGTHS, PERIOD, build_range
+from generator.web.ranges import LENGTHS, PERIOD, build_range, split_runs
 
 
 def test_values_that_are_no_numbers_are_left_out() -> None:
@@ -35,6 +35,12 @@ def test_a_range_has_its_length_and_ends_where_it_should(name: str, end: float |
     assert range_.times[-1] - range_.times[0] == LENGTHS.get(name, 30 * 86_400)
     assert len(range_.times) <= 242
     assert range_.is_now is (end is None)
+
+
+def test_an_alert_that_is_evaluated_every_five_minutes_fires_once() -> None:
+    times = [*range(0, 1801, 300), *range(3600, 4201, 300)]
+    assert list(split_runs(times, 60)) == [(0, 1800), (3600, 4200)]
+    assert list(split_runs([], 60)) == []
 
 
 def test_numbers_are_short() -> None:
