@@ -45,6 +45,8 @@ _LEASE_POLL_INTERVAL = 0.2
 """Seconds between two checks of the lease."""
 _log = logging.getLogger(__name__)
 
+_MAX_COMPRESS = 10_000
+"""Highest factor of `compress`: a day takes 9 seconds."""
 _LATE_RESULTS_MARGIN = 30.0
 """Seconds added to the usual delay of the Linear observer."""
 
@@ -167,6 +169,9 @@ class LoadController:
             return Refusal(
                 RefusalKind.BUSY, f"scenario {busy} is running; only one can run at a time"
             )
+        if not 1 <= compress <= _MAX_COMPRESS:
+            text = f"compress {compress:g} is not from 1 to {_MAX_COMPRESS:,}"
+            return Refusal(RefusalKind.REFUSED, f"{name}: {text}")
         if not selected[1].estimate_duration():
             compress = 1.0
         checkpoint = self._archive.open_checkpoint(name)
