@@ -20,10 +20,10 @@ from exporter.config.scenarios import (
     find_stand_in_url,
     list_configured,
 )
-from exporter.loadtest.baseline import BaselineGuard
 from exporter.loadtest.checkpoint import CheckpointError, CheckpointHeader
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.metrics import ScenarioSample
+from exporter.loadtest.probe_guard import ProbeGuard
 from exporter.loadtest.rejections import Rejections, read_no_rejections, read_rejections
 from exporter.loadtest.result import (
     Refusal,
@@ -68,7 +68,7 @@ async def run_scenario(
     controls, may_send = scenario_run.controls, components.health.may_send
     try:
         with (
-            components.status.history.listen(controls.baseline.record_run),
+            components.status.history.listen(controls.probe_guard.record_run),
             components.reconciler.listen(controls.late_results.record_run),
         ):
             scenario_run.watch_target()
@@ -299,7 +299,7 @@ class LoadController:
             context=plugin_set.context,
             controls=RunControls(
                 stop_signal,
-                baseline=BaselineGuard(
+                probe_guard=ProbeGuard(
                     stop_signal,
                     allowed=common.normal_failures,
                     load_started_at=clock.wall(),
