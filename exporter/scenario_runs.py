@@ -15,6 +15,7 @@ import click
 from pydantic import ValidationError
 
 from exporter.app.command_line import configure_logging, load_or_exit, run_to_exit
+from exporter.app.signals import handle_signals
 from exporter.fields import Address
 from exporter.httpclient.client import HttpClient
 from exporter.httpclient.settings import HttpClientSettings
@@ -214,11 +215,21 @@ async def _open_runner(
             prober.load_controller.scaler = cluster
             yield _LocalRunner(prober, loaded, options)
     elif settings is not None:
-        task = asyncio.current_task()
+        http = HttpClient("slo-probe", settings, folder=Path(), clock=SystemClock())
+        with handle_signals(_cancel_task(), signal.SIGTERM, signal.SIGINT):
+            async with http:
+                yield _RemoteRunner(ProberClient(http), options)
+
+
+def _cancel_task() -> Callable[[], None]:
+    """Return a function that cancels the current task, at every call."""
+    task = asyncio.current_task()
+
+    def cancel() -> None:
         if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        async with HttpClient("slo-probe", settings, folder=Path(), clock=SystemClock()) as http:
-            yield _RemoteRunner(ProberClient(http), options)
+            task.cancel()
+
+    return cancel
 
 
 @contextlib.asynccontextmanager

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from exporter.httpclient.client import HttpClient, HttpRequest
 from exporter.httpclient.errors import RequestError
 from exporter.loadtest.progress import ProgressView
-from exporter.loadtest.result import ScenarioResult, parse_result
+from exporter.loadtest.result import LoadStep, ScenarioResult, parse_result
 
 _ACCEPTED = 202
 _OK = 200
@@ -123,13 +123,14 @@ async def run_remote_scenario(
         raise NoResultError("the response is not from slo-probe") from error
     if started.scenario != name:
         raise NoResultError(f"the prober started {started.scenario!r}")
+    shown: list[LoadStep] = []
     try:
-        return await _follow_run(client, started, view)
+        return await _follow_run(client, started, view, shown)
     except asyncio.CancelledError:
-        await client.request("DELETE", "/-/scenario")
+        await _stop_scenario(client)
         if task := asyncio.current_task():
             task.uncancel()
-        return await _follow_run(client, started, view)
+        return await _follow_run(client, started, view, shown)
 
 
 async def _start_scenario(client: ProberClient, name: str) -> tuple[int, str]:
@@ -143,7 +144,21 @@ async def _start_scenario(client: ProberClient, name: str) -> tuple[int, str]:
         return await asyncio.shield(start_task)
     except asyncio.CancelledError:
         if (await start_task)[0] == _ACCEPTED:
-            await client.request("DELETE", "/-/scenario")
+            await _stop_scenario(client)
+        raise
+
+
+async def _stop_scenario(client: ProberClient) -> None:
+    """Stop the running scenario; a cancelled call has sent the request all the same.
+
+    Raises:
+        NoResultError: there is no response.
+    """
+    stop_task = asyncio.ensure_future(client.request("DELETE", "/-/scenario"))
+    try:
+        await asyncio.shield(stop_task)
+    except asyncio.CancelledError:
+        await stop_task
         raise
 
 
@@ -151,8 +166,10 @@ async def _follow_run(
     client: ProberClient,
     started: ScenarioResult,
     view: ProgressView,
+    shown: list[LoadStep],
 ) -> ScenarioResult:
-    printed, seconds_unseen = 0, 0.0
+    """Follow a run to its end, and show its steps but for those that were shown already."""
+    seconds_unseen = 0.0
     while True:
         await asyncio.sleep(_POLL_INTERVAL)
         try:
@@ -164,9 +181,9 @@ async def _follow_run(
             continue
         seconds_unseen = 0.0
         result = _find_run(state, started)
-        for step in result.steps[printed:]:
+        for step in result.steps[len(shown) :]:
             view.show_step(result, step)
-        printed = len(result.steps)
+            shown.append(step)
         if progress := (state["running"] or {}).get("progress"):
             view.show_progress(progress)
         if result.ended_at is not None or result.reason is not None:
