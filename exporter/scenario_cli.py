@@ -1,8 +1,10 @@
 """Commands that run load scenarios: `slo-probe scenario` and `slo-probe campaign`."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from exporter.simulator.agent_sre.settings import DEFAULT_CAPACITY
 
 _NOT_MET, _NO_RESULT = 1, 2
 """Exit codes."""
+_BASELINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""Name of a baseline. It is a part of the name of a file."""
 
 
 def _add_run_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,7 +47,7 @@ def _add_run_options(command: Callable[..., None]) -> Callable[..., None]:
                 type=click.FloatRange(min=1),
                 default=1.0,
                 metavar="N",
-                help="Send the plan of the load N times faster; for the scenario sustained.",
+                help="Send the plan of the load N times faster, 1 to 10,000; for sustained only.",
             ),
             click.option(
                 "--baseline",
@@ -91,7 +95,7 @@ def scenario(*, name: str, as_json: bool, **options: Any) -> None:  # noqa: ANN4
 
     Ctrl-C and SIGTERM stop the load: nothing more is sent, events in flight get their verdicts, and
     the partial result is written. Exits with 0 if all targets were met, 1 if one was missed or a
-    latency is worse than in the baseline, 2 if there is no valid result.
+    latency is worse than in the baseline, 2 if there is no valid result or the command is wrong.
 
     \b
     Examples:
@@ -100,8 +104,7 @@ def scenario(*, name: str, as_json: bool, **options: Any) -> None:  # noqa: ANN4
       slo-probe scenario sustained --config slo-probe.yaml --out results --compress 60
     """
     run_options = _read_options(options)
-    (outcome,) = run_to_end(run_options, [name])
-    _print_result(outcome.result, as_json=as_json)
+    (outcome,) = run_to_end(run_options, [name], partial(_print_result, as_json=as_json))
     sys.exit(_choose_exit_code([outcome], any_result=run_options.any_result))
 
 
@@ -121,9 +124,9 @@ def campaign(*, names: Sequence[str], **options: Any) -> None:  # noqa: ANN401 -
       slo-probe campaign baseline stress --at http://127.0.0.1:9108 --out results
     """
     run_options = _read_options(options)
-    outcomes = run_to_end(run_options, names)
-    for outcome in outcomes:
-        click.echo(format_headline(outcome.result))
+    if len(set(names)) < len(names):
+        raise click.UsageError("a scenario is named twice; its second file would replace the first")
+    outcomes = run_to_end(run_options, names, _print_headline)
     sys.exit(_choose_exit_code(outcomes, any_result=run_options.any_result))
 
 
@@ -174,7 +177,16 @@ def _read_options(options: dict[str, Any]) -> RunOptions:
         raise click.UsageError("--simulate needs --config")
     if run_options.baseline is not None and run_options.out is None:
         raise click.UsageError("--baseline needs --out")
+    if run_options.baseline is not None and not _BASELINE_NAME.fullmatch(run_options.baseline):
+        raise click.UsageError(
+            f"the baseline {run_options.baseline!r} is no name; use letters, digits, '.', '_' and "
+            "'-', and begin with a letter or digit"
+        )
     return run_options
+
+
+def _print_headline(result: ScenarioResult) -> None:
+    click.echo(format_headline(result))
 
 
 def _print_result(result: ScenarioResult, *, as_json: bool) -> None:

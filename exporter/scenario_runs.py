@@ -5,7 +5,7 @@ import contextlib
 import shlex
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,14 +15,24 @@ import click
 from pydantic import ValidationError
 
 from exporter.app.command_line import configure_logging, load_or_exit, run_to_exit
+from exporter.app.signals import handle_signals
 from exporter.fields import Address
 from exporter.httpclient.client import HttpClient
 from exporter.httpclient.settings import HttpClientSettings
-from exporter.loadtest.comparison import compare_with_baseline, format_comparison
+from exporter.loadtest.comparison import (
+    compare_with_baseline,
+    format_comparison,
+    read_baseline,
+)
 from exporter.loadtest.prober_client import NoResultError, ProberClient, run_remote_scenario
 from exporter.loadtest.progress import open_progress_view
 from exporter.loadtest.result import ScenarioResult, ScenarioState, ScenarioVerdict
-from exporter.loadtest.result_file import ResultFileError, write_json, write_result_file
+from exporter.loadtest.result_file import (
+    ResultFileError,
+    check_folder,
+    write_json,
+    write_result_file,
+)
 from exporter.loadtest.scaling import ScaleError
 from exporter.schedule.clock import SystemClock
 from slos.schema.contract import StageSource
@@ -102,7 +112,7 @@ class _RemoteRunner:
                 self.client, name, view, compress=self.options.compress, resume=self.options.resume
             )
         self.is_stopped = result.state is ScenarioState.STOPPED
-        document = await self.client.read_document(result.id) if self.options.out else None
+        document = await self.client.read_document(result) if self.options.out else None
         return result, document
 
 
@@ -130,14 +140,23 @@ class _LocalRunner:
             )
 
 
-def run_to_end(options: RunOptions, names: Sequence[str]) -> list[ScenarioOutcome]:
-    """Run scenarios; print an error as one line, and exit with 2."""
-    loaded = None if options.config is None else load_or_exit(options.config)
-    if loaded is not None:
-        configure_logging("error")
-    settings = None if options.at is None else _read_client_settings(options, options.at)
+def run_to_end(
+    options: RunOptions, names: Sequence[str], print_result: Callable[[ScenarioResult], None]
+) -> list[ScenarioOutcome]:
+    """Run scenarios; print an error as one line, and exit with 2.
+
+    Args:
+        options: options of the command.
+        names: the scenarios; all that are configured if there are none.
+        print_result: prints each result as soon as the scenario has ended.
+    """
     try:
-        return run_to_exit(_run_all(options, names, loaded=loaded, settings=settings))
+        settings = None if options.at is None else _read_client_settings(options, options.at)
+        loaded = None if options.config is None else load_or_exit(options.config, code=_NO_RESULT)
+        if loaded is not None:
+            configure_logging("error")
+        runs = _run_all(options, names, print_result, loaded=loaded, settings=settings)
+        return run_to_exit(runs, code=_NO_RESULT)
     except (NoResultError, ResultFileError, ScaleError) as error:
         click.echo(f"error: {error}", err=True)
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -163,17 +182,20 @@ def _read_client_settings(options: RunOptions, url: str) -> HttpClientSettings:
 async def _run_all(
     options: RunOptions,
     names: Sequence[str],
+    print_result: Callable[[ScenarioResult], None],
     *,
     loaded: "LoadedConfig | None",
     settings: HttpClientSettings | None,
 ) -> list[ScenarioOutcome]:
     outcomes: list[ScenarioOutcome] = []
     async with _open_runner(options, loaded, settings) as runner:
-        chosen = list(names) or _sort_names(await runner.list_names())
+        chosen = await _choose_names(runner, names)
+        _check_files(options, chosen)
         for name in chosen:
             if runner.is_stopped:
                 break
             outcomes.append(await _run_one(runner, name, options))
+            print_result(outcomes[-1].result)
             if options.out and len(chosen) > 1:
                 _write_campaign(options.out, chosen, outcomes)
     if options.out and outcomes:
@@ -206,11 +228,21 @@ async def _open_runner(
             prober.load_controller.scaler = cluster
             yield _LocalRunner(prober, loaded, options)
     elif settings is not None:
-        task = asyncio.current_task()
+        http = HttpClient("slo-probe", settings, folder=Path(), clock=SystemClock())
+        with handle_signals(_cancel_task(), signal.SIGTERM, signal.SIGINT):
+            async with http:
+                yield _RemoteRunner(ProberClient(http), options)
+
+
+def _cancel_task() -> Callable[[], None]:
+    """Return a function that cancels the current task, at every call."""
+    task = asyncio.current_task()
+
+    def cancel() -> None:
         if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        async with HttpClient("slo-probe", settings, folder=Path(), clock=SystemClock()) as http:
-            yield _RemoteRunner(ProberClient(http), options)
+            task.cancel()
+
+    return cancel
 
 
 @contextlib.asynccontextmanager
@@ -237,6 +269,45 @@ async def _open_cluster(
         yield found
 
 
+async def _choose_names(runner: ScenarioRunner, names: Sequence[str]) -> list[str]:
+    """Choose the scenarios of a command, before the first one runs.
+
+    Raises:
+        NoResultError: one of several is not configured, or none is.
+    """
+    if len(names) == 1:
+        return list(names)
+    configured = await runner.list_names()
+    if not configured:
+        raise NoResultError("no scenario is configured; add scenarios: {baseline: {}}")
+    if missing := [name for name in names if name not in configured]:
+        known = ", ".join(_sort_names(configured))
+        raise NoResultError(f"not configured: {', '.join(missing)}; configured scenarios: {known}")
+    return list(names) or _sort_names(configured)
+
+
+def _check_files(options: RunOptions, names: Sequence[str]) -> None:
+    """Check the folder and the baselines before a load is sent, not at its end.
+
+    Raises:
+        ResultFileError: the folder cannot be written, or a baseline cannot be read.
+    """
+    if options.out is None:
+        return
+    check_folder(options.out)
+    if options.baseline is None:
+        return
+    check_folder(options.out / "baselines")
+    for name in names:
+        path = _locate_baseline(options.out, options.baseline, name)
+        if path.exists() and not options.renew_baseline:
+            read_baseline(path)
+
+
+def _locate_baseline(folder: Path, baseline: str, scenario: str) -> Path:
+    return folder / "baselines" / f"{baseline}-{scenario}.json"
+
+
 def _print_wait(line: str) -> None:
     click.echo(line, err=True)
 
@@ -260,7 +331,7 @@ async def _run_one(runner: ScenarioRunner, name: str, options: RunOptions) -> Sc
         return ScenarioOutcome(result)
     comparison = compare_with_baseline(
         document,
-        options.out / "baselines" / f"{options.baseline}-{name}.json",
+        _locate_baseline(options.out, options.baseline, name),
         name=options.baseline,
         renew=options.renew_baseline,
     )

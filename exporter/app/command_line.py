@@ -26,26 +26,28 @@ CONFIG_OPTION = click.option(
 )
 
 
-def load_or_exit(config: Path) -> "LoadedConfig":
-    """Load a configuration; print its problems, and exit with 1 if it cannot be used."""
+def load_or_exit(config: Path, *, code: int = 1) -> "LoadedConfig":
+    """Load a configuration; print its problems, and exit with a code if it cannot be used."""
     from exporter.config.loader import load_config
 
-    return report_or_exit(*load_config(config))
+    return report_or_exit(*load_config(config), code=code)
 
 
-def report_or_exit(loaded: "LoadedConfig | None", problems: "list[Problem]") -> "LoadedConfig":
-    """Print problems, and exit with 1 if there is no configuration."""
+def report_or_exit(
+    loaded: "LoadedConfig | None", problems: "list[Problem]", *, code: int = 1
+) -> "LoadedConfig":
+    """Print problems, and exit with a code if there is no configuration."""
     from slos.schema.problem import sort_problems
 
     for problem in sort_problems(problems):
         click.echo(str(problem), err=True)
     if loaded is None:
-        sys.exit(1)
+        sys.exit(code)
     return loaded
 
 
-def run_to_exit(coroutine: Coroutine[None, None, Result]) -> Result:
-    """Run a coroutine; print an error of the set-up as one line, and exit with 1."""
+def run_to_exit(coroutine: Coroutine[None, None, Result], *, code: int = 1) -> Result:
+    """Run a coroutine; print an error of the set-up as one line, and exit with a code."""
     import asyncio
 
     from exporter.httpclient.auth import CredentialsError
@@ -58,7 +60,7 @@ def run_to_exit(coroutine: Coroutine[None, None, Result]) -> Result:
         return asyncio.run(coroutine)
     except (ListenError, JournalError, LockError, CredentialsError, PluginError) as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        sys.exit(code)
 
 
 def configure_logging(level: str) -> None:

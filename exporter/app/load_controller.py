@@ -20,11 +20,11 @@ from exporter.config.scenarios import (
     find_stand_in_url,
     list_configured,
 )
-from exporter.loadtest.baseline import BaselineGuard
 from exporter.loadtest.checkpoint import CheckpointError, CheckpointHeader
 from exporter.loadtest.health_watch import watch_health
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.metrics import ScenarioSample
+from exporter.loadtest.probe_guard import ProbeGuard
 from exporter.loadtest.rejections import Rejections, read_no_rejections, read_rejections
 from exporter.loadtest.result import (
     Refusal,
@@ -46,6 +46,8 @@ _LEASE_POLL_INTERVAL = 0.2
 """Seconds between two checks of the lease."""
 _log = logging.getLogger(__name__)
 
+_MAX_COMPRESS = 10_000
+"""Highest factor of `compress`: a day takes 9 seconds."""
 _LATE_RESULTS_MARGIN = 30.0
 """Seconds added to the usual delay of the Linear observer."""
 
@@ -67,7 +69,7 @@ async def run_scenario(
     controls, may_send = scenario_run.controls, components.health.may_send
     try:
         with (
-            components.status.history.listen(controls.baseline.record_run),
+            components.status.history.listen(controls.probe_guard.record_run),
             components.reconciler.listen(controls.late_results.record_run),
         ):
             scenario_run.watch_target()
@@ -170,6 +172,9 @@ class LoadController:
             return Refusal(
                 RefusalKind.BUSY, f"scenario {busy} is running; only one can run at a time"
             )
+        if not 1 <= compress <= _MAX_COMPRESS:
+            text = f"compress {compress:g} is not from 1 to {_MAX_COMPRESS:,}"
+            return Refusal(RefusalKind.REFUSED, f"{name}: {text}")
         if not selected[1].estimate_duration():
             compress = 1.0
         checkpoint = self._archive.open_checkpoint(name)
@@ -297,7 +302,7 @@ class LoadController:
             context=plugin_set.context,
             controls=RunControls(
                 stop_signal,
-                baseline=BaselineGuard(
+                probe_guard=ProbeGuard(
                     stop_signal,
                     allowed=common.normal_failures,
                     load_started_at=clock.wall(),

@@ -1,4 +1,4 @@
-"""Statistics of the leak detector: trend test, Holm correction, growth per event."""
+"""Statistics of the leak detector: trend test and growth per event."""
 
 import sys
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.leakdetection.multiple_tests import adjust_p_values
-from exporter.loadtest.result_file import read_json, write_json
+from exporter.loadtest.result_file import ResultFileError, read_json, write_json
 
 FORMAT, VERSION = "slo-probe/baseline", 1
 EFFECT = 0.1
@@ -120,10 +120,25 @@ def compare_with_baseline(
     if renew or not path.exists():
         write_json(path, _build_baseline(document, name))
         return Comparison(name, is_new=True)
-    baseline = read_json(path, expected_format=FORMAT, version=VERSION)
+    baseline = read_baseline(path)
     changes = compare_steps(baseline["steps"], document["steps"])
     notes = tuple(_list_notes(baseline, document))
     return Comparison(name, is_new=False, changes=tuple(changes), notes=notes)
+
+
+def read_baseline(path: Path) -> dict[str, Any]:
+    """Read a baseline.
+
+    Raises:
+        ResultFileError: it cannot be read, is of a later version, or is damaged.
+    """
+    baseline = read_json(path, expected_format=FORMAT, version=VERSION)
+    try:
+        _collect_times(baseline["steps"])
+        dict(baseline["environment"])
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise ResultFileError(f"{path} is damaged: {error!r}") from error
+    return baseline
 
 
 def _build_baseline(document: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from exporter.httpclient.client import HttpClient, HttpRequest
 from exporter.httpclient.errors import RequestError
 from exporter.loadtest.progress import ProgressView
-from exporter.loadtest.result import ScenarioResult, parse_result
+from exporter.loadtest.result import LoadStep, ScenarioResult, parse_result
 
 _ACCEPTED = 202
 _OK = 200
@@ -48,16 +49,21 @@ class ProberClient:
             raise NoResultError(f"{url.removesuffix(page)}: {error.reason}") from error
         return response.status, response.body.decode(errors="replace")
 
-    async def read_document(self, run_id: str) -> dict[str, Any]:
+    async def read_document(self, result: ScenarioResult) -> dict[str, Any]:
         """Read the content of the result file of the last run.
 
+        Args:
+            result: the run.
+
         Raises:
-            NoResultError: it cannot be read.
+            NoResultError: it cannot be read, or is of another run.
         """
-        status, text = await self.request("GET", f"/-/scenario/result/{run_id}")
+        status, text = await self.request("GET", f"/-/scenario/result/{result.id}")
         if status != _OK:
             raise NoResultError(f"no result file: HTTP {status}: {text.strip()}")
-        document: dict[str, Any] = json.loads(text)
+        document = _parse_mapping(text, keys={"id", "scenario", "steps"})
+        if (document["id"], document["scenario"]) != (result.id, result.scenario):
+            raise NoResultError("the result file is that of another run")
         return document
 
     async def read_state(self) -> Mapping[str, Any]:
@@ -69,13 +75,22 @@ class ProberClient:
         status, text = await self.request("GET", "/-/scenario")
         if status != _OK:
             raise NoResultError(f"HTTP {status}: {text.strip()}")
-        try:
-            document = json.loads(text)
-        except ValueError as error:
-            raise NoResultError("the response is not from slo-probe") from error
-        if not isinstance(document, Mapping) or "results" not in document:
-            raise NoResultError("the response is not from slo-probe")
-        return document
+        return _parse_mapping(text, keys={"running", "configured", "results"})
+
+
+def _parse_mapping(text: str, *, keys: Collection[str]) -> dict[str, Any]:
+    """Parse a response that has some keys.
+
+    Raises:
+        NoResultError: it is another document.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise NoResultError("the response is not from slo-probe") from error
+    if not isinstance(document, dict) or not document.keys() >= set(keys):
+        raise NoResultError("the response is not from slo-probe")
+    return document
 
 
 async def run_remote_scenario(
@@ -99,20 +114,23 @@ async def run_remote_scenario(
         NoResultError: it did not start, or its end is unknown.
     """
     query = f"?compress={compress:g}{'&resume' if resume else ''}"
-    status, text = await _start_scenario(client, f"{name}{query}")
+    status, text = await _start_scenario(client, f"{quote(name, safe='')}{query}")
     if status != _ACCEPTED:
         raise NoResultError(text.strip() or f"HTTP {status}")
     try:
         started = parse_result(json.loads(text))
     except ValueError as error:
         raise NoResultError("the response is not from slo-probe") from error
+    if started.scenario != name:
+        raise NoResultError(f"the prober started {started.scenario!r}")
+    shown: list[LoadStep] = []
     try:
-        return await _follow_run(client, started, view)
+        return await _follow_run(client, started, view, shown)
     except asyncio.CancelledError:
-        await client.request("DELETE", "/-/scenario")
+        await _stop_scenario(client)
         if task := asyncio.current_task():
             task.uncancel()
-        return await _follow_run(client, started, view)
+        return await _follow_run(client, started, view, shown)
 
 
 async def _start_scenario(client: ProberClient, name: str) -> tuple[int, str]:
@@ -126,7 +144,21 @@ async def _start_scenario(client: ProberClient, name: str) -> tuple[int, str]:
         return await asyncio.shield(start_task)
     except asyncio.CancelledError:
         if (await start_task)[0] == _ACCEPTED:
-            await client.request("DELETE", "/-/scenario")
+            await _stop_scenario(client)
+        raise
+
+
+async def _stop_scenario(client: ProberClient) -> None:
+    """Stop the running scenario; a cancelled call has sent the request all the same.
+
+    Raises:
+        NoResultError: there is no response.
+    """
+    stop_task = asyncio.ensure_future(client.request("DELETE", "/-/scenario"))
+    try:
+        await asyncio.shield(stop_task)
+    except asyncio.CancelledError:
+        await stop_task
         raise
 
 
@@ -134,8 +166,10 @@ async def _follow_run(
     client: ProberClient,
     started: ScenarioResult,
     view: ProgressView,
+    shown: list[LoadStep],
 ) -> ScenarioResult:
-    printed, seconds_unseen = 0, 0.0
+    """Follow a run to its end, and show its steps but for those that were shown already."""
+    seconds_unseen = 0.0
     while True:
         await asyncio.sleep(_POLL_INTERVAL)
         try:
@@ -147,9 +181,9 @@ async def _follow_run(
             continue
         seconds_unseen = 0.0
         result = _find_run(state, started)
-        for step in result.steps[printed:]:
+        for step in result.steps[len(shown) :]:
             view.show_step(result, step)
-        printed = len(result.steps)
+            shown.append(step)
         if progress := (state["running"] or {}).get("progress"):
             view.show_progress(progress)
         if result.ended_at is not None or result.reason is not None:

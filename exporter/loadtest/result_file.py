@@ -60,6 +60,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from exporter.loadtest.histograms import encode_histogram
@@ -211,6 +212,20 @@ def write_result_file(folder: Path, document: Mapping[str, Any]) -> Path:
     path = folder / f"{document['scenario']}.json"
     write_json(path, document)
     return path
+
+
+def check_folder(folder: Path) -> None:
+    """Create a folder, and check that a file can be written there.
+
+    Raises:
+        ResultFileError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as file:
+            file.write(b"\n")
+    except OSError as error:
+        raise ResultFileError(f"cannot write to {folder}: {error.strerror}") from error
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

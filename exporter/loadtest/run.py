@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from exporter.httpclient.errors import RequestError
-from exporter.loadtest.baseline import BaselineGuard
 from exporter.loadtest.checkpoint import Checkpoint, StoredStep
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.monitor import RunMonitor
+from exporter.loadtest.probe_guard import ProbeGuard
 from exporter.loadtest.rejections import Rejections, read_no_rejections
 from exporter.loadtest.replica_usage import ResourceColumn, read_replica_usage
 from exporter.loadtest.result import ScenarioResult, ScenarioState
@@ -48,7 +48,7 @@ class RunControls:
 
     Attributes:
         stop_signal: stop signal of the run.
-        baseline: guard of the normal probes.
+        probe_guard: guard of the normal probes.
         late_results: final observations of its events.
         max_events: most events to send, whatever the scenario plans.
         can_see_issues: whether agent-sre opens issues, and this prober can observe them.
@@ -63,7 +63,7 @@ class RunControls:
     """
 
     stop_signal: StopSignal
-    baseline: BaselineGuard
+    probe_guard: ProbeGuard
     late_results: LateResults
     max_events: int
     can_see_issues: bool

@@ -181,15 +181,15 @@ async def _wait_for_recovery(settings: Settings, scenario_run: ScenarioRun) -> b
     Raises:
         StoppedError: the run was stopped meanwhile.
     """
-    clock, baseline = scenario_run.context.path_context.clock, scenario_run.controls.baseline
+    clock, guard = scenario_run.context.path_context.clock, scenario_run.controls.probe_guard
     load_ended_at, deadline = clock.wall(), clock.now() + float(settings.recover_within.seconds)
-    baseline.end_load(load_ended_at)
+    guard.end_load(load_ended_at)
     is_single_ok = False
     while clock.now() < deadline:
         if not is_single_ok:
             (run,) = await scenario_run.send_events([0.0])
             is_single_ok = run.verdict is Verdict.OK
-        if is_single_ok and baseline.is_available_after(load_ended_at):
+        if is_single_ok and guard.is_available_after(load_ended_at):
             return True
         await scenario_run.wait(settings.rest)
-    return is_single_ok and baseline.is_available_after(load_ended_at) is not False
+    return is_single_ok and guard.is_available_after(load_ended_at) is not False

@@ -195,11 +195,13 @@ async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.Cli
         agent.canary = prober.canary
         limit = resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, (4096, -1))
 
-        async def is_failing() -> bool:
-            return await read_sample(client, prober, contract.JOURNAL_FAILURES, "close_run") >= 2
+        async def is_failing_and_probing() -> bool:
+            failures = await read_sample(client, prober, contract.JOURNAL_FAILURES, "close_run")
+            return (
+                failures >= 2 and await read_sample(client, prober, contract.PROBE_RUNS, "ok") >= 2
+            )
 
-        await wait_until(is_failing)
-        assert await read_sample(client, prober, contract.PROBE_RUNS, "ok") >= 2
+        await wait_until(is_failing_and_probing)
         assert (await get_text(client, f"{prober.web}/-/healthy"))[0] == 200
         resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, limit)
         before = await read_sample(client, prober, contract.PROBE_RUNS, "ok")

@@ -156,6 +156,7 @@ def test_another_machine_is_said(tmp_path: Path) -> None:
         ("{", "is not JSON"),
         ("[]", "is not a slo-probe/baseline"),
         ('{"format": "slo-probe/baseline", "version": 2}', "has version 2"),
+        ('{"format": "slo-probe/baseline", "version": 1}', "is damaged"),
     ],
 )
 def test_a_file_of_another_kind_or_a_later_version_is_refused(

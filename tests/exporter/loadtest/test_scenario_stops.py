@@ -157,6 +157,33 @@ async def test_a_terminated_scenario_command_stops_the_load(environment: ProberE
         assert (await wait_for_result(prober, "throughput"))["reason"] == "operator"
 
 
+async def test_a_stopped_command_shows_each_step_once(environment: ProberEnvironment) -> None:
+    steps = {**ENDLESS, "rates": [5, 6, 7], "hold": "1s"}
+    configure_scenarios(environment, throughput=steps)
+    async with environment.run_prober() as prober:
+        url = await prober.wait_for_url("web")
+        command = await start_program("scenario", "throughput", "--at", url)
+        assert command.stderr is not None
+        async with asyncio.timeout(60):
+            first = (await command.stderr.readline()).decode()
+        command.send_signal(signal.SIGINT)
+        told = await wait_for_end(command)
+        assert (told.code, "5 events a second" in first) == (2, True), told
+        assert "5 events a second" not in told.err
+
+
+async def test_a_second_interrupt_still_stops_the_load(environment: ProberEnvironment) -> None:
+    configure_scenarios(environment, throughput=ENDLESS)
+    async with environment.run_prober() as prober:
+        url = await prober.wait_for_url("web")
+        command = await start_program("scenario", "throughput", "--at", url)
+        await wait_until(lambda: count_runs_by_probe(environment)[LOAD] > 3)
+        command.send_signal(signal.SIGINT)
+        command.send_signal(signal.SIGTERM)
+        assert (await wait_for_end(command)).code == 2
+        assert (await wait_for_result(prober, "throughput"))["reason"] == "operator"
+
+
 async def test_late_calls_of_load_runs_are_not_counted(
     environment: ProberEnvironment,
 ) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from exporter.config.loader import load_config
 from exporter.config.scenarios import ScenarioSettings, list_configured
-from exporter.loadtest.baseline import BaselineGuard
 from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.metrics import ScenarioSample
+from exporter.loadtest.probe_guard import ProbeGuard
 from exporter.loadtest.ramp import RampSettings
 from exporter.loadtest.result import (
     Measure,
@@ -288,8 +288,8 @@ def build_normal_run(verdict: Verdict, at: float = 10.0, probe: str = "remediati
     return Run(probe, "direct", "id", verdict, Reason.NEVER_EXECUTED, {}, at)
 
 
-def build_guard(brake: StopSignal, allowed: int = 1) -> BaselineGuard:
-    return BaselineGuard(
+def build_guard(brake: StopSignal, allowed: int = 1) -> ProbeGuard:
+    return ProbeGuard(
         brake,
         allowed=allowed,
         load_started_at=5.0,

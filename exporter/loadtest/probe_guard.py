@@ -10,7 +10,7 @@ from slos.schema.contract import Verdict
 _AVAILABLE = frozenset({Verdict.OK, Verdict.LATE})
 
 
-class BaselineGuard:
+class ProbeGuard:
     """Counts failed runs of the normal probes, and requests the stop when there are too many.
 
     Args:
