@@ -255,7 +255,9 @@ def write_file(artifact: Artifact, path: Path) -> Changes:
 
 def _follow_link(path: Path) -> Path:
     """Path that a symbolic link leads to, so that the link stays."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    # Unlike Path.is_symlink, islink is false for a name that is too long: writing reports it.
+    is_link = os.path.islink(path)  # noqa: PTH114
+    return Path(os.path.realpath(path)) if is_link else path
 
 
 @dataclass(frozen=True, slots=True)
