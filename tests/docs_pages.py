@@ -69,7 +69,7 @@ def list_indented_yaml() -> list[DocBlock]:
 
 
 def list_anchors(page: Path) -> set[str]:
-    """What a link may name behind a `#`: its headings, as GitHub writes them, and its anchors."""
+    """List the targets of links behind a `#`: headings, as GitHub writes them, and anchors."""
     text = _FENCED.sub("", page.read_text())
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     named = {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}

@@ -75,7 +75,7 @@ class Path(Protocol):
     leftover_kind: LeftoverKind | None
     """Kind of leftover that it can clean up."""
     settings_difference: str | None
-    """How its settings differ from what the systems on it do, as far as that is known."""
+    """Known differences between its settings and those of the systems on it."""
 
     def list_leftovers(self, alert: Alert) -> tuple[Leftover, ...]:
         """List the leftovers of an alert on the path, known before it is sent."""

@@ -30,7 +30,7 @@ class WindowSet:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What a candidate changes; None keeps what the spec has."""
+    """Change of a candidate; None keeps what the spec has."""
 
     objective: Decimal | None = None
     threshold: Threshold | None = None

@@ -43,7 +43,7 @@ _HEAD = 3 * _HOUR
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where the samples go: a folder of blocks, a receiver, or neither for an estimate."""
+    """Destination of the samples: a folder of blocks, a receiver, or neither for an estimate."""
 
     folder: Path | None
     receiver: str | None

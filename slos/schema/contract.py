@@ -198,7 +198,7 @@ class CriterionResult(StrEnum):
 
 
 class RunAcceptance(StrEnum):
-    """Whether a spec accepts that a run was not executed as it should be; the label `accepted`."""
+    """Acceptance by a spec of a run that was not executed as it should be; label `accepted`."""
 
     YES = "true"
     NO = "false"

@@ -1,4 +1,4 @@
-"""What a backfill computes is what the rule manager of Prometheus records, value by value.
+"""A backfill computes what the rule manager of Prometheus records, value by value.
 
 promtool evaluates the groups one time after the other over the same raw samples, as a running
 Prometheus does. `BACKFILL_HOURS=168` compares a week.
