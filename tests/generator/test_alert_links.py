@@ -3,8 +3,11 @@
 import json
 import re
 
+import yaml
+
 from generator.model import AlertingRule
 from generator.pipeline import BuildSettings
+from generator.settings import RunSettings
 from generator.slo.links import (
     _PANEL_BY_METRIC,
     BURN_RATES_PANEL,
@@ -16,6 +19,10 @@ from tests.generator import dashboards
 from tests.generator.spec_pipeline import build_plans
 
 BOARDS = dashboards.build_repository_dashboards()
+PROJECT = yaml.safe_load((dashboards.SLOS.parent / "slo-rules.yaml").read_text())
+SETTINGS = BuildSettings(
+    run_settings=RunSettings(links={"dashboard_url": PROJECT["dashboard_url"]})
+)
 
 
 def build_links(document: object, settings: BuildSettings | None = None) -> dict[str, str]:
@@ -42,7 +49,7 @@ def test_every_place_is_a_panel_and_draws_what_leads_there() -> None:
 
 def test_every_alert_of_this_repository_leads_to_a_panel_that_is_there() -> None:
     for path in sorted(dashboards.SLOS.glob("*.yaml")):
-        for name, url in build_links(path.read_bytes()).items():
+        for name, url in build_links(path.read_bytes(), SETTINGS).items():
             found = re.fullmatch(r"https://[\w.]+/d/([\w-]+)\?var-.*&viewPanel=(\d+)", url)
             assert found, (name, url)
             assert int(found[2]) in {
