@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Metric, start_http_ser
 from prometheus_client.registry import Collector
 
 from generator.clients.http_config import Source
+from tests.benchmarks.probe.processes import wait_until
 from tests.docs_pages import list_blocks
 from tests.e2e.test_doctor import serve_bytes
 from tests.exporter.slo_probe import run_prometheus
@@ -169,11 +170,20 @@ def test_the_gate_of_the_documented_workflow_stops_the_deployment(prometheus: st
     assert 'alerts > 0 holds for shop-requests{code="a"}' in done.stderr
 
 
+def read_charts(pages: str, slo: str) -> Any:  # noqa: ANN401 - JSON
+    """Read the page of an SLO when its charts have a step in which its alert fires."""
+
+    def read() -> Any:  # noqa: ANN401 - JSON
+        return requests.get(f"{pages}/api/v1/slo?id={slo}&range=1h", timeout=30).json()
+
+    assert wait_until(lambda: bool(read()["episodes"]), seconds=60, pause=1)
+    return read()
+
+
 def test_the_pages_show_the_same_slos_of_both_profiles(prometheus: str) -> None:
     with open_pages(Source("prometheus", prometheus)) as pages:
         document = requests.get(f"{pages}/api/v1/slos", timeout=30).json()
-        bank = requests.get(f"{pages}/api/v1/slo?id=bank-transfers&range=1h", timeout=30).json()
-        shop = requests.get(f"{pages}/api/v1/slo?id=shop-requests&range=1h", timeout=30).json()
+        bank, shop = (read_charts(pages, each) for each in ("bank-transfers", "shop-requests"))
     worst = {each["id"]: each for each in read_slos(prometheus)[::-1]}
     assert document["summary"]["problems"] == []
     assert [each["id"] for each in document["slos"]] == list(worst)[::-1]
