@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from generator.backfill.expressions import split_expression
 from generator.backfill.tasks import RuleTask
-from generator.clients.sample_ranges import SampleReader
+from generator.clients.range_queries import RangeReader
 
 _HOUR = 3_600_000
 
@@ -34,7 +34,7 @@ class Estimate:
 
 
 def estimate_tasks(
-    tasks: Iterable[RuleTask], reader: SampleReader, metrics: AbstractSet[str]
+    tasks: Iterable[RuleTask], reader: RangeReader, metrics: AbstractSet[str]
 ) -> Iterator[Estimate]:
     """Estimate the tasks of each SLO that has something to compute.
 
@@ -50,7 +50,7 @@ def estimate_tasks(
 
 
 def _estimate_slo(
-    slo: str, tasks: Sequence[RuleTask], reader: SampleReader, metrics: AbstractSet[str]
+    slo: str, tasks: Sequence[RuleTask], reader: RangeReader, metrics: AbstractSet[str]
 ) -> Estimate:
     seconds = 0.0
     series: dict[int, int] = {}
@@ -73,7 +73,7 @@ def _estimate_slo(
     )
 
 
-def _probe(task: RuleTask, parts: Mapping[str, str], reader: SampleReader) -> tuple[int, float]:
+def _probe(task: RuleTask, parts: Mapping[str, str], reader: RangeReader) -> tuple[int, float]:
     """Evaluate the last hour of the parts of a task; return series, and seconds of all times."""
     times = task.times[-(_HOUR // task.interval or 1) :]
     began = time.monotonic()
