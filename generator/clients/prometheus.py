@@ -1,9 +1,10 @@
-"""Client of a running Prometheus, for the facts about metrics that live checks need."""
+"""Client of a running Prometheus: facts about metrics, the oldest sample, bounds of buckets."""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from generator import names
@@ -12,6 +13,7 @@ from generator.model import SLO, MetricFacts
 from generator.rules import increments, tiers
 from slos.schema import promql
 from slos.schema.query_analysis import Counting
+from slos.schema.sli_signal import Histogram
 from slos.schema.units import Duration
 
 # Range for queries outside SLOs, whose templates have no window of an SLO.
@@ -182,3 +184,25 @@ class MetricFactsClient:
     def _count_samples(self, query: str) -> int:
         stats = read_prometheus(self.url, "query", query=query, stats="all").get("stats", {})
         return int(stats.get("samples", {}).get("totalQueryableSamples", 0))
+
+
+def read_bounds(url: str, histogram: Histogram) -> list[Decimal]:
+    """Read the upper bounds of the buckets of a classic histogram; none of a native one.
+
+    Raises:
+        APIError: a request fails.
+    """
+    if histogram.is_native:
+        return []
+    data = read_prometheus(url, "label/le/values", **{"match[]": histogram.selector})
+    with expect_server(url, "a Prometheus"):
+        bounds = {_parse_bound(str(value)) for value in data}
+        return sorted(bound for bound in bounds if bound is not None)
+
+
+def _parse_bound(text: str) -> Decimal | None:
+    try:
+        bound = Decimal(text)
+    except InvalidOperation:
+        return None
+    return bound.normalize() if bound.is_finite() and bound > 0 else None

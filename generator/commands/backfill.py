@@ -20,9 +20,9 @@ from generator.backfill.tasks import DAY, RuleTask, list_days, list_tasks, set_t
 from generator.clients import remote_write
 from generator.clients.json_api import APIError
 from generator.clients.prometheus import read_prometheus, read_retention
+from generator.clients.promtool import BlockError, write_blocks
 from generator.clients.range_queries import RangeReader
 from generator.clients.temporary_prometheus import TemporaryPrometheus, run_temporary_prometheus
-from generator.clients.tsdb_blocks import BlockError, write_blocks
 from generator.commands import _report, _values
 from generator.commands._options import add_read_options, spec_argument
 from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
