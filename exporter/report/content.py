@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
-from exporter.analysis.bottleneck import Diagnosis, diagnose
+from exporter.analysis.bottleneck import diagnose
 from exporter.analysis.breakdown import break_down
+from exporter.analysis.finding import Diagnosis
 from exporter.analysis.littles_law import check_littles_law
 from exporter.analysis.measurements import RunMeasurements, read_measurements
 from exporter.analysis.plan import Action, plan_optimizations

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from exporter.analysis.bottleneck import Diagnosis
+from exporter.analysis.finding import Diagnosis
 from exporter.loadtest.result import ScenarioVerdict
 from exporter.loadtest.summary import SIGNS
 from slos.schema.contract import Stage
