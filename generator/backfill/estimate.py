@@ -57,7 +57,7 @@ def _estimate_slo(
     for number, task in enumerate(tasks):
         parts = split_expression(task.rule.expr, metrics, lambda part: f"part{part}").parts
         if parts:
-            series[number], spent = _probe(task, parts, reader)
+            series[number], spent = _evaluate_last_hour(task, parts, reader)
             seconds += spent
     of_slo = max(series.values(), default=1)
     return Estimate(
@@ -73,7 +73,9 @@ def _estimate_slo(
     )
 
 
-def _probe(task: RuleTask, parts: Mapping[str, str], reader: RangeReader) -> tuple[int, float]:
+def _evaluate_last_hour(
+    task: RuleTask, parts: Mapping[str, str], reader: RangeReader
+) -> tuple[int, float]:
     """Evaluate the last hour of the parts of a task; return series, and seconds of all times."""
     times = task.times[-(_HOUR // task.interval or 1) :]
     began = time.monotonic()
