@@ -9,7 +9,7 @@ from types import MappingProxyType
 import promql_parser as ast
 
 from generator import names
-from generator.reference.watched_series import list_claim_data, list_watcher_queries
+from generator.reference.claim_series import list_claim_data, list_watcher_queries
 from generator.requirements import Claim, Coverage, LocatedRequirement, Watcher
 from generator.rules.recorded_series import list_matchers
 from generator.text import yaml_writer
