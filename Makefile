@@ -90,8 +90,8 @@ outages: set-up-dev tools ## replay outages with all alerts, and write what on-c
 	OUTAGES=all UPDATE_GOLDENS=1 $(BIN)/python -m pytest -q tests/e2e/test_outages.py tests/e2e/test_warm_up.py tests/e2e/test_known_faults.py
 
 pictures: set-up-dev tools ## draw the pictures of the documentation anew; needs chromium
-	$(BIN)/python -m exporter.devstack.command_pictures
-	$(BIN)/python -m exporter.devstack.pictures
+	$(BIN)/python -m exporter.devstack.pictures commands
+	$(BIN)/python -m exporter.devstack.pictures demo
 	$(BIN)/python -m tests.web.pictures
 
 report: set-up ## run all scenarios against the simulators, and write docs/report

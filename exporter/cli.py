@@ -163,7 +163,7 @@ def inventory(config: Path) -> None:
     With `slo-rules build --inventory FILE`, rules are left out whose series it never exports.
     Files that the configuration names are not read.
     """
-    from exporter.app.inventory import list_inventory
+    from exporter.app.plugin_set import list_inventory
     from exporter.config.loader import load_sections
     from slos.schema.inventory import render_inventory
 

@@ -19,7 +19,7 @@ from exporter.app.signals import handle_signals
 from exporter.fields import Address
 from exporter.httpclient.client import HttpClient
 from exporter.httpclient.settings import HttpClientSettings
-from exporter.loadtest.comparison import (
+from exporter.loadtest.named_baselines import (
     compare_with_baseline,
     format_comparison,
     read_baseline,

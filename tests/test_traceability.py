@@ -11,7 +11,7 @@ import yaml
 from exporter.probes import load_probe_modules
 from generator.files.sources import FileFilter, read_sources
 from generator.pipeline import BuildSettings, plan_build
-from generator.reference.cluster_coverage import keep_served_claims
+from generator.reference.claim_series import keep_served_claims
 from generator.reference.traceability import render_traceability_page
 from generator.requirements import Coverage
 from slos.schema import contract

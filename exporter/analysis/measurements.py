@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.loadtest.comparison import find_quantile
+from exporter.loadtest.quantiles import find_quantile
 from exporter.model.bounds import Bounds
 from slos.schema.contract import IssueCount, Stage, Verdict
 from slos.schema.units import Duration

@@ -7,7 +7,7 @@ the one that costs most comes first, because a later one may only show once it i
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter.analysis.bottleneck import Finding, Kind
+from exporter.analysis.finding import Finding, Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,30 @@
-"""Growth of the end-to-end time with the load, and the waves in which a burst completes. Pure."""
+"""Growth of the end-to-end time with the load, and the queue that explains it. Pure.
+
+A queue shows in what is busy meanwhile, and in the waves in which a burst completes.
+"""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from exporter.analysis.breakdown import break_down
+from exporter.analysis.finding import (
+    ENOUGH_EVENTS,
+    FLOOR,
+    Confidence,
+    Finding,
+    Kind,
+    MeasuredNumber,
+)
 from exporter.analysis.measurements import RunMeasurements, Step
+from exporter.analysis.resources import find_busiest
 
-FLOOR = 0.01
-"""Share of the end-to-end target that a time must reach to be worth a finding."""
+_BUSY = 0.6
+"""Share of the time in which a process is busy from which it counts as the limit."""
+_BLOCKED = 0.25
+"""Delay of the health page, as a share of the growth, from which the event loop is blocked."""
+_DOMINANT = 0.5
 _FACTOR = 2.0
 _FEWEST_EVENTS = 8
 _FEWEST_WAVES = 3
@@ -69,6 +85,81 @@ class Waves:
             return False
         ratio = self.size / self.interval / self.rate if self.rate else 0.0
         return 1 / _RATE_FACTOR <= ratio <= _RATE_FACTOR
+
+
+def find_queue(runs: Sequence[RunMeasurements]) -> Iterable[Finding]:
+    """Find the reason why the end-to-end time grows with the load."""
+    comparable = [run for run in runs if not any((step.replicas or 1) > 1 for step in run.steps)]
+    growth = find_growth(comparable)
+    if growth is None:
+        return
+    busiest = find_busiest(growth.run, growth.heavy)
+    busy = busiest.busy if busiest else None
+    blocked = _measure_blocked(growth)
+    waves = find_clearest_waves(comparable)
+    rate = growth.heavy.completed_rate
+    grown = MeasuredNumber(
+        "p95", growth.after, "s", f"at {growth.heavy.title}; {growth.before:.2f} s at "
+        f"{growth.light.title}",
+    )  # fmt: skip
+    evidence = [grown, MeasuredNumber("rate", rate, "events/s", "completed meanwhile")]
+    numbers = {"before": growth.before, "after": growth.after, "rate": rate}
+    if busy is not None:
+        evidence.append(
+            MeasuredNumber("busy", busy, "ratio", "of the time the process used or awaited CPU")
+        )
+    if blocked is not None:
+        evidence.append(MeasuredNumber("health", blocked, "s", "longest reply of the health page"))
+    if busy is not None and busy >= _BUSY:
+        kind, text = Kind.CPU, f"the processor: busy {busy:.0%} of the time"
+        numbers["demand"] = busy / rate if rate else 0.0
+    elif blocked is not None and blocked >= _BLOCKED * (growth.after - growth.before):
+        kind, text = Kind.EVENT_LOOP, f"a blocked event loop: /health took {blocked:.2f} s"
+    elif waves is not None and waves.is_regular and waves.size == 1:
+        kind = Kind.LOCK
+        text = f"a lock or a single worker: one event each {waves.interval:.3f} s, processor idle"
+        numbers["demand"] = waves.interval
+    elif waves is not None and waves.is_regular:
+        kind = Kind.POOL
+        text = f"a pool of {waves.size}: events complete in waves of {waves.size}"
+        numbers |= {"size": waves.size, "demand": waves.interval}
+    else:
+        kind, text = Kind.QUEUE, f"a queue of unknown place: {rate:.1f} events a second complete"
+    evidence += _list_grown_parts(growth)
+    if waves is not None and kind in {Kind.LOCK, Kind.POOL}:
+        says = f"complete together in {waves.regular:.0%} of {waves.count} waves"
+        evidence.append(MeasuredNumber("wave", waves.size, "events", says))
+    yield Finding(
+        kind, text, _choose_confidence(kind, busy, blocked, growth), tuple(evidence),
+        growth.heavy.title, growth.after - growth.before, numbers,
+    )  # fmt: skip
+
+
+def _list_grown_parts(growth: Growth) -> Iterable[MeasuredNumber]:
+    """List the parts of which most of the growth is certain, by the bounds of their times."""
+    before = {part.part: part.bounds.high for part in break_down(growth.light)}
+    for part in break_down(growth.heavy):
+        grown = part.bounds.low - before.get(part.part, 0.0)
+        if part.part in before and grown >= _DOMINANT * part.bounds.high:
+            name = part.part.value.replace("_", " ")
+            yield MeasuredNumber("growth", grown, "s", f"at least, of the mean time {name}")
+
+
+def _choose_confidence(
+    kind: Kind, busy: float | None, blocked: float | None, growth: Growth
+) -> Confidence:
+    if kind is Kind.QUEUE:
+        return Confidence.LOW
+    is_complete = busy is not None and blocked is not None
+    enough = len(growth.heavy.totals) >= ENOUGH_EVENTS
+    return Confidence.HIGH if is_complete and enough else Confidence.MEDIUM
+
+
+def _measure_blocked(growth: Growth) -> float | None:
+    step, series = growth.heavy, growth.run.health
+    # A request that was sent just before the step meets it too.
+    readings = series.select(step.begin - 0.3, step.end)
+    return max(readings, default=None)
 
 
 def find_light_step(runs: Sequence[RunMeasurements]) -> Step | None:

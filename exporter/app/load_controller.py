@@ -22,10 +22,14 @@ from exporter.config.scenarios import (
 )
 from exporter.loadtest.checkpoint import CheckpointError, CheckpointHeader
 from exporter.loadtest.health_watch import watch_health
-from exporter.loadtest.late_results import LateResults
+from exporter.loadtest.issues import (
+    LateResults,
+    Rejections,
+    read_no_rejections,
+    read_rejections,
+)
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.probe_guard import ProbeGuard
-from exporter.loadtest.rejections import Rejections, read_no_rejections, read_rejections
 from exporter.loadtest.result import (
     Refusal,
     RefusalKind,

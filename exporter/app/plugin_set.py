@@ -1,4 +1,6 @@
-"""Plug-in set: paths, observers and probes of one configuration. A reload replaces it.
+"""Plug-in set: paths, observers and probes of one configuration, and what they can export.
+
+A reload replaces it.
 
 They use the components of `components.py`, which stay open.
 """
@@ -7,6 +9,8 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
+
+from prometheus_client.metrics_core import Metric
 
 from exporter.app.components import Components
 from exporter.config.loader import LoadedConfig
@@ -28,9 +32,10 @@ from exporter.plugins import PluginError, describe_error
 from exporter.prober.context import ProbeContext
 from exporter.probes import Probe, ProbeRunner, load_probe_modules
 from exporter.prometheus import PrometheusClient
-from exporter.schedule.clock import Clock
+from exporter.schedule.clock import Clock, SystemClock
 from exporter.schedule.scheduler import HEARTBEAT_INTERVAL
 from exporter.status import Status, create_status
+from slos.schema.inventory import CLOSED_LABELS, Inventory, build_inventory
 
 _log = logging.getLogger(__name__)
 
@@ -204,3 +209,28 @@ async def _open_prometheus(
         return None
     source = HttpClient("prometheus", settings, folder=loaded.folder, clock=components.status.clock)
     return PrometheusClient(await stack.enter_async_context(source))
+
+
+def list_inventory(loaded: LoadedConfig) -> Inventory:
+    """List the metrics, and the label values that its counters begin with."""
+    scenarios = list_configured(loaded.config.scenarios)
+    status = build_status(loaded, SystemClock())
+    status.gauges.start_at_zero(kinds=(), sources=loaded.observers)
+    status.scenario_metrics.configure(scenarios)
+    families = list(status.registry.collect())
+    labels: dict[str, set[str]] = {}
+    for sample in (sample for family in families for sample in family.samples):
+        for name, value in sample.labels.items():
+            if name in CLOSED_LABELS:
+                labels.setdefault(name, set()).add(value)
+    sections = (
+        *(f"probes.{name}" for name in loaded.probes),
+        *(f"paths.{name}" for name in loaded.paths),
+        *(f"observers.{name}" for name in loaded.observers),
+        *(f"scenarios.{name}" for name in scenarios),
+    )
+    return build_inventory(map(_get_name, families), labels, sections)
+
+
+def _get_name(family: Metric) -> str:
+    return f"{family.name}_total" if family.type == "counter" else family.name

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.live import Live
 
 from exporter.devstack import stack, terminal
-from exporter.devstack.links import Links, find_links
 from exporter.devstack.stack import NotReadyError
+from exporter.devstack.terminal import Links, find_links
 from slos.schema.contract import Stage
 from slos.schema.loader import find_targets, parse_specs
 from slos.schema.units import Duration

@@ -1,4 +1,4 @@
-"""Terminal view of the demo: reads the components and draws the table."""
+"""Terminal view of the demo: reads the components, and draws the table and the links."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -12,7 +12,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from exporter.devstack.links import Links
 from exporter.devstack.stack import Stack
 from slos.schema import contract
 from slos.schema.contract import Stage, Verdict
@@ -32,6 +31,48 @@ _FRAME_ROWS = 4
 _NOT_OBSERVED = Text("not observed", style="dim")
 _NO_DATA = Text("no data yet", style="dim")
 _NO_VALUE = Text("-", style="dim")
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """URLs that answer in a browser.
+
+    Attributes:
+        urls: URLs by the name of the component.
+        note: note about a component that has no pages; empty without one.
+    """
+
+    urls: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+def find_links(components: Stack) -> Links:
+    """Find the page of each component, or its API where the installed package has no pages.
+
+    Debian's packages of Prometheus and Alertmanager leave out the files of their pages. The
+    simulators have no page.
+    """
+    urls = {"SLOs": components.pages} if components.pages else {}
+    urls["slo-probe"] = f"{components.probe}/"
+    without_pages = []
+    for name, url, page, file, api in (
+        ("Prometheus", components.prometheus, "/alerts", "/alerts", "/api/v1/alerts"),
+        ("Alertmanager", components.alertmanager, "/#/alerts", "/script.js", "/api/v2/alerts"),
+    ):
+        if url and _is_answering(f"{url}{file}"):
+            urls[name] = f"{url}{page}"
+        elif url:
+            urls[name] = f"{url}{api}"
+            without_pages.append(name)
+    names = " and ".join(without_pages)
+    note = f"No pages of {names} are installed, only APIs; see slo-probe." if names else ""
+    return Links(urls, note)
+
+
+def _is_answering(url: str) -> bool:
+    with suppress(requests.RequestException):
+        return requests.get(url, timeout=_REQUEST_TIMEOUT).ok
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ _SMALL_SHARE, _SMALL_TOTAL = Fraction(1, 8), 512
 
 
 class ListenError(Exception):
-    """An address cannot be bound; the text says which and why."""
+    """Error of binding an address; the text has the address and the reason."""
 
 
 def bind_socket(name: str, address: Address) -> socket.socket:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from exporter.fields import DurationField, Section, Share, in_unit
-from exporter.loadtest.comparison import measure_significance
+from exporter.loadtest.quantiles import measure_significance
 from exporter.loadtest.result import LoadStep
 from exporter.loadtest.result_file import StepRecord
 from exporter.loadtest.run import ScenarioRun

@@ -1,11 +1,12 @@
-"""Quantiles with confidence intervals by order statistics. Pure.
+"""Sample quantiles, their confidence intervals, and the significance of a rise. Pure.
 
-The interval needs no assumption about the distribution: with n independent values, the number of
+An interval needs no assumption about the distribution: with n independent values, the number of
 those below the quantile p is binomial, so two ranks enclose the quantile with a known probability
 (David and Nagaraja, Order Statistics, 7.1). With too few values one of the ranks does not exist,
 and that bound is None.
 """
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,10 @@ CONFIDENCE = 0.95
 SHOWN_QUANTILES: Mapping[str, float] = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _FAR = 9.0
 """Standard deviations beyond which a binomial probability is negligible."""
+_PERMUTATIONS = 2_000
+_ENOUGH_REACHED = 30
+"""Permutations with such a rise after which it is known to be no rare one (Besag and Clifford,
+Sequential Monte Carlo p-values, 1991)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def estimate_quantile(values: Sequence[Bounds], probability: float) -> QuantileE
     lows, highs = sorted(value.low for value in values), sorted(value.high for value in values)
     low_rank, high_rank = find_interval_ranks(count, probability)
     return QuantileEstimate(
-        highs[max(ceil(probability * count), 1) - 1],
+        find_quantile(highs, probability),
         None if low_rank is None else lows[low_rank - 1],
         None if high_rank is None else highs[high_rank - 1],
         count,
@@ -107,3 +112,30 @@ def count_needed_values(probability: float) -> int:
     while None in find_interval_ranks(count, probability):
         count += 1
     return count
+
+
+def find_quantile(ordered: Sequence[float], probability: float) -> float:
+    """Find the sample quantile of ordered values."""
+    return ordered[max(ceil(probability * len(ordered)), 1) - 1]
+
+
+def measure_significance(
+    before: Sequence[float], after: Sequence[float], probability: float
+) -> float:
+    """Test whether a quantile rose: the share of permutations with such a rise or a greater one.
+
+    The same values always give the same result.
+    """
+    rng, pool = random.Random(0), [*before, *after]
+    observed = find_quantile(sorted(after), probability) - find_quantile(
+        sorted(before), probability
+    )
+    reached = 0
+    for number in range(1, _PERMUTATIONS + 1):
+        rng.shuffle(pool)
+        first, second = sorted(pool[: len(before)]), sorted(pool[len(before) :])
+        rise = find_quantile(second, probability) - find_quantile(first, probability)
+        reached += rise >= observed
+        if reached == _ENOUGH_REACHED:
+            return reached / number
+    return (1 + reached) / (1 + _PERMUTATIONS)

@@ -72,7 +72,7 @@ class RampResult:
         )
 
 
-async def ramp(
+async def send_ramp(
     scenario_run: ScenarioRun, settings: RampSettings, limits: Mapping[Stage, float]
 ) -> RampResult:
     """Send one step after the other, until a rate is too high for every stage.

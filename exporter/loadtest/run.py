@@ -16,10 +16,9 @@ from urllib.parse import urlsplit
 
 from exporter.httpclient.errors import RequestError
 from exporter.loadtest.checkpoint import Checkpoint, StoredStep
-from exporter.loadtest.late_results import LateResults
+from exporter.loadtest.issues import LateResults, Rejections, read_no_rejections
 from exporter.loadtest.monitor import RunMonitor
 from exporter.loadtest.probe_guard import ProbeGuard
-from exporter.loadtest.rejections import Rejections, read_no_rejections
 from exporter.loadtest.replica_usage import ResourceColumn, read_replica_usage
 from exporter.loadtest.result import ScenarioResult, ScenarioState
 from exporter.loadtest.result_file import RunFacts, StepRecord, build_document

@@ -43,7 +43,7 @@ class Scaler(Protocol):
 
 
 class ManualScaler:
-    """Waits until an operator has scaled the target; Prometheus tells how many are ready.
+    """Waits until an operator has scaled the target; Prometheus has the number of ready replicas.
 
     Args:
         prometheus: client of Prometheus.

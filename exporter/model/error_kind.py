@@ -28,7 +28,7 @@ class ErrorKind(StrEnum):
 
     @property
     def category(self) -> "ErrorKind":
-        """The kind as the error of a query, which does not tell broken connections apart."""
+        """The kind as the error of a query, where all broken connections are of one kind."""
         if self is ErrorKind.NOT_HTTP:
             return ErrorKind.BAD_RESPONSE
         return ErrorKind.UNREACHABLE if self in CONNECTION_ERRORS else self

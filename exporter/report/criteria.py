@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from exporter.analysis.bottleneck import Diagnosis
+from exporter.analysis.finding import Diagnosis
 from exporter.loadtest.result import ScenarioVerdict
 from exporter.loadtest.summary import SIGNS
 from slos.schema.contract import Stage
@@ -22,7 +22,7 @@ _LIMIT = 0.8
 _TEN_REPLICAS = 10
 
 
-class Status(StrEnum):
+class RequirementStatus(StrEnum):
     """Status of a requirement."""
 
     MET = "met"
@@ -36,7 +36,7 @@ class Judgement:
 
     id: str
     says: str
-    status: Status
+    status: RequirementStatus
     evidence: str
 
 
@@ -61,7 +61,7 @@ class Results:
         return list(document["measures"]), f"{scenario} did not measure it"
 
 
-_Judge = Callable[[Results], tuple[Status, str]]
+_Judge = Callable[[Results], tuple[RequirementStatus, str]]
 
 
 def judge_requirements(results: Results) -> list[Judgement]:
@@ -72,7 +72,7 @@ def judge_requirements(results: Results) -> list[Judgement]:
 def _judge_measures(scenario: str, *names: str, prefix: str = "") -> _Judge:
     """Judge by measures of a scenario; all must be met."""
 
-    def judge(results: Results) -> tuple[Status, str]:
+    def judge(results: Results) -> tuple[RequirementStatus, str]:
         measures, why = results.find_measures(scenario)
         found = [
             measure
@@ -81,10 +81,12 @@ def _judge_measures(scenario: str, *names: str, prefix: str = "") -> _Judge:
         ]
         judged = [measure for measure in found if measure["met"] is not None]
         if not judged:
-            return Status.NOT_MEASURABLE, why
+            return RequirementStatus.NOT_MEASURABLE, why
         evidence = "; ".join(map(describe_measure, judged))
         met = all(measure["met"] for measure in judged)
-        return (Status.MET if met else Status.MISSED), f"{scenario}: {evidence}"
+        return (
+            RequirementStatus.MET if met else RequirementStatus.MISSED
+        ), f"{scenario}: {evidence}"
 
     return judge
 
@@ -107,50 +109,50 @@ def describe_measure(measure: Mapping[str, Any]) -> str:
 def _judge_all(*judges: _Judge) -> _Judge:
     """Judge by all that were measured; one that is missed decides."""
 
-    def judge(results: Results) -> tuple[Status, str]:
+    def judge(results: Results) -> tuple[RequirementStatus, str]:
         found = [each(results) for each in judges]
         text = "; ".join(f"{status}: {evidence}" for status, evidence in found)
-        for status in (Status.MISSED, Status.NOT_MEASURABLE):
+        for status in (RequirementStatus.MISSED, RequirementStatus.NOT_MEASURABLE):
             if any(each is status for each, _ in found):
                 return status, text
-        return Status.MET, text
+        return RequirementStatus.MET, text
 
     return judge
 
 
-def _not_here(why: str) -> _Judge:
-    return lambda _: (Status.NOT_MEASURABLE, why)
+def _build_not_measured_judge(why: str) -> _Judge:
+    return lambda _: (RequirementStatus.NOT_MEASURABLE, why)
 
 
-def _judge_cpu(results: Results) -> tuple[Status, str]:
+def _judge_cpu(results: Results) -> tuple[RequirementStatus, str]:
     document = results.documents.get("sustained") or results.documents.get("baseline")
     if document is None:
-        return Status.NOT_MEASURABLE, "neither sustained nor baseline was run"
+        return RequirementStatus.NOT_MEASURABLE, "neither sustained nor baseline was run"
     means = [
         (sum(known) / len(known), process["replica"] or process["name"])
         for process in document["processes"]
         if (known := [value for value in process["columns"]["cpu"] if value is not None])
     ]
     if not means:
-        return Status.NOT_MEASURABLE, "no readings of the target's processes"
+        return RequirementStatus.NOT_MEASURABLE, "no readings of the target's processes"
     most, name = max(means)
     text = f"{document['scenario']}: mean {most:.1%} of one processor, {name}"
-    return (Status.MET if most < _LIMIT else Status.MISSED), text
+    return (RequirementStatus.MET if most < _LIMIT else RequirementStatus.MISSED), text
 
 
-def _judge_distribution(results: Results) -> tuple[Status, str]:
+def _judge_distribution(results: Results) -> tuple[RequirementStatus, str]:
     measures, why = results.find_measures("scalability")
     rows = results.documents["scalability"]["details"].get("scaling", []) if measures else []
     indices = [(row["replicas"], row["jain_index"]) for row in rows if row["replicas"] > 1]
     known = [(replicas, index) for replicas, index in indices if index is not None]
     if not known:
-        return Status.NOT_MEASURABLE, f"the work of each replica is not known: {why}"
+        return RequirementStatus.NOT_MEASURABLE, f"the work of each replica is not known: {why}"
     replicas, lowest = min(known, key=lambda each: each[1])
     text = f"scalability: lowest index of Jain {lowest:.3f}, with {replicas} replicas; 1 is even"
-    return (Status.MET if lowest >= _EVEN else Status.MISSED), text
+    return (RequirementStatus.MET if lowest >= _EVEN else RequirementStatus.MISSED), text
 
 
-def _judge_availability(results: Results) -> tuple[Status, str]:
+def _judge_availability(results: Results) -> tuple[RequirementStatus, str]:
     events = lost = 0.0
     for scenario in ("baseline", "concurrent", "sustained"):
         if results.find_measures(scenario)[0]:
@@ -159,45 +161,48 @@ def _judge_availability(results: Results) -> tuple[Status, str]:
                 executed = step["verdicts"].get("ok", 0) + step["verdicts"].get("late", 0)
                 events, lost = events + known, lost + known - executed
     if not events:
-        return Status.NOT_MEASURABLE, "neither baseline, concurrent nor sustained has a result"
+        return (
+            RequirementStatus.NOT_MEASURABLE,
+            "neither baseline, concurrent nor sustained has a result",
+        )
     share = 1 - lost / events
     text = f"baseline, concurrent and sustained: {share:.3%} of {events:,.0f} events executed once"
-    return (Status.MET if share > _AVAILABILITY else Status.MISSED), text
+    return (RequirementStatus.MET if share > _AVAILABILITY else RequirementStatus.MISSED), text
 
 
-def _judge_ten_replicas(results: Results) -> tuple[Status, str]:
+def _judge_ten_replicas(results: Results) -> tuple[RequirementStatus, str]:
     _, why = results.find_measures("scalability")
     rows = (results.documents.get("scalability") or {}).get("details", {}).get("scaling", [])
     most = max((row["replicas"] for row in rows), default=0)
     if most < _TEN_REPLICAS:
-        return Status.NOT_MEASURABLE, f"measured up to {most} replicas" if rows else why
+        return RequirementStatus.NOT_MEASURABLE, f"measured up to {most} replicas" if rows else why
     return _judge_measures("scalability", prefix="efficiency_")(results)
 
 
-def _judge_identified(results: Results) -> tuple[Status, str]:
+def _judge_identified(results: Results) -> tuple[RequirementStatus, str]:
     found = results.diagnosis.bottleneck
     if not results.documents:
-        return Status.NOT_MEASURABLE, "no scenario was run"
+        return RequirementStatus.NOT_MEASURABLE, "no scenario was run"
     if found is None:
         gaps = len(results.diagnosis.gaps)
-        return Status.MET, f"none was found; {gaps} questions have not enough data"
-    return Status.MET, f"{found.title} (confidence {found.confidence})"
+        return RequirementStatus.MET, f"none was found; {gaps} questions have not enough data"
+    return RequirementStatus.MET, f"{found.title} (confidence {found.confidence})"
 
 
-def _judge_profiled(results: Results) -> tuple[Status, str]:
+def _judge_profiled(results: Results) -> tuple[RequirementStatus, str]:
     found = [name for name, document in results.documents.items() if document["processes"]]
     if not found:
-        return Status.NOT_MEASURABLE, "no readings of the target's processes"
-    return Status.MET, f"time by part, and use of the processes: {', '.join(found)}"
+        return RequirementStatus.NOT_MEASURABLE, "no readings of the target's processes"
+    return RequirementStatus.MET, f"time by part, and use of the processes: {', '.join(found)}"
 
 
-def _judge_plan(results: Results) -> tuple[Status, str]:
+def _judge_plan(results: Results) -> tuple[RequirementStatus, str]:
     if not results.documents:
-        return Status.NOT_MEASURABLE, "no scenario was run"
-    return Status.MET, f"{results.actions} actions, in the order of what they cost"
+        return RequirementStatus.NOT_MEASURABLE, "no scenario was run"
+    return RequirementStatus.MET, f"{results.actions} actions, in the order of what they cost"
 
 
-def _judge_scenarios(results: Results) -> tuple[Status, str]:
+def _judge_scenarios(results: Results) -> tuple[RequirementStatus, str]:
     wanted = ("baseline", "throughput", "concurrent", "sustained", "scalability", "stress")
     verdicts = {
         name: results.documents[name]["verdict"] if name in results.documents else "not run"
@@ -205,16 +210,16 @@ def _judge_scenarios(results: Results) -> tuple[Status, str]:
     }
     text = ", ".join(f"{name} {verdict}" for name, verdict in verdicts.items())
     if any(verdict == ScenarioVerdict.MISSED for verdict in verdicts.values()):
-        return Status.MISSED, text
+        return RequirementStatus.MISSED, text
     met = all(verdict == ScenarioVerdict.MET for verdict in verdicts.values())
-    return (Status.MET if met else Status.NOT_MEASURABLE), text
+    return (RequirementStatus.MET if met else RequirementStatus.NOT_MEASURABLE), text
 
 
-def _judge_kept(results: Results) -> tuple[Status, str]:
+def _judge_kept(results: Results) -> tuple[RequirementStatus, str]:
     kept = [name for name, document in results.documents.items() if document.get("comparison")]
     if not kept:
-        return Status.NOT_MEASURABLE, "no run had --baseline"
-    return Status.MET, f"baselines of {', '.join(kept)}"
+        return RequirementStatus.NOT_MEASURABLE, "no run had --baseline"
+    return RequirementStatus.MET, f"baselines of {', '.join(kept)}"
 
 
 _LATENCIES = _judge_measures("baseline", *(stage.value for stage in Stage))
@@ -250,13 +255,17 @@ _REQUIREMENTS: Sequence[tuple[str, str, _Judge]] = (
     ),
     ("AC2.sustained", "Sustained load: > 1000 alerts/hour", _SUSTAINED),
     ("AC3.cpu", "CPU usage: < 80% under normal load", _judge_cpu),
-    ("AC3.memory", "Memory usage: < 80% under normal load", _not_here(_NO_LIMIT)),
-    ("AC3.network", "Network bandwidth: < 80% under normal load", _not_here(_NO_LIMIT)),
-    ("AC3.disk", "Disk I/O: < 80% under normal load", _not_here(_NO_LIMIT)),
+    ("AC3.memory", "Memory usage: < 80% under normal load", _build_not_measured_judge(_NO_LIMIT)),
+    (
+        "AC3.network",
+        "Network bandwidth: < 80% under normal load",
+        _build_not_measured_judge(_NO_LIMIT),
+    ),
+    ("AC3.disk", "Disk I/O: < 80% under normal load", _build_not_measured_judge(_NO_LIMIT)),
     (
         "AC3.cleanup",
         "Resource cleanup works",
-        _not_here("the observer of Linear and its alert on leftovers watch it"),
+        _build_not_measured_judge("the observer of Linear and its alert on leftovers watch it"),
     ),
     ("AC3.leaks", "No memory leaks", _judge_measures("sustained", "leaks")),
     *(
@@ -282,12 +291,16 @@ _REQUIREMENTS: Sequence[tuple[str, str, _Judge]] = (
     (
         "AC5.vertical",
         "Vertical scaling works",
-        _not_here("it takes two runs of stress, before and after a change of limits"),
+        _build_not_measured_judge(
+            "it takes two runs of stress, before and after a change of limits"
+        ),
     ),
     (
         "AC5.auto_scaling",
         "Auto-scaling triggers correctly",
-        _not_here("the scenario sets the replicas itself; an alert watches the autoscaler"),
+        _build_not_measured_judge(
+            "the scenario sets the replicas itself; an alert watches the autoscaler"
+        ),
     ),
     ("AC5.distribution", "Load distribution works", _judge_distribution),
     (

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from exporter.analysis.measurements import RunMeasurements, Series
-from exporter.loadtest.comparison import find_quantile
+from exporter.loadtest.quantiles import find_quantile
+from exporter.report import Figure
 from exporter.report.charts import Axis, Line, draw_chart
-from exporter.report.sections import Figure
 from slos.schema.contract import Stage
 
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}

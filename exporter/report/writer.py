@@ -17,8 +17,8 @@ from exporter.loadtest.result_file import (
     write_json,
     write_text,
 )
+from exporter.report import ReportSection, Table
 from exporter.report.content import FORMAT, VERSION, Report, build_report
-from exporter.report.sections import Section, Table
 
 NAME = "report"
 _CLASSES = {
@@ -104,7 +104,7 @@ def render_markdown(report: Report) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _render_section(section: Section) -> list[str]:
+def _render_section(section: ReportSection) -> list[str]:
     lines = [f'<a id="{section.anchor}"></a>', "", f"## {section.title}", ""]
     for paragraph in section.paragraphs:
         lines += [_escape(paragraph), ""]

@@ -30,7 +30,7 @@ from pydantic import Field, model_validator
 from exporter.fields import DnsLabel, DurationField, Section, Share, in_unit
 from exporter.httpclient.errors import RequestError
 from exporter.loadtest.metrics import ScenarioSample
-from exporter.loadtest.ramp import RampSettings, ramp
+from exporter.loadtest.ramp import RampSettings, send_ramp
 from exporter.loadtest.result import Measure, ScenarioResult, ScenarioState
 from exporter.loadtest.result_file import StepRecord
 from exporter.loadtest.run import ScenarioRun
@@ -303,7 +303,7 @@ async def _measure_current_replicas(settings: Settings, scenario_run: ScenarioRu
     replicas = await _count_replicas(settings, scenario_run)
     scenario_run.update(level=replicas)
     limits = list_limits(scenario_run.context.targets, [Stage.END_TO_END])
-    ramped = await ramp(scenario_run, settings, limits)
+    ramped = await send_ramp(scenario_run, settings, limits)
     replicas_after = await _count_replicas(settings, scenario_run)
     if replicas_after != replicas:
         scenario_run.update(notes=(f"{replicas} replicas before, {replicas_after} after",))

@@ -23,7 +23,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 
 from exporter.fields import DurationField, in_unit
 from exporter.loadtest.metrics import ScenarioSample
-from exporter.loadtest.ramp import RampResult, RampSettings, ramp
+from exporter.loadtest.ramp import RampResult, RampSettings, send_ramp
 from exporter.loadtest.result import Measure, ScenarioResult
 from exporter.loadtest.run import ScenarioRun
 from exporter.loadtest.stats import count_flow, list_limits
@@ -89,7 +89,7 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     limits = list_limits(scenario_run.context.targets, _PROMISED_RATES)
     limits_without_issues = dict(limits)
     del limits_without_issues[Stage.LINEAR_ISSUE_CREATION]
-    ramped = await ramp(scenario_run, settings, limits_without_issues)
+    ramped = await send_ramp(scenario_run, settings, limits_without_issues)
     notes = (
         [] if ramped.is_saturated else ["agent-sre was not saturated: its throughput may be higher"]
     )

@@ -26,7 +26,7 @@ class _Program:
 
     @classmethod
     async def start(cls, *arguments: str) -> Self:
-        """Start a Python program, and wait until it says where it listens.
+        """Start a Python program, and wait until it prints its address.
 
         Raises:
             ScaleError: it does not.
@@ -43,12 +43,12 @@ class _Program:
                     line = await process.stdout.readline()
         text = line.decode(errors="replace").strip()
         if not text.startswith(_LISTENING):
-            await _end(process)
+            await _end_process(process)
             raise ScaleError(f"{arguments[0]} did not start: {text or 'no output'}")
         return cls(process, text.removeprefix(_LISTENING))
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end_process(process: asyncio.subprocess.Process) -> None:
     """End a process: ask, wait, and kill."""
     if process.returncode is not None:
         return
@@ -87,7 +87,7 @@ class SimulatedCluster:
         self._replicas += await asyncio.gather(*started)
         surplus, self._replicas = self._replicas[replicas:], self._replicas[:replicas]
         await self._update_balancer()
-        await asyncio.gather(*(_end(each.process) for each in surplus))
+        await asyncio.gather(*(_end_process(each.process) for each in surplus))
 
     async def count_ready(self) -> int:
         """Count the replicas that are ready."""
@@ -114,7 +114,7 @@ class SimulatedCluster:
     async def close(self) -> None:
         """End all processes."""
         programs = (*self._replicas, self._balancer)
-        await asyncio.gather(*(_end(each.process) for each in programs))
+        await asyncio.gather(*(_end_process(each.process) for each in programs))
 
     async def _start_replica(self) -> _Program:
         return await _Program.start(

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from exporter.httpclient.auth import CredentialsError, read_secret_file
-from exporter.simulator.control import ActiveFaults
+from exporter.simulator.fault_injection import ActiveFaults
 
 MAX_PORT = 65_535
 F = TypeVar("F", bound=Callable[..., Any])

@@ -9,9 +9,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from generator.backfill.expressions import split_expression
-from generator.backfill.samples import mark_ends, relabel_series
+from generator.backfill.samples import SeriesByLabels, mark_ends, pair_samples, relabel_series
 from generator.backfill.tasks import RuleTask
-from generator.clients.sample_ranges import SampleReader, SeriesByLabels
+from generator.clients.range_queries import RangeReader
 from generator.clients.temporary_prometheus import TemporaryPrometheus
 from slos.schema.promql import compute_lookback_ms
 
@@ -30,8 +30,8 @@ class Computation:
         end: time of the end of the backfill.
     """
 
-    raw: SampleReader
-    recorded: SampleReader
+    raw: RangeReader
+    recorded: RangeReader
     store: TemporaryPrometheus
     metrics: AbstractSet[str]
     end: int
@@ -45,14 +45,13 @@ class Computation:
         split = split_expression(
             task.rule.expr, self.metrics, lambda part: f"{_PART}{number}:{part}"
         )
-        computed: SeriesByLabels = {}
         if split.parts.keys() == {split.text}:
-            computed = self.raw.evaluate_range(split.parts[split.text], task.times)
+            computed = _evaluate(self.raw, split.parts[split.text], task)
         else:
             for metric, query in split.parts.items():
-                part = self.raw.evaluate_range(query, task.times)
+                part = _evaluate(self.raw, query, task)
                 self._write(relabel_series(part, metric, {}), task)
-            computed = self.store.reader.evaluate_range(split.text, task.times)
+            computed = _evaluate(self.store.reader, split.text, task)
         self._write(relabel_series(computed, task.rule.record, task.rule.labels), task)
 
     def copy_recorded(self, task: RuleTask, tasks: Sequence[RuleTask]) -> None:
@@ -69,7 +68,7 @@ class Computation:
         if task.times:
             start = max(start, task.first_sample)
         series = self.recorded.read_samples(task.selector, start - 1, self.end)
-        self._write(series, task)
+        self._write(pair_samples(series), task)
 
     def _write(self, series: SeriesByLabels, task: RuleTask) -> None:
         """Write series to the store, with a marker where one ends, as rules do."""
@@ -99,4 +98,8 @@ def read_computed(
     start, end = max(start, task.times.start), min(end, task.times.stop)
     if start >= end:
         return {}
-    return store.reader.read_samples(task.series, start - 1, end - 1)
+    return pair_samples(store.reader.read_samples(task.series, start - 1, end - 1))
+
+
+def _evaluate(reader: RangeReader, query: str, task: RuleTask) -> SeriesByLabels:
+    return pair_samples(reader.evaluate_range(query, task.times))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from generator.backfill.expressions import split_expression
 from generator.backfill.tasks import RuleTask
-from generator.clients.sample_ranges import SampleReader
+from generator.clients.range_queries import RangeReader
 
 _HOUR = 3_600_000
 
@@ -34,7 +34,7 @@ class Estimate:
 
 
 def estimate_tasks(
-    tasks: Iterable[RuleTask], reader: SampleReader, metrics: AbstractSet[str]
+    tasks: Iterable[RuleTask], reader: RangeReader, metrics: AbstractSet[str]
 ) -> Iterator[Estimate]:
     """Estimate the tasks of each SLO that has something to compute.
 
@@ -50,14 +50,14 @@ def estimate_tasks(
 
 
 def _estimate_slo(
-    slo: str, tasks: Sequence[RuleTask], reader: SampleReader, metrics: AbstractSet[str]
+    slo: str, tasks: Sequence[RuleTask], reader: RangeReader, metrics: AbstractSet[str]
 ) -> Estimate:
     seconds = 0.0
     series: dict[int, int] = {}
     for number, task in enumerate(tasks):
         parts = split_expression(task.rule.expr, metrics, lambda part: f"part{part}").parts
         if parts:
-            series[number], spent = _probe(task, parts, reader)
+            series[number], spent = _evaluate_last_hour(task, parts, reader)
             seconds += spent
     of_slo = max(series.values(), default=1)
     return Estimate(
@@ -73,7 +73,9 @@ def _estimate_slo(
     )
 
 
-def _probe(task: RuleTask, parts: Mapping[str, str], reader: SampleReader) -> tuple[int, float]:
+def _evaluate_last_hour(
+    task: RuleTask, parts: Mapping[str, str], reader: RangeReader
+) -> tuple[int, float]:
     """Evaluate the last hour of the parts of a task; return series, and seconds of all times."""
     times = task.times[-(_HOUR // task.interval or 1) :]
     began = time.monotonic()

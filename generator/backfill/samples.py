@@ -4,12 +4,24 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
-from generator.clients.sample_ranges import Samples, SeriesByLabels
+from generator.clients.range_queries import Labels, SampleArrays
 
 # A NaN of its own, by which Prometheus marks that a series has ended (model/value/value.go).
 STALE_MARKER: float = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
+Samples = list[tuple[int, float]]
+"""Times in milliseconds and values, in the order of time."""
+SeriesByLabels = dict[Labels, Samples]
+
 _NAME = "__name__"
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+
+
+def pair_samples(series: SampleArrays) -> SeriesByLabels:
+    """Pair the times and the values of series."""
+    return {
+        labels: list(zip(map(int, samples[::2]), samples[1::2], strict=True))
+        for labels, samples in series.items()
+    }
 
 
 def relabel_series(

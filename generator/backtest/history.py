@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.clients.range_queries import SampleArrays
 from generator.model import SLO
 from generator.rules import tiers
 from slos.schema.units import Duration
@@ -123,6 +124,11 @@ def list_queries(slo: SLO) -> Iterator[CountQuery]:
     if tiers.has_counter_queries(slo):
         for template in (signal.total, signal.errors):
             yield CountQuery(tiers.render_coarse_count(slo, template), steps.coarse)
+
+
+def view_samples(series: SampleArrays) -> SeriesSamples:
+    """View samples, which are times and values in turn, as rows."""
+    return {labels: np.asarray(samples).reshape(-1, 2) for labels, samples in series.items()}
 
 
 def build_histories(slo: SLO, span: Span, answers: Sequence[SeriesSamples]) -> list[GroupHistory]:

@@ -30,7 +30,7 @@ TimeField = Annotated[datetime, BeforeValidator(parse_time)]
 
 
 class Incident(SpecModel):
-    """Incident that somebody should have been paged for."""
+    """Known incident, which should have caused a page."""
 
     name: str = ""
     """Name of the incident, for reports."""

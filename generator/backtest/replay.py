@@ -41,12 +41,12 @@ class Firing:
 
     @property
     def is_page(self) -> bool:
-        """True if the alert wakes somebody."""
+        """True if the alert is a page."""
         return is_page(self.alert)
 
 
 def is_page(alert: BudgetAlert) -> bool:
-    """Tell whether an alert wakes somebody."""
+    """Tell whether an alert is a page."""
     if isinstance(alert, BurnAlert):
         return alert.severity is AlertSeverity.PAGE
     return alert.meta.labels.get(SEVERITY) not in SEVERITIES_BELOW_PAGE

@@ -52,7 +52,7 @@ class DailyCounts:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """Candidate with what the past says about it.
+    """Candidate with its results over the past.
 
     Attributes:
         candidate: the candidate.

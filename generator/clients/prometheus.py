@@ -1,9 +1,10 @@
-"""Client of a running Prometheus, for the facts about metrics that live checks need."""
+"""Client of a running Prometheus: facts about metrics, metrics of a job, bounds of buckets."""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from generator import names
@@ -12,6 +13,7 @@ from generator.model import SLO, MetricFacts
 from generator.rules import increments, tiers
 from slos.schema import promql
 from slos.schema.query_analysis import Counting
+from slos.schema.sli_signal import Histogram
 from slos.schema.units import Duration
 
 # Range for queries outside SLOs, whose templates have no window of an SLO.
@@ -182,3 +184,90 @@ class MetricFactsClient:
     def _count_samples(self, query: str) -> int:
         stats = read_prometheus(self.url, "query", query=query, stats="all").get("stats", {})
         return int(stats.get("samples", {}).get("totalQueryableSamples", 0))
+
+
+def read_bounds(url: str, histogram: Histogram) -> list[Decimal]:
+    """Read the upper bounds of the buckets of a classic histogram; none of a native one.
+
+    Raises:
+        APIError: a request fails.
+    """
+    if histogram.is_native:
+        return []
+    data = read_prometheus(url, "label/le/values", **{"match[]": histogram.selector})
+    with expect_server(url, "a Prometheus"):
+        bounds = {_parse_bound(str(value)) for value in data}
+        return sorted(bound for bound in bounds if bound is not None)
+
+
+def _parse_bound(text: str) -> Decimal | None:
+    try:
+        bound = Decimal(text)
+    except InvalidOperation:
+        return None
+    return bound.normalize() if bound.is_finite() and bound > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class JobMetricsClient:
+    """Client that reads the metrics of one job.
+
+    Attributes:
+        url: base URL of the Prometheus.
+        selector: matcher of the job, such as `job="shop"`.
+    """
+
+    url: str
+    selector: str
+
+    def list_metrics(self) -> list[str]:
+        """List the names of the metrics of the job.
+
+        Raises:
+            APIError: when the request fails.
+        """
+        return self._read_names("label/__name__/values", f"{{{self.selector}}}")
+
+    def list_labels(self, metric: str) -> Sequence[str]:
+        """List the labels of a metric.
+
+        Raises:
+            APIError: when the request fails.
+        """
+        return self._read_names("labels", f"{metric}{{{self.selector}}}")
+
+    def list_values(self, metric: str, label: str) -> Sequence[str]:
+        """List the values of a label of a metric.
+
+        Raises:
+            APIError: when the request fails.
+        """
+        return self._read_names(f"label/{label}/values", f"{metric}{{{self.selector}}}")
+
+    def measure(self, query: str) -> Decimal | None:
+        """Read the value of a query; None where it has none.
+
+        Raises:
+            APIError: when the request fails.
+        """
+        data = read_prometheus(self.url, "query", query=query)
+        with expect_server(self.url, "a Prometheus"):
+            result = data["result"]
+            value = Decimal(result[0]["value"][1]) if result else None
+            return value if value is not None and value.is_finite() else None
+
+    def _read_names(self, path: str, selector: str) -> list[str]:
+        data = read_prometheus(self.url, path, **{"match[]": selector})
+        with expect_server(self.url, "a Prometheus"):
+            return [str(name) for name in data]
+
+
+def list_jobs(url: str) -> list[str]:
+    """List the jobs that a Prometheus has.
+
+    Raises:
+        APIError: when the request fails.
+    """
+    data = read_prometheus(url, "label/job/values")
+    with expect_server(url, "a Prometheus"):
+        return [str(name) for name in data]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from generator.clients import remote_write
 from generator.clients.json_api import APIError, read_json
+from generator.clients.range_queries import RangeReader
 from generator.clients.remote_write import Series
-from generator.clients.sample_ranges import SampleReader
 
 _DAY = 86_400_000
 _SAMPLES_IN_ONE_REQUEST = 50_000
@@ -39,7 +39,7 @@ class TemporaryPrometheus:
     """
 
     url: str
-    reader: SampleReader
+    reader: RangeReader
 
     def write_series(self, series: Iterable[Series]) -> None:
         """Write series, in as many requests as necessary.
@@ -94,7 +94,7 @@ def run_temporary_prometheus(program: str) -> Iterator[TemporaryPrometheus]:
             url = f"http://{address}"
             try:
                 _wait_until_ready(url, process, Path(folder, "log"))
-                yield TemporaryPrometheus(url, SampleReader(url, _DAY))
+                yield TemporaryPrometheus(url, RangeReader(url, longest_chunk=_DAY))
             finally:
                 _stop(process)
 

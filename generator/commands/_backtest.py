@@ -36,7 +36,7 @@ from slos.schema.problem import filter_errors
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class BacktestComparison:
     """Values of the candidates besides those of the specs.
 
     Attributes:
@@ -52,7 +52,7 @@ class Comparison:
 
 def print_backtests(
     options: dict[str, Any],
-    comparison: Comparison,
+    comparison: BacktestComparison,
     *,
     incident_file: Path | None,
     html_file: Path | None,
@@ -98,7 +98,7 @@ def _print_reports(
     click.echo("\n\n".join(reports))
 
 
-def _list_candidates(request: HistoryRequest, comparison: Comparison) -> list[Candidate]:
+def _list_candidates(request: HistoryRequest, comparison: BacktestComparison) -> list[Candidate]:
     window_sets = _read_window_sets(comparison.window_folders)
     built = (
         build_candidate(each.located, each.spec, variant, request.run_settings)

@@ -18,11 +18,18 @@ from generator.backtest.candidates import (
     build_candidate,
     format_threshold,
 )
-from generator.backtest.history import GroupHistory, Span, build_histories, build_span, list_queries
+from generator.backtest.history import (
+    GroupHistory,
+    Span,
+    build_histories,
+    build_span,
+    list_queries,
+    view_samples,
+)
 from generator.clients.range_queries import RangeQuery, RangeReader
 from generator.commands import _report
 from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
-from generator.files.history_cache import HistoryCache, find_history_cache
+from generator.files.sample_cache import open_sample_cache
 from generator.files.sources import STDOUT, read_windows
 from generator.model import SLO
 from generator.settings import RunSettings
@@ -80,7 +87,7 @@ class HistoryRequest:
         built: dict[tuple[RangeQuery, ...], Sequence[GroupHistory]] = {}
         for slo, listed in zip(slos, queries, strict=True):
             if listed not in built:
-                found = [answers[query] for query in listed]
+                found = [view_samples(answers[query]) for query in listed]
                 built[listed] = build_histories(slo, self.build_span(slo), found)
         return [built[listed] for listed in queries]
 
@@ -105,10 +112,9 @@ def parse_history_request(options: dict[str, Any]) -> HistoryRequest:
     if end - start < _SHORTEST.ms:
         raise click.UsageError(f"--from is less than {_SHORTEST} before --to; use a longer time")
     chosen, run_settings = _read_slos(options)
-    folder = find_history_cache() if options["uses_cache"] else None
     reader = RangeReader(
         options["prometheus_url"],
-        HistoryCache(folder) if folder else None,
+        open_sample_cache("history") if options["uses_cache"] else None,
         options["concurrency"],
         _print_progress,
         now,

@@ -19,8 +19,8 @@ from generator.backtest.candidates import (
 from generator.backtest.episodes import run_backtest
 from generator.backtest.suggestion import OBJECTIVES, Suggestion, suggest_objective
 from generator.backtest.suggestion_report import build_document, render_suggestions
-from generator.clients.bucket_bounds import read_bounds
 from generator.clients.json_api import APIError
+from generator.clients.prometheus import read_bounds
 from generator.commands._history import (
     ChosenSLO,
     HistoryRequest,

@@ -1,6 +1,5 @@
 """Command `slo-rules backfill`: the recorded series of new SLOs for the past."""
 
-import os
 import shutil
 import sys
 import time
@@ -21,12 +20,13 @@ from generator.backfill.tasks import DAY, RuleTask, list_days, list_tasks, set_t
 from generator.clients import remote_write
 from generator.clients.json_api import APIError
 from generator.clients.prometheus import read_prometheus, read_retention
-from generator.clients.sample_ranges import SampleReader
+from generator.clients.promtool import BlockError, write_blocks
+from generator.clients.range_queries import RangeReader
 from generator.clients.temporary_prometheus import TemporaryPrometheus, run_temporary_prometheus
-from generator.clients.tsdb_blocks import BlockError, write_blocks
 from generator.commands import _report, _values
 from generator.commands._options import add_read_options, spec_argument
 from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
+from generator.files.sample_cache import open_sample_cache
 from generator.files.sources import STDOUT
 from generator.model import SLO
 from generator.pipeline import BuildPlan
@@ -136,7 +136,10 @@ def command(  # noqa: PLR0913 - click's way
         click.echo(f"error: {missing[0]!r} not found; install Prometheus", err=True)
         sys.exit(1)
     plan = _plan_specs(options)
-    raw = SampleReader(prometheus_url, chunk.ms, _find_cache())
+    cache = open_sample_cache("backfill")
+    raw = RangeReader(
+        prometheus_url, cache, 1, now=round(time.time() * 1000), longest_chunk=chunk.ms
+    )
     try:
         # Other requests are repeated; a wrong address is to be reported at once.
         read_prometheus(prometheus_url, "query", query="vector(1)")
@@ -158,7 +161,8 @@ def command(  # noqa: PLR0913 - click's way
     except (APIError, BlockError, MixedSubqueryError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    raw.remove_kept()
+    if cache:
+        cache.remove_used()
 
 
 def _check_target(target: _Target, *, dry_run: bool) -> None:
@@ -184,16 +188,8 @@ def _plan_specs(options: dict[str, Any]) -> BuildPlan:
     return plan
 
 
-def _find_cache() -> Path | None:
-    try:
-        home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    except RuntimeError:  # there is no home
-        return None
-    return Path(home, "slo-rules", "backfill")
-
-
 def _find_work(
-    plan: BuildPlan, recorded: SampleReader, age: Duration | None, *, blocks: bool
+    plan: BuildPlan, recorded: RangeReader, age: Duration | None, *, blocks: bool
 ) -> tuple[list[RuleTask], int]:
     """Find the times of all rules, and the end of the backfill."""
     now = round(time.time() * 1000)
@@ -230,7 +226,7 @@ def _print_estimates(estimates: Sequence[Estimate]) -> None:
 
 
 def _print_unknown(
-    tasks: Sequence[RuleTask], estimates: Sequence[Estimate], reader: SampleReader
+    tasks: Sequence[RuleTask], estimates: Sequence[Estimate], reader: RangeReader
 ) -> None:
     """Print what cannot be known of the past."""
     if missing := [each.slo for each in estimates if not each.has_data]:

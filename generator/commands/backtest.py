@@ -85,7 +85,7 @@ def command(
 
     _backtest.print_backtests(
         options,
-        _backtest.Comparison(objectives, thresholds, window_folders),
+        _backtest.BacktestComparison(objectives, thresholds, window_folders),
         incident_file=incident_file,
         html_file=html_file,
         as_json=as_json,

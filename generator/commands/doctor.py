@@ -15,8 +15,8 @@ from generator.clients.server_state import read_alertmanager_state, read_prometh
 from generator.commands import _report, _values
 from generator.commands._options import add_spec_options, keep_going_option
 from generator.commands._request import parse_request
+from generator.doctor import CheckResult, CheckStatus
 from generator.doctor.alertmanager import ReceiverSettings, check_alertmanager
-from generator.doctor.check_result import CheckResult, CheckStatus
 from generator.doctor.prometheus import check_prometheus
 from generator.model import SLO
 from generator.pipeline import BuildPlan

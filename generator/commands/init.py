@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from generator.clients.job_metrics import JobMetricsClient, list_jobs
 from generator.clients.json_api import APIError
+from generator.clients.prometheus import JobMetricsClient, list_jobs
 from generator.commands import _values
 from generator.files import output
 from generator.files.transaction import CannotWriteError

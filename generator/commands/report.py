@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from generator.clients.json_api import APIError
-from generator.commands import _sources, _values
+from generator.commands import _server_options, _values
 from generator.commands._project import config_option
 from generator.files.sources import STDOUT
 from slos.schema.extras import describe_missing, is_missing
@@ -33,8 +33,8 @@ def _check_output(_: click.Context, __: click.Parameter, out: str) -> str:
 
 @click.command("report")
 @config_option
-@_sources.prometheus_option
-@_sources.http_config_option
+@_server_options.prometheus_option
+@_server_options.http_config_option
 @click.option("--month", metavar="YYYY-MM", help="Month of the report, like 2026-10, in UTC.")
 @click.option("--quarter", metavar="YYYY-QN", help="Quarter of the report, like 2026-Q3, in UTC.")
 @click.option("--since", metavar="DATE", help="First day of the report, like 2026-11-01.")
@@ -81,7 +81,7 @@ def command(  # noqa: PLR0913 - click's way
     if is_missing("serve"):
         raise click.UsageError(describe_missing("slo-rules report", "serve"))
     gc.enable()  # off for commands that end soon
-    (source, *others) = _sources.parse_sources(prometheus_urls, http_configs)
+    (source, *others) = _server_options.parse_sources(prometheus_urls, http_configs)
     if others:
         raise click.UsageError("a report is of one source; give --prometheus once")
     # All need the extra.

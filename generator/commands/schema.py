@@ -6,8 +6,12 @@ import click
 
 from generator.commands import _report
 from generator.files.sources import STDOUT
-from generator.reference import pages
-from generator.reference.schema import build_project_schema, build_spec_schema
+from generator.reference.schema import (
+    build_project_schema,
+    build_spec_schema,
+    render_project_page,
+    render_spec_page,
+)
 
 
 @click.command("schema")
@@ -32,8 +36,8 @@ def command(*, subject: str, markdown: bool, out: str, check: bool) -> None:
       slo-rules schema --of project > project-settings.schema.json
     """
     if subject == "spec":
-        schema, render_page = build_spec_schema(), pages.render_spec_page
+        schema, render_page = build_spec_schema(), render_spec_page
     else:
-        schema, render_page = build_project_schema(), pages.render_project_page
+        schema, render_page = build_project_schema(), render_project_page
     content = render_page(schema) if markdown else json.dumps(schema, indent=1) + "\n"
     _report.write_page(content, out, check=check)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from generator.commands import _report, _sources, _values
+from generator.commands import _report, _server_options, _values
 from generator.commands._project import config_option
 from slos.schema.extras import describe_missing, is_missing
 
@@ -17,8 +17,8 @@ _MAX_PORT = 65535
 
 @click.command("serve")
 @config_option
-@_sources.prometheus_option
-@_sources.http_config_option
+@_server_options.prometheus_option
+@_server_options.http_config_option
 @click.option(
     "--listen",
     default="127.0.0.1:8090",
@@ -66,7 +66,7 @@ def command(
     """
     if is_missing("serve"):
         raise click.UsageError(describe_missing("slo-rules serve", "serve"))
-    sources = _sources.parse_sources(prometheus_urls, http_configs)
+    sources = _server_options.parse_sources(prometheus_urls, http_configs)
     host, port = _parse_address(listen)
     protection = _read_protection(web_config) if web_config else None
     gc.enable()  # off for commands that end soon

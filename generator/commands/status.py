@@ -16,12 +16,12 @@ from generator.clients.slo_status import read_recorded_slos
 from generator.commands import _values
 from generator.commands._project import config_option
 from generator.status.gates import (
-    Condition,
     ConditionResult,
+    GateCondition,
     evaluate_conditions,
     parse_condition,
 )
-from generator.status.rows import SLOState, SLOStatus, compute_statuses
+from generator.status.slo_states import SLOState, SLOStatus, compute_statuses
 from generator.status.table import build_document, list_table_rows
 from slos.schema.promql import quote_string
 from slos.schema.units import Duration, format_count, format_names
@@ -50,16 +50,16 @@ class _NotFoundError(Exception):
     """SLO that no recorded series describes."""
 
 
-class ConditionType(click.ParamType[Condition]):
+class ConditionType(click.ParamType[GateCondition]):
     """Condition option, such as `budget < 10%`."""
 
     name = "condition"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Condition:
+    ) -> GateCondition:
         """Parse a condition; fail with a usage error that shows the syntax."""
-        if isinstance(value, Condition):
+        if isinstance(value, GateCondition):
             return value
         try:
             return parse_condition(str(value))
@@ -124,7 +124,7 @@ def command(  # noqa: PLR0913 - click's way
     slos: tuple[str, ...],
     prometheus_url: str,
     selectors: tuple[str, ...],
-    conditions: tuple[Condition, ...],
+    conditions: tuple[GateCondition, ...],
     groups: int,
     watch: Duration | None,
     *,

@@ -15,7 +15,7 @@ from generator.commands._options import add_read_options, spec_argument
 from generator.commands._request import parse_inputs, parse_read_settings, parse_spec_settings
 from generator.files.sources import STDOUT
 from generator.reference import traceability
-from generator.reference.cluster_coverage import keep_served_claims
+from generator.reference.claim_series import keep_served_claims
 from generator.requirements import Coverage
 from slos.schema.inventory import Inventory
 from slos.schema.units import Duration

@@ -94,10 +94,10 @@ def _shorten_common(before: str, after: str) -> tuple[str, str]:
     start = len(commonprefix([before, after]))
     rest = min(len(before), len(after)) - start
     end = min(len(commonprefix([before[::-1], after[::-1]])), rest)
-    return _cut(before, start, end), _cut(after, start, end)
+    return _shorten(before, start, end), _shorten(after, start, end)
 
 
-def _cut(text: str, start: int, end: int) -> str:
+def _shorten(text: str, start: int, end: int) -> str:
     first, last = max(start - _CONTEXT, 0), min(len(text) - end + _CONTEXT, len(text))
     return f"{'...' if first else ''}{text[first:last]}{'...' if last < len(text) else ''}"
 

@@ -16,7 +16,7 @@ from generator.alerting.route_matching import (
 )
 from generator.alerting.tree import ALERTNAME, INFO_INHIBITOR
 from generator.clients.server_state import AlertmanagerState, LiveRule, PrometheusState
-from generator.doctor.check_result import CheckResult, CheckStatus, list_names
+from generator.doctor import CheckResult, CheckStatus, list_names
 from generator.model import AlertingRule, RecordingRule, RuleGroup
 from slos.schema.golang import Re2Pattern
 from slos.schema.units import format_count

@@ -7,7 +7,7 @@ import promql_parser as ast
 from generator.alerting.model import list_selector_matchers
 from generator.alerting.route_matching import match_labels
 from generator.clients.server_state import LiveRule, PrometheusState
-from generator.doctor.check_result import CheckResult, CheckStatus, list_names
+from generator.doctor import CheckResult, CheckStatus, list_names
 from generator.model import SLO, RecordingRule, Rule, RuleGroup
 from slos.schema import promql
 from slos.schema.compatibility import list_label_matchers, read_metric_name

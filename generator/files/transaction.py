@@ -216,7 +216,7 @@ def _is_at_path(descriptor: int, folder: Path) -> bool:
 
 @contextmanager
 def _name_file(path: Path) -> Iterator[None]:
-    """Name a file in errors: the user knows it, and not the temporary one."""
+    """Name the file in an error by its own path, not by that of the temporary file."""
     try:
         yield
     except OSError as error:

@@ -126,7 +126,7 @@ def _compute_sum_bounds(inner: Bounds) -> Bounds:
 def _compute_binary_bounds(node: ast.BinaryExpr) -> Bounds:
     left, right, name = compute_bounds(node.lhs), compute_bounds(node.rhs), str(node.op)
     if name == "or":
-        return _unite(left, right)
+        return _join_bounds(left, right)
     if name == "unless":
         return left
     if left.is_empty or right.is_empty:
@@ -140,7 +140,7 @@ def _compute_binary_bounds(node: ast.BinaryExpr) -> Bounds:
     return _ZERO_OR_MORE if is_positive and name in ("*", "/", "+") else _ANY
 
 
-def _unite(left: Bounds, right: Bounds) -> Bounds:
+def _join_bounds(left: Bounds, right: Bounds) -> Bounds:
     if left.is_empty or right.is_empty:
         return right if left.is_empty else left
     return Bounds(min(left.low, right.low), max(left.high, right.high))

@@ -46,7 +46,7 @@ class Vocabulary:
     client_errors: tuple[str, ...] = ()
 
 
-def _spell(words: Iterable[str]) -> tuple[str, ...]:
+def _list_spellings(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(spelling for word in words for spelling in (word, word.upper(), word.title()))
 
 
@@ -68,7 +68,11 @@ VOCABULARIES = (
         ("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNKNOWN"),
         _GRPC_CONSTANTS[3:],
     ),
-    Vocabulary(_spell((*_SUCCESSES, *_FAILURES)), _spell(_SUCCESSES), _spell(_FAILURES)),
+    Vocabulary(
+        _list_spellings((*_SUCCESSES, *_FAILURES)),
+        _list_spellings(_SUCCESSES),
+        _list_spellings(_FAILURES),
+    ),
 )
 """Known vocabularies of outcomes."""
 

@@ -13,7 +13,7 @@ ALWAYS = True
 
 
 def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
-    """Grouping labels that are set as well, unless other labels still tell the groups apart."""
+    """Find grouping labels that the spec sets too, if no other label distinguishes the groups."""
     slo = subject.slo
     for label in sorted({*slo.labels, *names.RESERVED} & set(slo.signal.group_by)):
         reason, hint = _explain_clash(subject, label)

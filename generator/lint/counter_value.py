@@ -1,4 +1,4 @@
-"""The value of a counter, which says how long its process has run."""
+"""The raw value of a counter, which depends on how long its process has run."""
 
 from collections.abc import Iterator, Mapping
 

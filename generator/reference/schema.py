@@ -1,4 +1,6 @@
-"""JSON Schemas of specs and of project settings, built from its types and their docstrings.
+"""JSON Schemas and reference pages of specs and of project settings.
+
+The schemas are built from the types and their docstrings, and the pages from the schemas.
 
 The types check more than JSON Schema can express, so `slo-rules check` may reject a spec that an
 editor accepts. It rejects every spec that an editor rejects, except for numbers in quotes.
@@ -12,11 +14,47 @@ import textwrap
 from collections.abc import Iterator, Mapping
 
 from generator.files.project_settings import ProjectSettings
+from generator.text import yaml_writer
 from slos.schema.fields import SpecModel
-from slos.schema.reference_page import Schema, mark_schema
+from slos.schema.reference_page import Schema, mark_schema, render_page
 from slos.schema.sli import load_sli_types
 from slos.schema.spec import Spec
 
+_SPEC_SOURCE = "the types in slos/schema"
+_PROJECT_SOURCE = "the types in generator/files/project_settings.py"
+_SPEC_INTRODUCTION = """
+# Every key of a spec
+
+The keys of a `prometheus/v1` document. Keys that Sloth does not have are marked **ours**.
+[Writing specs](specs.md) explains how to use them. Keys in **bold** are required.
+
+`slo-rules schema` prints the same as a [JSON Schema](spec.schema.json). To use it in an editor,
+begin a spec with the line
+
+    # yaml-language-server: $schema=spec.schema.json
+"""
+_PROJECT_INTRODUCTION = """
+# Project settings
+
+The file `slo-rules.yaml` holds the options of a project, so that `build`, `check` and the other
+commands cannot disagree. It is read from the working directory or from a folder above it, up to the
+top of the git repository. Outside of a repository only the working directory is searched.
+`--config FILE` names another file. Paths in it are relative to the file.
+
+    inputs: [slos]
+    out: rules
+    formats: [prometheus, runbooks, {name: operator, namespace: monitoring}]
+    labels: {cluster: eu-1}
+    retention: 15d
+    runbook_url_prefix: https://github.com/example/slos/blob/main/rules/runbooks
+
+An option on the command line overrides the file. `slo-rules config` prints the settings that are in
+force, and where each comes from:
+
+    slo-rules config
+
+`slo-rules schema --of project` prints the keys as a JSON Schema, for editors.
+"""
 _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n(?: {6,}.*|))*)", re.MULTILINE)
 # YAML keys of fields whose names differ in Python.
 _KEYS = {"for_": "for", "is_": "is", "while_": "while", "override_previous": "overridePrevious"}
@@ -107,3 +145,19 @@ def _collect_models(root: type[SpecModel]) -> Mapping[str, type[SpecModel]]:
 
 def _join_lines(text: str) -> str:
     return " ".join(text.split())
+
+
+def render_spec_page(schema: Schema) -> str:
+    """Reference page of specs as Markdown."""
+    return _render_page(schema, _SPEC_INTRODUCTION, _SPEC_SOURCE, "slo-rules schema")
+
+
+def render_project_page(schema: Schema) -> str:
+    """Reference page of project settings as Markdown."""
+    command = "slo-rules schema --of project"
+    return _render_page(schema, _PROJECT_INTRODUCTION, _PROJECT_SOURCE, command)
+
+
+def _render_page(schema: Schema, introduction: str, source: str, command: str) -> str:
+    head = yaml_writer.render_document([source], [], command=f"run {command}").strip()
+    return render_page(schema, introduction=introduction, mark=head.removeprefix("# "))

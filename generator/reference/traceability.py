@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
+import promql_parser as ast
+
 from generator import names
-from generator.reference.origins import find_origins
-from generator.reference.watched_series import list_claim_data, list_watcher_queries
+from generator.reference.claim_series import list_claim_data, list_watcher_queries
 from generator.requirements import Claim, Coverage, LocatedRequirement, Watcher
+from generator.rules.recorded_series import list_matchers
 from generator.text import yaml_writer
+from slos.schema import promql
+from slos.schema.compatibility import read_metric_name
 from slos.schema.promql import format_label_set, list_selectors
 from slos.schema.spec import SloSpec
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
@@ -151,7 +155,7 @@ class _Table:
         texts = dict.fromkeys(
             text
             for selector in selectors
-            for origin in find_origins(selector, self.coverage.sources)
+            for origin in _find_origins(selector, self.coverage.sources)
             for text in origin.split("; ")
         )
         yield _describe_watcher(claim)
@@ -214,3 +218,32 @@ def _name_test(claim: Claim) -> str:
 
 def _render_row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _find_origins(selector: str, sources: Mapping[str, str]) -> list[str]:
+    """Find the texts of the sources that fit best: most labels, then the longest name."""
+    fitting: dict[tuple[int, int], list[str]] = {}
+    for source, text in sources.items():
+        name, labels = _read_source(source)
+        if promql.read_selector_metric(selector).startswith(name) and _names_values(
+            selector, labels
+        ):
+            fitting.setdefault((len(labels), len(name)), []).append(text)
+    return fitting[max(fitting)] if fitting else []
+
+
+def _read_source(source: str) -> tuple[str, dict[str, str]]:
+    node = promql.parse_query(source)
+    if not isinstance(node, ast.VectorSelector):
+        return source, {}
+    labels = {each.name: each.value for each in node.matchers.matchers if each.name != "__name__"}
+    return read_metric_name(node), labels
+
+
+def _names_values(selector: str, labels: Mapping[str, str]) -> bool:
+    """Tell whether a selector has a matcher for each of these labels, and all match its value."""
+    found = {label: list_matchers(selector, label) for label in labels}
+    return all(
+        found[label] and all(promql.matches_value(each, value) for each in found[label])
+        for label, value in labels.items()
+    )

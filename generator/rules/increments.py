@@ -1,18 +1,27 @@
-"""Expressions of the events of one step, from raw series."""
+"""Expressions of the events of one step, from raw series.
 
+The calls in a query template are replaced as text, so the rest of a query stays as it is written.
+"""
+
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from promql_parser import Call as CallNode
 from promql_parser import Expr, MatrixSelector, VectorSelector
 
 from generator.model import Engine, Steps
-from generator.rules.calls import Call, replace_calls
 from slos.schema import promql
 from slos.schema.compatibility import read_metric_name
 from slos.schema.promql import list_children, parse_template, render_template
 from slos.schema.query_analysis import HISTOGRAM_COUNTS, HISTOGRAM_FRACTION
 from slos.schema.units import Duration, format_decimal
 
+# Parentheses with the name of the function in front; strings and comments are skipped.
+_PARENTHESES = re.compile(
+    r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`|\#[^\n]*'
+    r"|(?P<open>(?<![\w:])(?P<name>[\w:]*)\s*\()|(?P<close>\))"
+)
 # `rate` needs two samples, and the newest one may not have arrived while its scrape runs.
 _MIN_SCRAPES = 3
 
@@ -194,7 +203,7 @@ def render_sample_count(template: str, steps: Steps) -> str:
             return None
         return f"{call.function}({render_template(call.argument, within)} offset {delay})"
 
-    return replace_calls(template, render_shifted)
+    return _replace_calls(template, render_shifted)
 
 
 def _replace_increments(
@@ -233,7 +242,7 @@ def _replace_increments(
             return None
         return rendered if call.is_enclosed else f"({rendered})"
 
-    return replace_calls(template, render_call)
+    return _replace_calls(template, render_call)
 
 
 def _list_counters(node: Expr) -> Iterator[Expr]:
@@ -242,3 +251,42 @@ def _list_counters(node: Expr) -> Iterator[Expr]:
         yield from _list_counters(child)
     if isinstance(node, CallNode) and node.func.name in _INCREMENT_FUNCTIONS:
         yield node.args[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call in a query.
+
+    Attributes:
+        function: name of the function.
+        argument: text between its parentheses, with the calls in it already replaced.
+        outer_functions: names of the functions that the call is an argument of.
+        is_enclosed: whether the call is all that is between two parentheses.
+    """
+
+    function: str
+    argument: str
+    outer_functions: tuple[str, ...]
+    is_enclosed: bool
+
+
+def _replace_calls(template: str, render_call: Callable[[Call], str | None]) -> str:
+    """Replace each call in a query by what `render_call` returns, inner ones first."""
+    text, copied = "", 0
+    opened: list[tuple[str, int, int]] = []  # function, start of the call and of its argument
+    for token in _PARENTHESES.finditer(template):
+        if not (token["open"] or token["close"]):
+            continue
+        text += template[copied : token.start()]
+        copied = token.end()
+        if token["open"]:
+            opened.append((token["name"], len(text), len(text) + len(token["open"])))
+            text += token["open"]
+            continue
+        function, start, argument_start = opened.pop()
+        before, after = text[:start], template[token.end() :]
+        is_enclosed = before.rstrip().endswith("(") and after.lstrip().startswith(")")
+        outer_functions = tuple(name for name, _, _ in opened)
+        rendered = render_call(Call(function, text[argument_start:], outer_functions, is_enclosed))
+        text = f"{text})" if rendered is None else f"{before}{rendered}"
+    return f"{text}{template[copied:]}".strip()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from generator.status.rows import SLOStatus
+from generator.status.slo_states import SLOStatus
 from slos.schema.units import Duration, parse_ratio
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -50,7 +50,7 @@ _QUANTITIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class GateCondition:
     """Condition on a quantity of an SLO.
 
     Attributes:
@@ -71,7 +71,7 @@ class Condition:
         return None if value is None or math.isnan(value) else self.compare(value, self.limit)
 
 
-def parse_condition(text: str) -> Condition:
+def parse_condition(text: str) -> GateCondition:
     """Parse a condition.
 
     Raises:
@@ -85,7 +85,7 @@ def parse_condition(text: str) -> Condition:
         known = ", ".join(_QUANTITIES)
         raise ValueError(f"{text!r} has an unknown quantity {name!r}; use one of {known}")
     try:
-        return Condition(text.strip(), name, _OPERATORS[sign], _QUANTITIES[name].parse(limit))
+        return GateCondition(text.strip(), name, _OPERATORS[sign], _QUANTITIES[name].parse(limit))
     except ValueError as error:
         raise ValueError(f"limit of {text!r}: {error}") from error
 
@@ -100,13 +100,13 @@ class ConditionResult:
         unknown: SLOs and groups without the data that it needs.
     """
 
-    condition: Condition
+    condition: GateCondition
     holding: Sequence[SLOStatus]
     unknown: Sequence[SLOStatus]
 
 
 def evaluate_conditions(
-    conditions: Iterable[Condition], statuses: Sequence[SLOStatus]
+    conditions: Iterable[GateCondition], statuses: Sequence[SLOStatus]
 ) -> list[ConditionResult]:
     """Evaluate conditions for all SLOs and their groups."""
     return [

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from generator import names
-from generator.status.forecast import Forecast
 from generator.status.gates import ConditionResult
-from generator.status.rows import SLOStatus
+from generator.status.slo_states import Forecast, SLOStatus
 from slos.schema.units import Duration, format_count
 
 _HEADINGS = ("STATE", "SLO", "OBJECTIVE", "BUDGET LEFT", "BURN", "EXHAUSTED IN", "ALERTS")

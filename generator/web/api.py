@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from generator.status.rows import SLOState
+from generator.status.slo_states import SLOState
 from generator.status.table import build_object
 from generator.web.overview import SORTS, Row, Summary
 from generator.web.queries import SourceState

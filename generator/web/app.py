@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from generator.clients.json_api import APIError
-from generator.status.rows import SLOState
+from generator.status.slo_states import SLOState
 from generator.web import api, badge, slo_page
 from generator.web.formats import load_templates
 from generator.web.links import format_query

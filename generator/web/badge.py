@@ -1,6 +1,6 @@
 """Badge of an SLO as SVG: its budget, its state or its objective."""
 
-from generator.status.rows import SLOState, SLOStatus
+from generator.status.slo_states import SLOState, SLOStatus
 from generator.web.formats import (
     UNKNOWN,
     format_number,

@@ -7,7 +7,7 @@ from functools import cache
 
 import jinja2
 
-from generator.status.rows import SLOState
+from generator.status.slo_states import SLOState
 from generator.status.table import format_forecast
 from slos.schema.promql import format_label_set
 from slos.schema.units import Duration

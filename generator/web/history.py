@@ -10,9 +10,9 @@ from generator import names
 from generator.clients.json_api import APIError
 from generator.clients.query_api import QueryClient, Row
 from generator.clients.slo_status import Labels, match_metrics
-from generator.web.facts import Facts
 from generator.web.queries import select_slo
 from generator.web.ranges import LOOKBACK, TimeRange, split_runs
+from generator.web.slo_records import SLORecords
 from slos.schema.promql import format_label_set, quote_string
 from slos.schema.units import Duration
 
@@ -24,7 +24,7 @@ _ALERT_POINTS = 6000
 
 
 @dataclass(frozen=True, slots=True)
-class Episode:
+class AlertEpisode:
     """Time during which an alert fired.
 
     Attributes:
@@ -65,7 +65,7 @@ class History:
     events: Values = ()
     errors: Values = ()
     latency: Mapping[str, Values] = field(default_factory=dict)
-    episodes: Sequence[Episode] = ()
+    episodes: Sequence[AlertEpisode] = ()
     problems: Sequence[str] = ()
 
     @property
@@ -121,7 +121,7 @@ class _Reader:
 
 
 async def read_history(
-    client: QueryClient, labels: Labels, group: Labels, facts: Facts, range_: TimeRange
+    client: QueryClient, labels: Labels, group: Labels, facts: SLORecords, range_: TimeRange
 ) -> History:
     """Read the history of an SLO, or of one group of it."""
     reader = _Reader(client, range_, labels, group)
@@ -150,7 +150,7 @@ async def read_history(
     )
 
 
-def _compute_burn(rows: Sequence[tuple[Labels, Values]], facts: Facts) -> dict[str, Values]:
+def _compute_burn(rows: Sequence[tuple[Labels, Values]], facts: SLORecords) -> dict[str, Values]:
     by_window: dict[Duration, list[Values]] = {}
     for labels, values in rows:
         try:
@@ -171,7 +171,9 @@ def _compute_burn(rows: Sequence[tuple[Labels, Values]], facts: Facts) -> dict[s
     }
 
 
-async def _read_counts(reader: _Reader, facts: Facts, range_: TimeRange) -> tuple[Values, Values]:
+async def _read_counts(
+    reader: _Reader, facts: SLORecords, range_: TimeRange
+) -> tuple[Values, Values]:
     """Read the events and errors of each step, from the longest tier that fits into a step."""
     fitting = [tier for tier in facts.tiers if range_.step * 1000 % tier.ms == 0]
     if not fitting and not facts.tiers:
@@ -194,7 +196,7 @@ def _scale(values: Values, factor: float) -> Values:
     return [None if value is None else value * factor for value in values]
 
 
-async def _read_mean_ratio(reader: _Reader, facts: Facts, range_: TimeRange) -> Values:
+async def _read_mean_ratio(reader: _Reader, facts: SLORecords, range_: TimeRange) -> Values:
     """Read the mean error ratio of each step, where events are not counted."""
     if facts.tiers or not facts.windows:
         return ()
@@ -202,7 +204,7 @@ async def _read_mean_ratio(reader: _Reader, facts: Facts, range_: TimeRange) -> 
     return await reader.read_one(f"avg(avg_over_time({series}[{max(range_.step, 120)}s]))")
 
 
-async def _read_latency(reader: _Reader, facts: Facts) -> dict[str, Values]:
+async def _read_latency(reader: _Reader, facts: SLORecords) -> dict[str, Values]:
     if facts.latency_window is None:
         return {}
     rows = await reader.read(reader.select(names.name_latency_quantile(facts.latency_window)))
@@ -210,7 +212,9 @@ async def _read_latency(reader: _Reader, facts: Facts) -> dict[str, Values]:
     return {f"P{float(each) * 100:g}": found[each] for each in sorted(found) if each}
 
 
-async def _read_episodes(reader: _Reader, range_: TimeRange, facts: Facts) -> list[Episode]:
+async def _read_episodes(
+    reader: _Reader, range_: TimeRange, facts: SLORecords
+) -> list[AlertEpisode]:
     step = max(15, math.ceil(range_.length / _ALERT_POINTS / 15) * 15)
     selector = reader.select(names.ALERTS, 'alertstate="firing"')
     query = f"max_over_time({selector}[{step}s])" if step > _MINUTE else selector
@@ -221,7 +225,9 @@ async def _read_episodes(reader: _Reader, range_: TimeRange, facts: Facts) -> li
     )
 
 
-def _list_episodes(row: Row, step: int, range_: TimeRange, facts: Facts) -> Iterable[Episode]:
+def _list_episodes(
+    row: Row, step: int, range_: TimeRange, facts: SLORecords
+) -> Iterable[AlertEpisode]:
     labels = row["metric"]
     name = labels.get(names.ALERT, "")
     severity = labels.get(names.SLOTH_SEVERITY) or labels.get(names.SEVERITY) or ""
@@ -229,11 +235,11 @@ def _list_episodes(row: Row, step: int, range_: TimeRange, facts: Facts) -> Iter
     recent = max(2 * step, LOOKBACK + step) if step > _MINUTE else 2 * step
     for start, last in split_runs([float(at) for at, _ in row["values"]], step):
         end = None if range_.is_now and range_.end - last < recent else last
-        yield Episode(name, severity or facts.severities.get(name, ""), start, end)
+        yield AlertEpisode(name, severity or facts.severities.get(name, ""), start, end)
 
 
 def _compute_spent(
-    facts: Facts, range_: TimeRange, *, events: Values, errors: Values, ratio: Values
+    facts: SLORecords, range_: TimeRange, *, events: Values, errors: Values, ratio: Values
 ) -> Values:
     """Compute the share of the budget that each step spends.
 
@@ -258,7 +264,7 @@ def _compute_spent(
     return [None if value is None else value * share for value in ratio]
 
 
-def _add_spent(episode: Episode, range_: TimeRange, spent: Values) -> Episode:
+def _add_spent(episode: AlertEpisode, range_: TimeRange, spent: Values) -> AlertEpisode:
     """Add the share of the budget that was spent during an episode."""
     if not spent:
         return episode
@@ -269,7 +275,7 @@ def _add_spent(episode: Episode, range_: TimeRange, spent: Values) -> Episode:
         # A point has the step before it.
         if at > episode.start and at - range_.step < end
     )
-    return Episode(episode.alert, episode.severity, episode.start, episode.end, sum(within))
+    return AlertEpisode(episode.alert, episode.severity, episode.start, episode.end, sum(within))
 
 
 def format_group(group: Labels) -> str:

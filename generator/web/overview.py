@@ -8,7 +8,7 @@ from typing import Any
 
 from generator import names
 from generator.clients.slo_status import Labels
-from generator.status.rows import SLOState, SLOStatus
+from generator.status.slo_states import SLOState, SLOStatus
 from generator.web.links import build_slo_query
 from generator.web.queries import SourceState
 

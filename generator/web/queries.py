@@ -17,7 +17,7 @@ from generator.clients.slo_status import (
     format_status_selector,
     parse_samples,
 )
-from generator.status.rows import SLOStatus, compute_statuses
+from generator.status.slo_states import SLOStatus, compute_statuses
 from slos.schema.promql import format_label_names, format_selector, quote_string
 from slos.schema.units import Duration
 

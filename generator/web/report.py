@@ -36,7 +36,7 @@ class Hour:
 
 
 @dataclass(frozen=True, slots=True)
-class Firing:
+class AlertFiring:
     """Time during which an alert fired."""
 
     alert: str
@@ -46,12 +46,12 @@ class Firing:
 
     @property
     def is_page(self) -> bool:
-        """True if it calls somebody."""
+        """True if the alert is a page."""
         return self.severity in _PAGES
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class BudgetIncident:
     """Alerts of an SLO that fired together or shortly after each other.
 
     Attributes:
@@ -59,7 +59,7 @@ class Incident:
         spent: share of the budget that was spent from an hour before until the end.
     """
 
-    firings: Sequence[Firing]
+    firings: Sequence[AlertFiring]
     spent: float
 
     @property
@@ -100,7 +100,7 @@ class Review:
     group: Labels
     objective: float
     hours: Sequence[Hour]
-    firings: Sequence[Firing]
+    firings: Sequence[AlertFiring]
     is_counted: bool
 
     @property
@@ -142,7 +142,7 @@ class Review:
         return None if self.good is None else self.spent <= 1
 
     @cached_property
-    def incidents(self) -> list[Incident]:
+    def incidents(self) -> list[BudgetIncident]:
         """Incidents, the oldest first; no hour belongs to two of them."""
         return list(self._list_incidents())
 
@@ -155,8 +155,8 @@ class Review:
         """Compute the share of the budget that an hour spent."""
         return hour.failed / self.allowed if self.allowed else 0.0
 
-    def _list_incidents(self) -> Iterable[Incident]:
-        merged: list[list[Firing]] = []
+    def _list_incidents(self) -> Iterable[BudgetIncident]:
+        merged: list[list[AlertFiring]] = []
         for firing in sorted(self.firings, key=lambda each: each.start):
             if merged and firing.start - max(each.end for each in merged[-1]) <= _MERGED_GAP:
                 merged[-1].append(firing)
@@ -171,11 +171,11 @@ class Review:
                 if hour.end > max(taken, firings[0].start - HOUR) and hour.end - HOUR < end
             ]
             taken = max([taken, *(hour.end for hour in hours)])
-            yield Incident(firings, sum(map(self.compute_spent, hours)))
+            yield BudgetIncident(firings, sum(map(self.compute_spent, hours)))
 
 
 @dataclass(frozen=True)
-class Report:
+class PeriodReport:
     """Review of all SLOs of a source over a period.
 
     Attributes:
@@ -199,7 +199,7 @@ class Report:
         return [review for review in self.reviews if review.is_kept is None]
 
     @cached_property
-    def incidents(self) -> list[tuple[Review, Incident]]:
+    def incidents(self) -> list[tuple[Review, BudgetIncident]]:
         """Incidents of all SLOs, the most expensive first."""
         found = [(review, incident) for review in self.reviews for incident in review.incidents]
         return sorted(found, key=lambda each: (-each[1].spent, each[1].start))
@@ -243,7 +243,7 @@ def draw_burn_down(review: Review, period: ReportPeriod) -> dict[str, Any]:
     return {"points": " ".join(points), "zero": f"{1 + 42 / height:.1f}"}
 
 
-def render_report(report: Report, *, as_markdown: bool) -> str:
+def render_report(report: PeriodReport, *, as_markdown: bool) -> str:
     """Render the report as Markdown or as one HTML file without references to others."""
     template = "report.md" if as_markdown else "report.html"
     text: str = (

@@ -18,9 +18,9 @@ from generator.clients.slo_status import (
     match_metrics,
     parse_samples,
 )
-from generator.status.rows import SLOStatus, compute_statuses
+from generator.status.slo_states import SLOStatus, compute_statuses
 from generator.web.ranges import split_runs
-from generator.web.report import HOUR, Firing, Hour, Report, Review, sort_reviews
+from generator.web.report import HOUR, AlertFiring, Hour, PeriodReport, Review, sort_reviews
 from generator.web.report_period import ReportPeriod
 from slos.schema.promql import format_selector
 from slos.schema.units import Duration
@@ -34,7 +34,7 @@ _Points = Mapping[float, float]
 
 async def read_source_report(
     source: Source, period: ReportPeriod, matchers: Sequence[str]
-) -> Report:
+) -> PeriodReport:
     """Read what a report of a source shows, over a connection of its own.
 
     Raises:
@@ -46,7 +46,7 @@ async def read_source_report(
 
 async def read_report(
     client: QueryClient, period: ReportPeriod, matchers: Sequence[str] = ()
-) -> Report:
+) -> PeriodReport:
     """Read what a report shows.
 
     Args:
@@ -79,7 +79,7 @@ async def read_report(
         _read_hours(client, period, ratio),
         _read_firings(client, period),
     )
-    return Report(
+    return PeriodReport(
         period,
         client.source.url,
         sort_reviews(
@@ -187,8 +187,8 @@ def _matches(labels: Labels, status: SLOStatus) -> bool:
     return all(every.get(name, value) == value for name, value in labels.items())
 
 
-def _list_firings(row: Row) -> Iterable[Firing]:
+def _list_firings(row: Row) -> Iterable[AlertFiring]:
     labels, step = row["metric"], row["step"]
     severity = labels.get(names.SLOTH_SEVERITY) or labels.get(names.SEVERITY, "")
     for start, end in split_runs([float(at) for at, _ in row["values"]], step):
-        yield Firing(labels.get(names.ALERT, ""), severity, start - step, end)
+        yield AlertFiring(labels.get(names.ALERT, ""), severity, start - step, end)

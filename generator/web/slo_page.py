@@ -11,12 +11,12 @@ from generator import names
 from generator.clients.http_config import Source
 from generator.clients.query_api import QueryClient
 from generator.clients.slo_status import Labels
-from generator.status.rows import SLOStatus
-from generator.web import links, promise
-from generator.web.facts import Facts, read_facts
+from generator.status.slo_states import SLOStatus
+from generator.web import links, slo_description
 from generator.web.history import History, read_history
 from generator.web.queries import read_slo, select_slo
 from generator.web.ranges import LENGTHS, PERIOD, build_range
+from generator.web.slo_records import SLORecords, read_facts
 
 _MAX_GROUPS = 100
 
@@ -57,7 +57,7 @@ class SLOPage:
     request: SLORequest
     statuses: Sequence[SLOStatus]
     shown: SLOStatus
-    facts: Facts
+    facts: SLORecords
     history: History
 
 
@@ -102,9 +102,9 @@ def build_values(page: SLOPage, grafana: str, *, graphs: bool) -> dict[str, Any]
         "labels": {
             name: value for name, value in shown.labels.items() if name not in names.IDENTITY
         },
-        "promise": promise.describe_promise(shown, page.facts),
-        "outlook": promise.describe_outlook(shown),
-        "alerts": promise.list_alerts(page.facts, shown.alerts),
+        "promise": slo_description.describe_slo(shown, page.facts),
+        "outlook": slo_description.describe_outlook(shown),
+        "alerts": slo_description.list_alerts(page.facts, shown.alerts),
         "facts": page.facts,
         "history": history,
         "episodes": history.episodes[::-1],
@@ -196,7 +196,7 @@ def build_charts(page: SLOPage) -> dict[str, Any]:
     }
 
 
-def _build_burn_down(history: History, facts: Facts) -> list[dict[str, Any]]:
+def _build_burn_down(history: History, facts: SLORecords) -> list[dict[str, Any]]:
     """Build the burn-down of a whole period, or the line of burn rate 1 of a shorter range."""
     range_ = history.range
     if not facts.period:

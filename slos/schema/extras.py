@@ -1,4 +1,4 @@
-"""Extras of the distribution: which packages each installs, and what is said if one is missing.
+"""Extras of the distribution: the packages of each, and the error if one is missing.
 
 An extra has the name of the output format, the probe or the program that needs it.
 """

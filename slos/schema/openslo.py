@@ -91,7 +91,7 @@ Target = Annotated[Decimal, AfterValidator(_check_target)]
 
 
 def lower_text(value: object) -> object:
-    """Convert a text to lower case; OpenSLO does not tell the case of its keywords apart."""
+    """Convert a text to lower case; the keywords of OpenSLO are not case-sensitive."""
     return value.lower() if isinstance(value, str) else value
 
 

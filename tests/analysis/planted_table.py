@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exporter.analysis.bottleneck import Diagnosis, diagnose
+from exporter.analysis.bottleneck import diagnose
+from exporter.analysis.finding import Diagnosis
 from exporter.analysis.measurements import read_measurements
 from tests.analysis.plants import read_documents
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.analysis.bottleneck import Confidence
+from exporter.analysis.finding import Confidence
 from exporter.analysis.plan import plan_optimizations
 from tests.analysis.planted_table import HEALTHY, diagnose_file, name_first, render_table
 from tests.analysis.plants import PLANTS, record_campaigns

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from exporter.loadtest.result_file import ResultFileError, write_result_file
 from exporter.report.charts import Axis, Line, draw_chart
 from exporter.report.content import build_report
-from exporter.report.criteria import Status
+from exporter.report.criteria import RequirementStatus
 from exporter.report.writer import render_html, render_markdown, write_report
 from tests.analysis.plants import read_documents
 from tests.exporter.slo_probe import ROOT
@@ -79,7 +79,9 @@ def test_every_requirement_is_one_of_val_008(documents: list[dict[str, Any]]) ->
 
 
 def test_nothing_is_met_without_a_run_that_shows_it() -> None:
-    assert {each.status for each in build_report([]).judgements} == {Status.NOT_MEASURABLE}
+    assert {each.status for each in build_report([]).judgements} == {
+        RequirementStatus.NOT_MEASURABLE
+    }
 
 
 def test_an_invalid_run_proves_nothing(documents: list[dict[str, Any]]) -> None:
@@ -89,7 +91,7 @@ def test_an_invalid_run_proves_nothing(documents: list[dict[str, Any]]) -> None:
         document["invalid"] = [{"name": "send_lag", "value": 1, "limit": 0, "text": "sent late"}]
     judged = {each.id: each for each in build_report(changed).judgements}
     end_to_end = judged["AC1.end_to_end"]
-    assert end_to_end.status is Status.NOT_MEASURABLE
+    assert end_to_end.status is RequirementStatus.NOT_MEASURABLE
     assert end_to_end.evidence == "baseline is invalid: sent late"
 
 
@@ -99,9 +101,9 @@ def test_a_missed_target_is_missed_with_its_number(documents: list[dict[str, Any
         if measure["name"] == "end_to_end":
             measure |= {"value": 61.5, "met": False}
     judged = {each.id: each for each in build_report(changed).judgements}
-    assert judged["AC1.end_to_end"].status is Status.MISSED
+    assert judged["AC1.end_to_end"].status is RequirementStatus.MISSED
     assert "61.5" in judged["AC1.end_to_end"].evidence
-    assert judged["done.targets"].status is Status.MISSED
+    assert judged["done.targets"].status is RequirementStatus.MISSED
 
 
 def test_later_runs_are_compared_with_those_before(

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from generator.backfill.samples import SeriesByLabels, pair_samples
 from generator.clients import remote_write
 from generator.clients.json_api import APIError
-from generator.clients.sample_ranges import SampleReader, SeriesByLabels
+from generator.clients.range_queries import RangeReader
 from tests.benchmarks.prometheus import run_prometheus
 from tests.benchmarks.tsdb import find_tool
 from tests.docs_pages import list_blocks
@@ -67,7 +68,8 @@ def backfill(spec: Path, server: str, *options: str | Path) -> Result:
 
 
 def read_all(url: str, selector: str, now: int) -> SeriesByLabels:
-    return SampleReader(url, 24 * HOUR).read_samples(selector, now - 2 * HISTORY, now + HOUR)
+    reader = RangeReader(url, longest_chunk=24 * HOUR)
+    return pair_samples(reader.read_samples(selector, now - 2 * HISTORY, now + HOUR))
 
 
 def test_an_estimate_reads_and_writes_nothing_else(spec: Path, server: str, now: int) -> None:

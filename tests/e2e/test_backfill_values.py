@@ -17,8 +17,9 @@ import pytest
 
 from generator import names
 from generator.backfill.computation import Computation, read_computed
+from generator.backfill.samples import SeriesByLabels
 from generator.backfill.tasks import RuleTask, list_tasks, set_times
-from generator.clients.sample_ranges import SampleReader, SeriesByLabels
+from generator.clients.range_queries import RangeReader
 from generator.clients.temporary_prometheus import TemporaryPrometheus, run_temporary_prometheus
 from generator.model import RecordingRule, SpecPlan
 from tests.benchmarks.tsdb import find_tool
@@ -157,7 +158,7 @@ def compute_all(
     server: TemporaryPrometheus, store: TemporaryPrometheus, spec_plans: list[SpecPlan]
 ) -> list[tuple[RuleTask, SeriesByLabels]]:
     end = BEGIN + HOURS * HOUR
-    reader = SampleReader(server.url, 24 * HOUR)
+    reader = RangeReader(server.url, longest_chunk=24 * HOUR)
     tasks = set_times(
         list_tasks(spec_plans),
         BEGIN,

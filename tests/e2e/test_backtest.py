@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from generator.backtest.history import GroupHistory, Span, build_histories, list_queries
+from generator.backtest.history import (
+    GroupHistory,
+    Span,
+    build_histories,
+    list_queries,
+    view_samples,
+)
 from generator.backtest.replay import list_alerts, replay_alerts
 from generator.clients.range_queries import RangeQuery, RangeReader
 from generator.model import SLO, AlertingRule, Rule
@@ -163,7 +169,7 @@ def read_histories(slo: SLO, folder: Path) -> list[GroupHistory]:
                 for query in list_queries(slo)
             ]
         )
-    return build_histories(slo, span, answers)
+    return build_histories(slo, span, list(map(view_samples, answers)))
 
 
 SLOS, _ = resolve_document(SPEC)

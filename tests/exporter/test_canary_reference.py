@@ -5,7 +5,7 @@ import pytest
 
 from exporter.prober.canary import REQUIRED_HEADERS
 from exporter.prober.inflight import InflightRun
-from exporter.reference import canary as reference
+from exporter.reference import page as reference
 from exporter.reference.event import build_example_alert
 from slos.schema.contract import CanaryOutcome
 from tests.exporter.canary_harness import CanaryHarness, start_canary

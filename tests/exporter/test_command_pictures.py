@@ -6,11 +6,11 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from exporter.devstack import command_pictures
+from exporter.devstack import pictures
 
 
 def test_each_picture_has_the_command_and_what_it_prints(tmp_path: Path) -> None:
-    done = CliRunner().invoke(command_pictures.main, ["-o", str(tmp_path)])
+    done = CliRunner().invoke(pictures.main, ["commands", "-o", str(tmp_path)])
     assert done.exit_code == 0, done.output
     for command, printed in (
         ("init", "wrote slos/shop.yaml"),

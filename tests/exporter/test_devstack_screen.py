@@ -5,8 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from exporter.devstack.links import Links
-from exporter.devstack.terminal import SloState, StackReading, render_screen
+from exporter.devstack.terminal import Links, SloState, StackReading, render_screen
 
 LINKS = Links(
     {"slo-probe": "http://127.0.0.1:1/", "Prometheus": "http://127.0.0.1:2/alerts"},

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.app.inventory import list_inventory
+from exporter.app.plugin_set import list_inventory
 from exporter.config.loader import load_sections
 from exporter.scenarios import load_scenario_modules
 from slos.schema import contract

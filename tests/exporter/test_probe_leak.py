@@ -17,7 +17,7 @@ from exporter.leakdetection.policy import LeakSignal
 from exporter.leakdetection.series import Floats
 from exporter.prober.context import ProbeState
 from exporter.probes import ProbeOutcome, leak
-from exporter.probes.leak.self_usage import SELF_REPLICA, SelfUsage, read_usage
+from exporter.probes.leak.signal_series import SELF_REPLICA, SelfUsage, read_usage
 from exporter.prometheus import PrometheusClient
 from exporter.schedule.clock import SystemClock
 from exporter.schedule.open_loop import Slot

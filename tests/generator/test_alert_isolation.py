@@ -72,7 +72,7 @@ def test_a_condition_comes_true_when_the_arithmetic_says(
     limit: Decimal, before: str, share: Decimal
 ) -> None:
     one = Condition(limit, MINUTE * 5, MINUTE * 60, None)
-    found = alert_timing.Incident(Decimal(before), share)
+    found = alert_timing.SimulatedIncident(Decimal(before), share)
     steps = alert_timing.count_steps_until(one, found, MINUTE)
     run = build_timeline(MINUTE, Decimal(1), [(found.before, 61), (share, 61)])
     first = next((n for n in range(60, run.last_step + 1) if one.holds(run, n)), None)

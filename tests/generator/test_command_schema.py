@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from generator.reference import pages, schema
+from generator.reference import schema
 from tests.generator.command_line import run_slo_rules
 from tests.schema.specs import build_slo, build_spec
 
@@ -87,7 +87,7 @@ def test_every_key_says_what_it_is() -> None:
 
 
 def test_the_page_for_people_has_every_kind_of_mapping_once() -> None:
-    page = pages.render_spec_page(SCHEMA)
+    page = schema.render_spec_page(SCHEMA)
     headings = [line for line in page.splitlines() if line.startswith("## ")]
     kinds = [name for name, found in SCHEMA["$defs"].items() if "properties" in found]
     assert len(headings) == len(set(headings)) == len(kinds) + 1

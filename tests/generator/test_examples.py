@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from generator.outputs.tests import decoys, guards, standalone
+from generator.outputs.tests import decoys, guard_cases, standalone
 from generator.outputs.tests.promtool_file import (
     InputSeries,
     RisingSeries,
@@ -104,9 +104,9 @@ def test_all_of_a_decoy_histogram_is_in_its_last_bucket() -> None:
     assert by['a_bucket{le="+Inf", x="other"}'] > 0
 
 
-def list_guards(query: str, *examples: dict[str, object]) -> list[guards.GuardCase]:
+def list_guards(query: str, *examples: dict[str, object]) -> list[guard_cases.GuardCase]:
     given = [ExampleSeries.model_validate(each) for each in examples]
-    return list(guards.list_guard_cases(query, given, Decimal(2), SCRAPE))
+    return list(guard_cases.list_guard_cases(query, given, Decimal(2), SCRAPE))
 
 
 def test_a_guard_is_missed_and_met_by_little() -> None:

@@ -8,8 +8,13 @@ from hypothesis import strategies as st
 
 from generator import names
 from generator.clients.slo_status import RecordedSLOs, Sample
-from generator.status.forecast import forecast_exhaustion
-from generator.status.rows import FiringAlert, SLOState, SLOStatus, compute_statuses
+from generator.status.slo_states import (
+    FiringAlert,
+    SLOState,
+    SLOStatus,
+    compute_statuses,
+    forecast_exhaustion,
+)
 from generator.status.table import list_table_rows
 from slos.schema.units import Duration
 from tests.generator.recorded_slos import (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.status.gates import evaluate_conditions, parse_condition
-from generator.status.rows import SLOStatus, compute_statuses
+from generator.status.slo_states import SLOStatus, compute_statuses
 from tests.generator.recorded_slos import (
     BUDGET,
     BURN,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.app.inventory import list_inventory
+from exporter.app.plugin_set import list_inventory
 from exporter.config.loader import load_sections
 from slos.schema.contract import PREFIX
 from slos.schema.inventory import CLOSED_LABELS, Inventory, render_inventory

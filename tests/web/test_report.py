@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.web.report import Firing, Hour, Review, escape_markdown
+from generator.web.report import AlertFiring, Hour, Review, escape_markdown
 from generator.web.report_period import parse_month, parse_period, parse_quarter
 from tests.generator.command_line import run_slo_rules
 from tests.web.conftest import HOUR
@@ -15,7 +15,7 @@ from tests.web.conftest import HOUR
 LABELS = {"sloth_id": "shop-requests"}
 
 
-def build_review(failed: list[float], *firings: Firing, objective: float = 0.99) -> Review:
+def build_review(failed: list[float], *firings: AlertFiring, objective: float = 0.99) -> Review:
     """Hours of 1000 events each."""
     hours = [Hour((i + 1) * HOUR, 1000, count) for i, count in enumerate(failed)]
     return Review(LABELS, {}, objective, hours, firings, is_counted=True)
@@ -31,9 +31,9 @@ def test_an_objective_is_broken_when_more_than_the_budget_failed() -> None:
 
 def test_incidents_share_no_hour_and_add_up_to_what_was_spent() -> None:
     firings = (
-        Firing("A", "page", 2.5 * HOUR, 3.2 * HOUR),
-        Firing("B", "ticket", 3.9 * HOUR, 4.1 * HOUR),
-        Firing("A", "page", 5.5 * HOUR, 6 * HOUR),
+        AlertFiring("A", "page", 2.5 * HOUR, 3.2 * HOUR),
+        AlertFiring("B", "ticket", 3.9 * HOUR, 4.1 * HOUR),
+        AlertFiring("A", "page", 5.5 * HOUR, 6 * HOUR),
     )
     review = build_review([0, 5, 20, 20, 10, 5, 0, 40], *firings)
     first, second = review.incidents
@@ -45,7 +45,7 @@ def test_incidents_share_no_hour_and_add_up_to_what_was_spent() -> None:
 
 
 def test_a_page_over_nothing_is_not_deserved() -> None:
-    review = build_review([0, 0, 0, 50], Firing("A", "page", 0.5 * HOUR, 0.6 * HOUR))
+    review = build_review([0, 0, 0, 50], AlertFiring("A", "page", 0.5 * HOUR, 0.6 * HOUR))
     assert [each.is_deserved for each in review.incidents] == [False]
 
 

@@ -7,10 +7,10 @@ import pytest
 from generator import names
 from generator.clients.slo_status import Sample
 from generator.web.api import dump_json
-from generator.web.facts import _build_facts
 from generator.web.formats import draw_sparkline, format_length, format_number, format_percent
 from generator.web.links import build_slo_query, check_link
 from generator.web.ranges import LENGTHS, PERIOD, build_range, split_runs
+from generator.web.slo_records import _build_facts
 
 
 def test_values_that_are_no_numbers_are_left_out() -> None:

@@ -13,8 +13,7 @@ from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover
 from exporter.model.stages import Accuracy
 from exporter.observers import Observation, RunQuery
-from exporter.observers.tempo.client import TempoClient
-from exporter.observers.tempo.settings import TempoSettings
+from exporter.observers.tempo.client import TempoClient, TempoSettings
 from exporter.observers.tempo.spans import SpanRole
 from exporter.observers.tempo.stages import TraceTimes, compute_stage_times
 from exporter.observers.tempo.trace import Trace

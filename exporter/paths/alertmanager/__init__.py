@@ -161,7 +161,7 @@ class Path:
         return max((post.result() for post in posts), key=_rank_reply)
 
     async def clean_up(self, leftovers: Sequence[Leftover]) -> Sequence[Leftover]:
-        """End alerts that are still firing. Before that, Alertmanager can tell of their route."""
+        """End alerts that are still firing. Before that, Alertmanager returns their route."""
         if leftovers:
             await self._compare_settings_if_due(self._to_alert(leftovers[0]))
         failed = []
@@ -176,7 +176,7 @@ class Path:
         return failed
 
     async def _compare_settings_if_due(self, alert: Alert) -> None:
-        """Compare the settings with the running Alertmanager, if it tells."""
+        """Compare the settings with the configuration that Alertmanager returns, if it does."""
         if self._path_context.clock.now() < self._next_comparison:
             return
         self._next_comparison = self._path_context.clock.now() + _COMPARISON_INTERVAL

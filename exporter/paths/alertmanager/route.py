@@ -44,7 +44,7 @@ def find_difference(
     grouping_label: str,
     members: int,
 ) -> str | None:
-    """Find how Alertmanager differs from the settings; None if it does not, or does not tell.
+    """Find the difference of Alertmanager from the settings; None without one, or if unknown.
 
     Args:
         status: answer of `/api/v2/status`.

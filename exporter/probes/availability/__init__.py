@@ -57,14 +57,14 @@ class ColdStartDetector:
         self._idle_after = idle_after
         self._warm_seconds: deque[float] = deque(maxlen=_MAX_SAMPLES)
 
-    def may_be_asleep(self, idle: float | None) -> bool:
+    def may_be_scaled_to_zero(self, idle: float | None) -> bool:
         """Return True if the target may be at zero replicas; False for an unknown idle time."""
         return idle is not None and idle >= self._idle_after
 
     def detect_cold_start(self, seconds: float, *, idle: float | None) -> bool:
         """Return True if a reply was a cold start; otherwise add its time to the usual times."""
         warm_median = median(self._warm_seconds) if self._warm_seconds else 0.0
-        is_cold = self.may_be_asleep(idle) and seconds > max(
+        is_cold = self.may_be_scaled_to_zero(idle) and seconds > max(
             self._cold_above, _COLD_RATIO * warm_median
         )
         if not is_cold:
@@ -133,7 +133,7 @@ class AvailabilityProbe:
         deadline = self._path_context.clock.now() + float(self._settings.timeout.seconds)
         try:
             target = await asyncio.to_thread(self._build_target)
-            health = await self._request_when_awake(target, deadline)
+            health = await self._request_after_cold_start(target, deadline)
             ready = await self._request(target, self._settings.ready, deadline)
         except Exception:
             for gauge in (self._gauges.up, self._gauges.ready):
@@ -155,13 +155,15 @@ class AvailabilityProbe:
         tls = (sender.tls or ssl.create_default_context)() if origin.secure else None
         return RequestTarget(origin, path_context.read_headers(), tls, sender.server_name)
 
-    async def _request_when_awake(self, target: RequestTarget, deadline: float) -> RequestResult:
-        """Request the health page; a target that may be asleep gets the time to wake up."""
+    async def _request_after_cold_start(
+        self, target: RequestTarget, deadline: float
+    ) -> RequestResult:
+        """Request the health page, with more time if the target may be scaled to zero."""
         clock, idle = self._path_context.clock, self._measure_idle()
         started_at = clock.now()
         response = await self._request(target, self._settings.health, deadline)
         while (
-            self._warmth.may_be_asleep(idle)
+            self._warmth.may_be_scaled_to_zero(idle)
             and _is_asleep(response)
             and clock.now() + _WAKE_INTERVAL < deadline
         ):

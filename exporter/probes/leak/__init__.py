@@ -20,8 +20,7 @@ from exporter.leakdetection.series import SignalSeries
 from exporter.metrics.gauges import Gauges
 from exporter.prober.context import ProbeContext, ProbeState
 from exporter.probes import Probe, ProbeOutcome
-from exporter.probes.leak.queries import LeakQueries, fetch_series
-from exporter.probes.leak.self_usage import SelfUsage, read_usage
+from exporter.probes.leak.signal_series import LeakQueries, SelfUsage, fetch_series, read_usage
 from exporter.prometheus import PrometheusClient
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule

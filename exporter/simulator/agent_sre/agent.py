@@ -67,7 +67,7 @@ class Agent:
         self._leak_memory(faults.leak)
         work = EventWork(self._cpu)
         await asyncio.sleep(faults.get_delay(Stage.CLOUDEVENT_PROCESSING))
-        await self._meet_contention(faults)
+        await self._apply_contention_faults(faults)
         await work.run_step(CpuStep.PARSE)
         try:
             event = parse_event(headers, body)
@@ -124,7 +124,7 @@ class Agent:
         else:
             self.counters.issues += 1
 
-    async def _meet_contention(self, faults: AgentFaultSet) -> None:
+    async def _apply_contention_faults(self, faults: AgentFaultSet) -> None:
         """Take the lock, block the event loop and use the CPU, as the faults say."""
         if faults.lock:
             async with self._lock:

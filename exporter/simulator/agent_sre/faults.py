@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from enum import StrEnum
 
-from exporter.simulator.control import MAX_SECONDS, ActiveFaults, FaultSet, ValueFault
+from exporter.simulator.fault_injection import MAX_SECONDS, ActiveFaults, FaultSet, ValueFault
 from slos.schema.contract import Stage
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from exporter.simulator.agent_sre.agent import Agent, AgentReply
 from exporter.simulator.agent_sre.faults import AgentFaultFlag, AgentFaults
 from exporter.simulator.agent_sre.settings import AgentCounters, Settings
-from exporter.simulator.control import FAULT_PATH, FaultPage
+from exporter.simulator.fault_injection import FAULT_PATH, FaultPage
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 METRICS_TEXT = "# metrics are exported over OTLP\n"

@@ -6,7 +6,7 @@ The effects of faults are implemented elsewhere in this package.
 from collections.abc import Iterable
 from enum import StrEnum
 
-from exporter.simulator.control import MAX_SECONDS, ActiveFaults, FaultSet, ValueFault
+from exporter.simulator.fault_injection import MAX_SECONDS, ActiveFaults, FaultSet, ValueFault
 
 
 class LinearFaultFlag(StrEnum):

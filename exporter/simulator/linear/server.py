@@ -12,7 +12,7 @@ from aiohttp import web
 
 from exporter.fields import Address
 from exporter.schedule.clock import Clock, SystemClock
-from exporter.simulator.control import FaultPage
+from exporter.simulator.fault_injection import FaultPage
 from exporter.simulator.linear import responses
 from exporter.simulator.linear.faults import (
     LinearFaultFlag,

@@ -1,4 +1,4 @@
-"""Timing of an alert in a unit test: the steps at which it holds, and how others stay silent."""
+"""Timing of an alert in a unit test: the steps at which it holds, and how others do not fire."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -163,7 +163,7 @@ def _to_ms(length: Duration | None) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class SimulatedIncident:
     """An incident: the error ratio before it, for as long as windows reach back, and during it."""
 
     before: Decimal
@@ -176,7 +176,7 @@ def find_isolated_incident(
     step: Duration,
     pending_steps: int,
     is_clear: Callable[[Decimal], bool],
-) -> Incident:
+) -> SimulatedIncident:
     """Find the incident that only one of several conditions detects.
 
     If possible, half of the lowest threshold comes before it, so that a check of silence means
@@ -205,7 +205,9 @@ def find_isolated_incident(
     return incidents[0]
 
 
-def count_steps_until(condition: Condition, incident: Incident, step: Duration) -> int | None:
+def count_steps_until(
+    condition: Condition, incident: SimulatedIncident, step: Duration
+) -> int | None:
     """Count the steps of an incident until a condition becomes true; None for never.
 
     A window of W steps has the ratio `before + (share - before) * n / W` after n of them.
@@ -221,10 +223,12 @@ def count_steps_until(condition: Condition, incident: Incident, step: Duration) 
     )
 
 
-def _list_incidents(target: Condition, conditions: Sequence[Condition]) -> Iterator[Incident]:
+def _list_incidents(
+    target: Condition, conditions: Sequence[Condition]
+) -> Iterator[SimulatedIncident]:
     shares = list(dict.fromkeys(_list_shares(target, conditions)))
     for before in (min(condition.limit for condition in conditions) / 2, _NO_ERRORS):
-        yield from (Incident(before, share) for share in shares)
+        yield from (SimulatedIncident(before, share) for share in shares)
 
 
 def _list_shares(target: Condition, conditions: Sequence[Condition]) -> Iterator[Decimal]:
@@ -243,6 +247,8 @@ def _differs_from_limit(share: Decimal, condition: Condition) -> bool:
     return abs(share - condition.limit) > _MIN_DISTANCE * condition.limit
 
 
-def _holds_later(other: Condition, incident: Incident, step: Duration, deadline: int) -> bool:
+def _holds_later(
+    other: Condition, incident: SimulatedIncident, step: Duration, deadline: int
+) -> bool:
     first = count_steps_until(other, incident, step)
     return first is None or first > deadline

@@ -14,7 +14,7 @@ from generator.model import SLO, BurnAlert, ThresholdAlert
 from generator.outputs.tests import alert_timing
 from generator.outputs.tests.alert_timing import (
     Condition,
-    Incident,
+    SimulatedIncident,
     evaluate_alert_with_margin,
     find_alert_value,
     list_conditions,
@@ -183,7 +183,7 @@ class _TimelineBuilder:
         return self.numbers.conditions
 
     @property
-    def incident(self) -> Incident:
+    def incident(self) -> SimulatedIncident:
         return alert_timing.find_isolated_incident(
             self.condition,
             self.conditions,

@@ -1,15 +1,29 @@
-"""Unit test files of a plan, and the rules that they read."""
+"""Unit test files of a plan, and the rules that they read.
 
-from collections.abc import Iterator
+promtool evaluates every rule of a rule file at every step of a test, and fails on a series that is
+both input and recorded. So a test has a rule file of its own. It holds only the rules that the
+checks read, directly or through other rules, without the rules that record an input series.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from generator.model import Artifact, Plan, SpecPlan
-from generator.outputs.tests import rule_selection
-from generator.outputs.tests.promtool_file import UnitTestFile, render_test_file
+from generator.model import Artifact, Plan, RecordingRule, Rule, RuleGroup, SpecPlan
+from generator.outputs.tests import decoys
+from generator.outputs.tests.promtool_file import (
+    AlertCheck,
+    UnitTestCase,
+    UnitTestFile,
+    ValueCheck,
+    render_test_file,
+)
 from generator.outputs.tests.slo import build_slo_files
 from generator.outputs.tests.standalone import build_standalone_files
 from generator.text import yaml_writer
+
+_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 
 
 def render_plan_files(plan: Plan) -> Iterator[Artifact]:
@@ -29,7 +43,69 @@ def _build_files(spec_plan: SpecPlan) -> Iterator[UnitTestFile]:
     slo_files = chain(*map(build_slo_files, spec_plan.slos))
     spec_files = build_standalone_files(spec_plan.spec, spec_plan.slos) if spec_plan.spec else ()
     for file in chain(slo_files, spec_files):
-        cases = rule_selection.select_checks(file.cases, spec_plan.groups)
+        cases = _select_checks(file.cases, spec_plan.groups)
         if cases:
-            groups = rule_selection.select_rules(file.groups, cases)
+            groups = _select_rules(file.groups, cases)
             yield replace(file, groups=groups, cases=cases)
+
+
+def _select_checks(
+    cases: Iterable[UnitTestCase], groups: Iterable[RuleGroup]
+) -> list[UnitTestCase]:
+    """Select the checks of alerts, if the groups have alerts, and those of recordings likewise."""
+    rules = [rule for group in groups for rule in group.rules]
+    has_recordings = any(isinstance(rule, RecordingRule) for rule in rules)
+    has_alerts = any(not isinstance(rule, RecordingRule) for rule in rules)
+    selected_cases = (
+        replace(
+            case,
+            checks=tuple(
+                check for check in case.checks if (has_alerts if check.alert else has_recordings)
+            ),
+        )
+        for case in cases
+    )
+    return [case for case in selected_cases if case.checks]
+
+
+def _select_rules(groups: Sequence[RuleGroup], cases: Sequence[UnitTestCase]) -> list[RuleGroup]:
+    """Select the rules that the checks of cases read, without those that record an input series."""
+    input_series = [
+        decoys.parse_series(name) for name in {each.name for case in cases for each in case.series}
+    ]
+
+    def is_input(rule: Rule) -> bool:
+        return isinstance(rule, RecordingRule) and any(
+            metric == rule.record and rule.labels.items() <= labels.items()
+            for metric, labels in input_series
+        )
+
+    candidates = [rule for group in groups for rule in group.rules if not is_input(rule)]
+    names_read = {name for case in cases for check in case.checks for name in _list_names(check)}
+    known_names = set[str]()
+    while names_read != known_names:
+        known_names = set(names_read)
+        for rule in candidates:
+            if _get_name(rule) in known_names:
+                names_read |= set(_NAME.findall(rule.expr))
+    selected_groups = (
+        replace(
+            group,
+            rules=tuple(
+                rule for rule in group.rules if _get_name(rule) in names_read and not is_input(rule)
+            ),
+        )
+        for group in groups
+    )
+    return [group for group in selected_groups if group.rules]
+
+
+def _list_names(check: AlertCheck | ValueCheck) -> list[str]:
+    """List the names that a check reads: an alert, or the metrics of an expression."""
+    if isinstance(check, AlertCheck) or check.alert:
+        return [check.alert]
+    return _NAME.findall(check.expr)
+
+
+def _get_name(rule: Rule) -> str:
+    return rule.record if isinstance(rule, RecordingRule) else rule.alert

@@ -8,7 +8,7 @@ import promql_parser as ast
 
 from generator import names
 from generator.model import SLO, AlertMeta
-from generator.outputs.tests import decoys, guards
+from generator.outputs.tests import decoys, guard_cases
 from generator.outputs.tests.alert_cases import expect_firing, expect_firing_state
 from generator.outputs.tests.evaluator import Evaluator
 from generator.outputs.tests.no_data import build_no_data_cases, expect_all_firing
@@ -249,7 +249,7 @@ def _build_guard_cases(alert: StandaloneAlert, meta: AlertMeta) -> Iterator[Unit
     """Build cases that narrowly miss and narrowly meet the guards of the query."""
     settling_time = _compute_settling_time(alert.query) + round_up_length(meta.for_)
     parts = [ExamplePart(alert.firing_value, "firing", settling_time + INTERVAL)]
-    for guard in guards.list_guard_cases(
+    for guard in guard_cases.list_guard_cases(
         alert.query, alert.example, alert.firing_value, _SCRAPE_INTERVAL
     ):
         series = _build_input_series(alert.query, guard.examples, parts, _SCRAPE_INTERVAL)
@@ -262,7 +262,7 @@ def _build_guard_cases(alert: StandaloneAlert, meta: AlertMeta) -> Iterator[Unit
 
 
 def find_threshold_values(alert: StandaloneAlert) -> tuple[Decimal, Decimal]:
-    """Find the values at which an alert is narrowly silent and narrowly firing.
+    """Find the values just below and just above the threshold of an alert.
 
     If its example allows no such values, they are those of the example. The firing value is a whole
     number of the shown digits and no multiple of two or three of them. So a rounding half as fine

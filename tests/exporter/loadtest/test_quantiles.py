@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from exporter.loadtest.comparison import (
+from exporter.loadtest.histograms import decode_quantiles, encode_histogram
+from exporter.loadtest.named_baselines import (
     FORMAT,
     compare_steps,
     compare_with_baseline,
-    measure_significance,
 )
-from exporter.loadtest.histograms import decode_quantiles, encode_histogram
 from exporter.loadtest.quantiles import (
     count_needed_values,
     estimate_quantile,
     find_interval_ranks,
+    measure_significance,
 )
 from exporter.loadtest.result_file import ResultFileError, read_json, write_json
 from exporter.model.bounds import Bounds

@@ -10,7 +10,7 @@ import pytest
 
 from exporter.config.loader import load_config
 from exporter.config.scenarios import ScenarioSettings, list_configured
-from exporter.loadtest.late_results import LateResults
+from exporter.loadtest.issues import LateResults
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.probe_guard import ProbeGuard
 from exporter.loadtest.ramp import RampSettings

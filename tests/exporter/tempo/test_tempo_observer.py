@@ -15,8 +15,7 @@ from exporter.model.error_kind import ErrorKind
 from exporter.model.run import Run
 from exporter.observers import RunQuery
 from exporter.observers.tempo import Settings, TempoObserver, client, open_observer
-from exporter.observers.tempo.client import TempoClient, TraceSearch
-from exporter.observers.tempo.settings import TempoSettings
+from exporter.observers.tempo.client import TempoClient, TempoSettings, TraceSearch
 from exporter.observers.tempo.spans import SpanRules
 from exporter.observers.tempo.stages import compute_stage_times
 from exporter.reference.schema import describe_fields

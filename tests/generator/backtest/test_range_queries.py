@@ -3,12 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from generator.clients.json_api import APIError
-from generator.clients.range_queries import RangeQuery, RangeReader, list_chunks
-from generator.files.history_cache import HistoryCache
+from generator.clients.range_queries import RangeQuery, RangeReader
+from generator.files.sample_cache import SampleCache
 from tests.generator.backtest.past import DAY, MINUTE, START, FakePrometheus, serve
 
 QUERY = RangeQuery("total", START + 90 * MINUTE, START + 3 * DAY + 5 * MINUTE, MINUTE)
@@ -20,13 +19,13 @@ def pauses() -> list[float]:
 
 
 def build_reader(
-    server: FakePrometheus, pauses: list[float], cache: HistoryCache | None = None
+    server: FakePrometheus, pauses: list[float], cache: SampleCache | None = None
 ) -> RangeReader:
     return RangeReader(server.url, cache, 2, now=START + 9 * DAY, sleep=pauses.append)
 
 
 def test_chunks_follow_one_another_and_hold_each_step_once() -> None:
-    chunks = list(list_chunks(QUERY))
+    chunks = list(QUERY.list_chunks())
     steps = [time for each in chunks for time in range(each.start, each.end + 1, each.step)]
     assert steps == list(range(QUERY.start, QUERY.end + 1, QUERY.step))
     assert {each.start % DAY for each in chunks[1:]} == {0}
@@ -35,8 +34,8 @@ def test_chunks_follow_one_another_and_hold_each_step_once() -> None:
 def test_all_samples_are_read_in_order(pauses: list[float]) -> None:
     with serve(FakePrometheus()) as server:
         (samples,) = build_reader(server, pauses).read([QUERY])
-    (rows,) = samples.values()
-    assert list(rows[:, 0]) == list(range(QUERY.start, QUERY.end + 1, QUERY.step))
+    (series,) = samples.values()
+    assert list(series[::2]) == list(range(QUERY.start, QUERY.end + 1, QUERY.step))
     assert len(server.queries) == 4
     assert pauses == []
 
@@ -44,8 +43,8 @@ def test_all_samples_are_read_in_order(pauses: list[float]) -> None:
 def test_a_query_of_too_many_samples_is_read_in_parts(pauses: list[float]) -> None:
     with serve(FakePrometheus(most_points=400)) as server:
         (samples,) = build_reader(server, pauses).read([QUERY])
-    (rows,) = samples.values()
-    assert list(rows[:, 0]) == list(range(QUERY.start, QUERY.end + 1, QUERY.step))
+    (series,) = samples.values()
+    assert list(series[::2]) == list(range(QUERY.start, QUERY.end + 1, QUERY.step))
     assert len(server.queries) > 4
 
 
@@ -71,7 +70,7 @@ def test_an_address_that_never_answers_is_not_tried_again(pauses: list[float]) -
 
 
 def test_a_run_that_was_ended_goes_on_where_it_was(pauses: list[float], tmp_path: Path) -> None:
-    cache = HistoryCache(tmp_path / "cache")
+    cache = SampleCache(tmp_path / "cache")
     with serve(FakePrometheus()) as server:
         build_reader(server, pauses, cache).read([replace(QUERY, end=QUERY.start + DAY)])
         (first,) = build_reader(server, pauses, cache).read([QUERY])
@@ -79,11 +78,11 @@ def test_a_run_that_was_ended_goes_on_where_it_was(pauses: list[float], tmp_path
         assert len(server.queries) == 2 + 3
         (again,) = build_reader(server, pauses, cache).read([QUERY])
     assert len(server.queries) == 2 + 3
-    assert all(np.array_equal(rows, again[labels]) for labels, rows in first.items())
+    assert first == again
 
 
 def test_samples_that_may_still_change_are_not_kept(pauses: list[float], tmp_path: Path) -> None:
-    cache = HistoryCache(tmp_path / "cache")
+    cache = SampleCache(tmp_path / "cache")
     with serve(FakePrometheus()) as server:
         reader = RangeReader(server.url, cache, 2, now=QUERY.end + MINUTE, sleep=pauses.append)
         reader.read([QUERY])
@@ -96,12 +95,12 @@ def test_samples_that_may_still_change_are_not_kept(pauses: list[float], tmp_pat
 def test_a_damaged_file_of_the_cache_is_read_anew(
     damage: bytes, pauses: list[float], tmp_path: Path
 ) -> None:
-    cache = HistoryCache(tmp_path)
+    cache = SampleCache(tmp_path)
     with serve(FakePrometheus()) as server:
         reader = build_reader(server, pauses, cache)
         (samples,) = reader.read([QUERY])
-        for file in tmp_path.glob("*.npz"):
+        for file in tmp_path.glob("*.samples"):
             file.write_bytes(damage)
         (again,) = reader.read([QUERY])
-    assert all(np.array_equal(rows, again[labels]) for labels, rows in samples.items())
+    assert samples == again
     assert len(server.queries) == 8

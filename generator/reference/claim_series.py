@@ -1,4 +1,4 @@
-"""Coverage of requirements in a cluster: the claims whose series its prober exports."""
+"""Series that claims to cover a requirement read, and the claims whose series a cluster has."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -6,17 +6,59 @@ from dataclasses import replace
 import promql_parser as ast
 
 from generator.missing_series import can_have_label, can_have_result
-from generator.reference.watched_series import SLO_PREFIX, list_watcher_queries
 from generator.requirements import Claim, Coverage, Watcher
+from generator.rules.recorded_series import RecordedSeries
+from slos.schema import promql
 from slos.schema.compatibility import list_label_matchers, read_metric_name
 from slos.schema.contract import Criterion
 from slos.schema.inventory import Inventory
 from slos.schema.promql import matches_value, parse_template
+from slos.schema.sli.plugin import PluginSli
+from slos.schema.sli_signal import EventQueries
 from slos.schema.spec import SloSpec
 from slos.schema.standalone import StandaloneRecording
 
+_SLO_PREFIX = "slo:"
+"""Beginning of the names of the series that SLOs record."""
 _CRITERION = "criterion"
 _CRITERIA = frozenset(Criterion)
+
+
+def list_watcher_queries(watcher: Watcher) -> list[str]:
+    """List the queries of an SLO, alert or recording."""
+    if not isinstance(watcher, SloSpec):
+        return [watcher.query]
+    sli = watcher.sli.get_type()
+    if isinstance(sli, PluginSli):
+        return []
+    queries = sli.build_queries()
+    if isinstance(queries, EventQueries):
+        return [queries.total, queries.errors]
+    return [queries.ratio]
+
+
+def list_claim_data(coverage: Coverage, claim: Claim) -> list[str]:
+    """List the selectors of the raw series of a claim."""
+    selectors: dict[str, None] = {}
+    recorded = RecordedSeries(coverage.recordings)
+    for query in list_watcher_queries(claim.watcher):
+        for selector in recorded.list_raw_selectors(query):
+            if not promql.read_selector_metric(selector).startswith(_SLO_PREFIX):
+                selectors[selector] = None
+                continue
+            for slo in _list_slos(coverage, claim):
+                for each in list_watcher_queries(slo):
+                    selectors |= dict.fromkeys(recorded.list_raw_selectors(each))
+    return list(selectors)
+
+
+def _list_slos(coverage: Coverage, claim: Claim) -> list[SloSpec]:
+    """List the SLOs that cover the same requirement, or else all that cover any."""
+    same = coverage.list_claims(claim.requirement)
+    for claims in (same, coverage.claims):
+        if found := [each.watcher for each in claims if isinstance(each.watcher, SloSpec)]:
+            return found
+    return []
 
 
 def keep_served_claims(kept: Coverage, whole: Coverage, inventory: Inventory) -> Coverage:
@@ -73,5 +115,5 @@ def _find_recorded(watchers: Iterable[Watcher], metric: str) -> list[Watcher]:
         each
         for each in watchers
         if (isinstance(each, StandaloneRecording) and each.record == metric)
-        or (isinstance(each, SloSpec) and metric.startswith(SLO_PREFIX))
+        or (isinstance(each, SloSpec) and metric.startswith(_SLO_PREFIX))
     ]

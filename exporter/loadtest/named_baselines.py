@@ -6,14 +6,13 @@ the quantile over the events of both runs, adjusted for the number of tests by H
 are compared with steps of the same load, phase and replicas.
 """
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 from exporter.leakdetection.multiple_tests import adjust_p_values
+from exporter.loadtest.quantiles import find_quantile, measure_significance
 from exporter.loadtest.result_file import ResultFileError, read_json, write_json
 
 FORMAT, VERSION = "slo-probe/baseline", 1
@@ -21,10 +20,6 @@ EFFECT = 0.1
 """Rise of a quantile, as a share of the baseline, up to which it is no regression."""
 LEVEL = 0.01
 """Probability of any regression among all tests, where there is none."""
-_PERMUTATIONS = 2_000
-_ENOUGH_REACHED = 30
-"""Permutations with such a rise after which it is known to be no rare one (Besag and Clifford,
-Sequential Monte Carlo p-values, 1991)."""
 _MIN_EVENTS = 20
 """Fewest events of a step in each run; with fewer, no p-value says much about a p95."""
 _QUANTILES = {"p50": 0.5, "p95": 0.95}
@@ -206,33 +201,6 @@ def _collect_times(steps: Sequence[Mapping[str, Any]]) -> dict[StepKey, dict[str
         for stage, values in step["samples"]["stages"].items():
             times.setdefault(stage, []).extend(value[1] for value in values if value is not None)
     return found
-
-
-def find_quantile(ordered: Sequence[float], probability: float) -> float:
-    """Find the sample quantile of ordered values."""
-    return ordered[max(ceil(probability * len(ordered)), 1) - 1]
-
-
-def measure_significance(
-    before: Sequence[float], after: Sequence[float], probability: float
-) -> float:
-    """Test whether a quantile rose: the share of permutations with such a rise or a greater one.
-
-    The same values always give the same result.
-    """
-    rng, pool = random.Random(0), [*before, *after]
-    observed = find_quantile(sorted(after), probability) - find_quantile(
-        sorted(before), probability
-    )
-    reached = 0
-    for number in range(1, _PERMUTATIONS + 1):
-        rng.shuffle(pool)
-        first, second = sorted(pool[: len(before)]), sorted(pool[len(before) :])
-        rise = find_quantile(second, probability) - find_quantile(first, probability)
-        reached += rise >= observed
-        if reached == _ENOUGH_REACHED:
-            return reached / number
-    return (1 + reached) / (1 + _PERMUTATIONS)
 
 
 def format_comparison(comparison: Comparison) -> str:

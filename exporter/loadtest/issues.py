@@ -1,11 +1,22 @@
-"""Late results: issues of the events of a load, which are observed after the verdicts."""
+"""Linear issues of a load: those that its events open, and the queries that were refused.
+
+Issues are observed after the verdicts. The stand-in for Linear (`slo-probe simulate-linear`) counts
+the queries that it refuses.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
+from exporter.httpclient.client import HttpClient
+from exporter.httpclient.errors import RequestError
+from exporter.httpclient.settings import HttpClientSettings
 from exporter.loadtest.stats import is_issue_known
 from exporter.model.run import Run
+from exporter.schedule.clock import Clock
 from slos.schema.contract import IssueCount
 from slos.schema.units import Duration
 
@@ -83,3 +94,35 @@ class LateResults:
     def get_latest(self, run: Run) -> Run:
         """Return the newest version of a run."""
         return self._observed.get(run.id, (run, None))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejections:
+    """Refused queries since the start of the stand-in."""
+
+    count: int = 0
+    last_message: str = ""
+
+
+async def read_no_rejections() -> Rejections:
+    """Return none, where there is no stand-in."""
+    return Rejections()
+
+
+async def read_rejections(url: str, *, clock: Clock) -> Rejections | None:
+    """Read the refused queries; None if they cannot be read.
+
+    Args:
+        url: GraphQL endpoint of the stand-in.
+        clock: clock of the client.
+    """
+    parts = urlsplit(url)
+    settings = HttpClientSettings(url=f"{parts.scheme}://{parts.netloc}", retries=0)
+    async with HttpClient("stand-in", settings, folder=Path(), clock=clock) as client:
+        try:
+            served = (await client.get("/served")).raise_for_status().parse_json()
+        except RequestError:
+            return None
+    if not isinstance(served, Mapping) or not isinstance(served.get("rejected"), int):
+        return None
+    return Rejections(served["rejected"], str(served.get("last_rejection", "")))

@@ -1,18 +1,18 @@
-"""Promise of an SLO in words, from what its rules have recorded."""
+"""Description of an SLO in words, from what its rules have recorded."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generator.status.rows import FiringAlert, SLOStatus
+from generator.status.slo_states import FiringAlert, SLOStatus
 from generator.status.table import format_forecast
-from generator.web.facts import Facts
 from generator.web.formats import format_length, format_number, format_objective, format_percent
 from generator.web.links import check_link
+from generator.web.slo_records import SLORecords
 from slos.schema.units import Duration
 
 
-def describe_promise(status: SLOStatus, facts: Facts) -> str:
+def describe_slo(status: SLOStatus, facts: SLORecords) -> str:
     """Describe the objective and what it allows."""
     if status.objective is None or not facts.period:
         return "Objective and period of this SLO are not recorded."
@@ -77,7 +77,7 @@ class AlertLine:
     runbook: str
 
 
-def list_alerts(facts: Facts, firing: Sequence[FiringAlert]) -> list[AlertLine]:
+def list_alerts(facts: SLORecords, firing: Sequence[FiringAlert]) -> list[AlertLine]:
     """List the alerts of an SLO; of rules of Sloth only those that fire are known."""
     severities = {alert.name: alert.severity for alert in firing} | dict(facts.severities)
     firing_names = {alert.name for alert in firing}
@@ -99,7 +99,7 @@ def list_alerts(facts: Facts, firing: Sequence[FiringAlert]) -> list[AlertLine]:
     return sorted(lines, key=lambda each: (not each.fires, order.get(each.severity, 1), each.name))
 
 
-def _describe_condition(burn: float, window: str, short: str, facts: Facts) -> str:
+def _describe_condition(burn: float, window: str, short: str, facts: SLORecords) -> str:
     windows = f"{window} and {short}" if short else window
     text = f"burn rate above {format_number(burn)} over {windows}"
     try:

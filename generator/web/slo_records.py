@@ -31,7 +31,7 @@ _PATTERNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
+class AlertThreshold:
     """Burn rate at which an alert fires, on the windows on which it looks."""
 
     alert: str
@@ -41,7 +41,7 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class SLORecords:
     """Facts of an SLO.
 
     Attributes:
@@ -62,7 +62,7 @@ class Facts:
     budget: float = 0.0
     tiers: Sequence[Duration] = ()
     windows: Sequence[Duration] = ()
-    thresholds: Sequence[Threshold] = ()
+    thresholds: Sequence[AlertThreshold] = ()
     severities: Mapping[str, str] = field(default_factory=dict)
     runbooks: Mapping[str, str] = field(default_factory=dict)
     latency_target: float | None = None
@@ -71,7 +71,7 @@ class Facts:
     errors: float | None = None
 
 
-async def read_facts(client: QueryClient, labels: Labels, group: Labels, at: float) -> Facts:
+async def read_facts(client: QueryClient, labels: Labels, group: Labels, at: float) -> SLORecords:
     """Read the facts of an SLO, or of one group of it.
 
     Raises:
@@ -87,19 +87,19 @@ async def read_facts(client: QueryClient, labels: Labels, group: Labels, at: flo
     return _build_facts(samples)
 
 
-def _build_facts(samples: Sequence[Sample]) -> Facts:
+def _build_facts(samples: Sequence[Sample]) -> SLORecords:
     samples = [sample for sample in samples if math.isfinite(sample.value)]
     values = {sample.metric: sample.value for sample in samples}
     alerts = [sample.labels for sample in samples if sample.metric == names.ALERT_INFO]
     metrics = set(values)
-    return Facts(
+    return SLORecords(
         period=values.get(names.PERIOD_DAYS, 0.0) * 86_400,
         budget=values.get(names.ERROR_BUDGET, 0.0),
         tiers=_list_durations(metrics, _TOTAL),
         windows=sorted(filter(None, map(names.read_error_ratio_window, metrics))),
         thresholds=sorted(
             (
-                Threshold(
+                AlertThreshold(
                     sample.labels.get(names.ALERT, ""),
                     sample.value,
                     sample.labels.get(names.WINDOW, ""),
