@@ -1,9 +1,9 @@
 """Server that forks `slo-probe`: its imports are done once, and not for every process of a test.
 
-`python -m tests.exporter.fork_server FD` reads requests from a socket. Each has the arguments and
-the environment of a program, and three file descriptors: its standard output, its standard error,
-and a pipe for its process id and its exit status. The program runs in a process of its own, as
-`python -m exporter.cli` would.
+`python -m tests.exporter.fork_server FD` reads requests from a socket. Each has the module, the
+arguments and the environment of a program, and three file descriptors: its standard output, its
+standard error, and a pipe for its process id and its exit status. The program runs in a process of
+its own, as with `python -m`.
 """
 
 import gc
@@ -26,8 +26,8 @@ _MODULES = (
 _MAX_REQUEST = 1 << 20
 
 
-def main() -> None:
-    """Serve until the other end of the socket is closed; return in the process of a program."""
+def main() -> str:
+    """Serve until the other end of the socket is closed; return the module in a new process."""
     control = socket.socket(fileno=int(sys.argv[1]))
     for module in _MODULES:
         import_module(module)
@@ -39,8 +39,7 @@ def main() -> None:
         if not os.fork():
             control.close()
             _supervise(files)
-            _prepare(**json.loads(request))
-            return
+            return _prepare(**json.loads(request))
         for file in files:
             os.close(file)
         _reap_supervisors()
@@ -69,12 +68,12 @@ def _supervise(files: Sequence[int]) -> None:
         os.close(file)
 
 
-def _prepare(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+def _prepare(module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     os.environ.clear()
     os.environ.update(environment)
     sys.argv[1:] = arguments
+    return module
 
 
 if __name__ == "__main__":
-    main()
-    runpy.run_module("exporter.cli", run_name="__main__", alter_sys=True)
+    runpy.run_module(main(), run_name="__main__", alter_sys=True)

@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 _ROOT = Path(__file__).parents[2]
@@ -103,12 +105,17 @@ class ForkedProgram:
         self.send_signal(signal.SIGKILL)
 
 
-async def fork_program(*arguments: str) -> ForkedProgram:
-    """Start `slo-probe` with these arguments and the environment of this process."""
+async def fork_program(
+    *arguments: str,
+    module: str = "exporter.cli",
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> ForkedProgram:
+    """Start a program with the environment of this process and these variables."""
     (out, for_out), (err, for_err), (status, for_status) = (os.pipe() for _ in range(3))
     request = {
+        "module": module,
         "arguments": arguments,
-        "environment": os.environ | {"PYTHONPATH": str(_ROOT)},
+        "environment": {**os.environ, "PYTHONPATH": str(_ROOT), **environment},
     }
     files = for_out, for_err, for_status
     socket.send_fds(_start_server(), [json.dumps(request).encode()], files)
