@@ -3,6 +3,7 @@
 `slo-probe --help` must be quick, so modules that take long to import are imported when needed.
 """
 
+import gc
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -56,6 +57,7 @@ def run_to_exit(coroutine: Coroutine[None, None, Result], *, code: int = 1) -> R
     from exporter.listener.server import ListenError
     from exporter.plugins import PluginError
 
+    gc.enable()  # the command line has disabled it
     try:
         return asyncio.run(coroutine)
     except (ListenError, JournalError, LockError, CredentialsError, PluginError) as error:

@@ -1,6 +1,7 @@
 """Option types and serving until a signal, for the commands of both simulators."""
 
 import asyncio
+import gc
 import math
 import os
 import signal
@@ -126,6 +127,7 @@ def serve_until_signal(
     Raises:
         click.ClickException: the address cannot be listened on.
     """
+    gc.enable()  # the command line has disabled it
     try:
         asyncio.run(_run_until_signal(open_server))
     except OSError as error:

@@ -1,7 +1,7 @@
 """Fixtures: the real programs as processes on loopback."""
 
+import asyncio
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from exporter.devstack.stack import ChildProcess, find_free_port, start_process, wait_for_line
+from tests.exporter.slo_probe import run_program
 
 BIN = Path(sys.executable).parent
 QUICK_SPEC = Path(__file__).parent / "quick.yaml"
@@ -53,16 +54,10 @@ class SimulatorEnvironment:
 
     def run_probe(self, **remediation: object) -> tuple[int, dict[str, Any]]:
         """Exit code and the one result of `slo-probe once --json`."""
-        done = subprocess.run(
-            [BIN / "slo-probe", "once", "--config", self.write_config(**remediation), "--json"],
-            capture_output=True,
-            check=False,
-            text=True,
-            timeout=30,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        (result,) = json.loads(done.stdout)["runs"]
-        return done.returncode, result
+        file = self.write_config(**remediation)
+        done = asyncio.run(run_program("once", "--config", str(file), "--json"))
+        (result,) = json.loads(done.out)["runs"]
+        return done.code, result
 
 
 @pytest.fixture

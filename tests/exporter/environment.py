@@ -19,7 +19,13 @@ from exporter.simulator.agent_sre.settings import Settings as AgentSettings
 from exporter.simulator.linear.server import LinearApi, serve_linear_api
 from exporter.simulator.linear.settings import Settings as ApiSettings
 from tests.exporter.journal_harness import read_rows
-from tests.exporter.slo_probe import ProcessResult, find_free_port, start_program, wait_for_end
+from tests.exporter.slo_probe import (
+    Process,
+    ProcessResult,
+    find_free_port,
+    start_program,
+    wait_for_end,
+)
 
 KEY = "lin_api_planted5ecret"
 _PREFIX = "agent_sre_validation_"
@@ -30,7 +36,7 @@ Settings = dict[str, Any]
 class ProberProcess:
     """Process of `slo-probe run`."""
 
-    process: asyncio.subprocess.Process
+    process: Process
     output_lines: list[str] = field(default_factory=list)
 
     @contextlib.asynccontextmanager

@@ -10,11 +10,13 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import requests
 
 from exporter.devstack import stack
 from exporter.devstack.stack import find_binary
+from tests.exporter.forked_program import ForkedProgram, fork_program
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,8 +30,13 @@ class ProcessResult:
     err: str
 
 
-async def start_program(*arguments: str, root: Path = ROOT) -> asyncio.subprocess.Process:
-    """Start it from the packages of a folder."""
+Process: TypeAlias = asyncio.subprocess.Process | ForkedProgram
+
+
+async def start_program(*arguments: str, root: Path = ROOT) -> Process:
+    """Start it from the packages of a folder; that of this repository is imported once only."""
+    if root == ROOT:
+        return await fork_program(*arguments)
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -42,9 +49,7 @@ async def start_program(*arguments: str, root: Path = ROOT) -> asyncio.subproces
     )
 
 
-async def wait_for_end(
-    process: asyncio.subprocess.Process, *, seconds: float = 30
-) -> ProcessResult:
+async def wait_for_end(process: Process, *, seconds: float = 30) -> ProcessResult:
     async with asyncio.timeout(seconds):
         out, err = await process.communicate()
     assert process.returncode is not None
@@ -61,7 +66,7 @@ async def run_program(*arguments: str, root: Path = ROOT) -> ProcessResult:
 class RunningProber:
     """`slo-probe run` that serves."""
 
-    process: asyncio.subprocess.Process
+    process: Process
     canary: str
     web: str
 

@@ -48,6 +48,11 @@ async def run_prober(
 ) -> AsyncIterator[ProberProcess]:
     """Run the program; some Python may run in its process before it."""
     file = environment.write_config(**changes)
+    if not before:
+        async with environment.run_prober(file) as prober:
+            await prober.wait_for_url("web")
+            yield prober
+        return
     code = f"{before}\nimport sys\nfrom exporter.cli import main\nmain(sys.argv[1:])"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", code, "run", "--config", str(file),

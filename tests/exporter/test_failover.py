@@ -6,7 +6,6 @@ import fcntl
 import os
 import signal
 import sqlite3
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -23,9 +22,9 @@ from tests.exporter.environment import (
     stop_when,
     wait_until,
 )
+from tests.exporter.forked_program import fork_program
 from tests.exporter.journal_harness import read_rows
 from tests.exporter.leaderelection.test_api_server import Cluster
-from tests.exporter.slo_probe import ROOT
 from tests.exporter.slo_probe import wait_until as until_true
 
 TAKE_OVER = 5.0
@@ -173,13 +172,11 @@ class ProberPods:
         """The program in a pod; the first pod's canary is the one that is called."""
         canary = {} if name == "a" else {"canary": {"listen": "127.0.0.1:0"}}
         file = self.environment.write_config(f"{name}.yaml", **canary, **changes)
-        environment = os.environ | dict(self.cluster.account.environment)
-        command = ["-m", "tests.exporter.pod", str(self.cluster.account.folder)]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *command, "run", "--config", str(file),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env=environment | {"PYTHONPATH": str(ROOT), "POD_NAME": name},
-        )  # fmt: skip
+        process = await fork_program(
+            *(str(self.cluster.account.folder), "run", "--config", str(file)),
+            module="tests.exporter.pod",
+            environment={**self.cluster.account.environment, "POD_NAME": name},
+        )
         async with ProberProcess(process).kill_at_end() as prober:
             yield prober
 

@@ -5,6 +5,7 @@ A script is a sentence that says what must hold, then any number of:
     -- path --      a file in the script's folder; its content ends at the next `-- ` or `$ ` line
     $ command       `slo-rules` and `slo-probe` run in this process, anything else in a shell;
                     `slo-rules ... | filter` gives the standard output to a shell
+    $ cd folder     the folder of the commands that follow
     > text          a line of standard output; a last line without a newline is followed by `\\`
     ! text          a line of standard error
     ? 1             the exit status; a shell command shows it only when it is not 0
@@ -93,6 +94,9 @@ def run_command(command: str) -> CommandResult:
     while words and "=" in words[0]:
         name, _, value = words.pop(0).partition("=")
         variables[name] = value
+    if words[:1] == ["cd"] and len(words) == 2:
+        os.chdir(words[1])
+        return CommandResult("", "", None)
     if not words or words[0] not in PROGRAMS:
         shell = run_shell(command)
         return CommandResult(shell.stdout, shell.stderr, shell.status or None)

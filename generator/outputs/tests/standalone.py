@@ -101,7 +101,11 @@ def _build_example_case(
 
 
 def build_standalone_files(spec: Spec, slos: Sequence[SLO]) -> Iterator[UnitTestFile]:
-    """Build a file for each recorded name and each standalone alert, named after its rule group."""
+    """Build the files of each recorded name and each standalone alert, named after its rule group.
+
+    promtool evaluates all cases of a file in the shortest step, so cases in long steps have a file
+    of their own.
+    """
     groups = {group.name: group for group in build_standalone_groups(spec)}
     cases: dict[str, list[UnitTestCase]] = {name: [] for name in groups}
     for recording in spec.recordings:
@@ -109,8 +113,11 @@ def build_standalone_files(spec: Spec, slos: Sequence[SLO]) -> Iterator[UnitTest
     for alert in spec.alerts:
         cases[names.name_alert_group(alert.name)] += _build_alert_cases(spec, alert, slos)
     for name, group in groups.items():
-        step = min(case.step for case in cases[name])
-        yield UnitTestFile(name.replace(":", "-"), step, [group], cases[name])
+        steps = sorted({case.step for case in cases[name]})
+        for step in steps:
+            in_step = [case for case in cases[name] if case.step == step]
+            suffix = "" if step == steps[0] else f"-{step}"
+            yield UnitTestFile(f"{name.replace(':', '-')}{suffix}", step, [group], in_step)
 
 
 def _build_recording_cases(recording: StandaloneRecording) -> Iterator[UnitTestCase]:
