@@ -79,6 +79,9 @@ class FilledRules(Sequence[Rule]):
     def __getitem__(self, index: int | slice) -> Rule | Sequence[Rule]:
         return self.rules[index]
 
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rules)
+
     def __len__(self) -> int:
         return len(self.slotted.rules)
 

@@ -34,7 +34,10 @@ class GroupModule(Protocol):
     ROLE: Role
 
     def build_group(self, slo: SLO, /) -> RuleGroup:
-        """Build the rule group of one SLO."""
+        """Build the rule group of one SLO, or of its shape, which has slots in place of texts.
+
+        A shape has no description, sources and expected events. A group copies texts as they are.
+        """
         ...
 
 
@@ -55,10 +58,10 @@ def build_groups(slo: SLO) -> tuple[RuleGroup, ...]:
     )
 
 
-def find_group(slo: SLO, role: Role) -> RuleGroup:
-    """Build the group of an SLO that has a role."""
+def build_groups_by_role(slo: SLO) -> dict[Role, RuleGroup]:
+    """Build the rule groups of an SLO whose role belongs to one module each."""
     groups = zip(load_groups(), build_groups(slo), strict=True)
-    return next(group for module, group in groups if module.ROLE is role)
+    return {module.ROLE: group for module, group in groups if module.ROLE is not Role.OTHER}
 
 
 @lru_cache(maxsize=256)
