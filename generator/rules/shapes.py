@@ -1,7 +1,7 @@
 """Shapes of SLOs: SLOs that differ only in texts have the same rules, apart from these texts.
 
-The rules of many services differ in names, labels and values of matchers. Such a text is copied
-into the rules as it is, so the rules are built once, with a slot in the place of each text.
+The rules of many services differ in names, labels, metrics and values of matchers. Such a text is
+copied into the rules as it is, so the rules are built once, with a slot in the place of each text.
 """
 
 import re
@@ -12,6 +12,7 @@ from typing import TypeVar
 from generator.model import SLO, AlertMeta, BurnAlert, ThresholdAlert
 from generator.text.slots import format_slot
 from generator.text.yaml_writer import format_name
+from slos.schema.promql import is_metric_name
 from slos.schema.sli_signal import SliSignal
 
 Alert = TypeVar("Alert", BurnAlert, ThresholdAlert)
@@ -19,9 +20,11 @@ Alert = TypeVar("Alert", BurnAlert, ThresholdAlert)
 # PromQL and YAML quote such a text as it is, and Prometheus does not read it as a template.
 _PLAIN = r'[^"\\\n{]+'
 _PLAIN_TEXT = re.compile(_PLAIN)
-# A matcher with its value. Other strings and comments are matched so that those in them are not.
-_MATCHER = re.compile(
+# A matcher with its value, or a metric. Strings and comments are matched so that what looks like
+# either in them is not. A metric selected by `__name__` may need another spelling.
+_QUERY_TEXT = re.compile(
     rf'(?P<label>(?<![\w:])(?!__name__)[A-Za-z_]\w*\s*(?:=~|!=|!~|=)\s*)"(?P<value>{_PLAIN})"'
+    r"|(?P<metric>(?<![\w:])[A-Za-z_][\w:]*)(?=[\[{])"
     r'|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`|\#[^\n]*'
 )
 # Rules contain the other annotations as they are, whatever is in them.
@@ -111,12 +114,14 @@ class _Splitter:
         )
 
     def _split_query(self, query: str) -> str:
-        return _MATCHER.sub(self._split_matcher, query)
+        return _QUERY_TEXT.sub(self._split_query_text, query)
 
-    def _split_matcher(self, matcher: re.Match[str]) -> str:
-        if matcher["value"] is None:
-            return matcher[0]
-        return f'{matcher["label"]}"{self._add_plain_text(matcher["value"])}"'
+    def _split_query_text(self, found: re.Match[str]) -> str:
+        if found["value"]:
+            return f'{found["label"]}"{self._add_plain_text(found["value"])}"'
+        if found["metric"] and is_metric_name(found["metric"]):
+            return self._add_text(found["metric"])
+        return found[0]
 
     def _split_alert(self, alert: Alert) -> Alert:
         return replace(alert, meta=self._split_meta(alert.meta))

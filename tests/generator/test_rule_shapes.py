@@ -18,7 +18,7 @@ from generator.settings import RunSettings
 from generator.slo.resolve import resolve_slos
 from generator.text import yaml_writer
 from slos.schema.loader import parse_specs
-from tests.generator.spec_pipeline import resolve_single_slo
+from tests.generator.spec_pipeline import resolve_document, resolve_single_slo
 from tests.generator.spec_strategies import Json, specs
 from tests.generator.test_query_fuzzer import list_slis
 from tests.schema.specs import build_slo, build_spec, dump_quoted_yaml, dump_yaml
@@ -33,6 +33,9 @@ ODD_QUERIES = [
     'sum(rate(hits{a=\'b="c"\', d=`e="f"`}[{{.window}}])) # a="b"',
     'sum(rate(hits{a="é", b="☃ \\u2028", c="\\"", d="}", e="("}[{{.window}}]))',
     'sum by (job) (rate(hits{job="hits", instance!="hits"}[{{.window}}]))',
+    'sum(rate(a:hits:b[{{.window}}])) > bool{a="b"} * 0',
+    "sum(rate(start{}[{{.window}}] offset 5m)) + sum(rate(rate{}[{{.window}}] offset{{.window}}))",
+    "sum(sum_over_time(hits{}[{{.window}}:{{.window}}]))",
 ]
 
 
@@ -73,8 +76,13 @@ def test_any_query_is_kept_and_so_are_labels_that_need_quotes(engine: Engine) ->
 
 @pytest.mark.parametrize("query", ODD_QUERIES)
 def test_strings_that_look_like_matchers_are_kept(query: str) -> None:
-    sli = {"events": {"error_query": f"{query} > 0", "total_query": query}}
-    check_groups(resolve_single_slo(sli=sli))
+    for sli in (
+        {"events": {"error_query": f"{query} > 0", "total_query": query}},
+        {"raw": {"error_ratio_query": query}},
+    ):
+        slos, _ = resolve_document(build_spec(build_slo(sli=sli)))
+        for slo in slos:
+            check_groups(slo)
 
 
 @pytest.mark.parametrize("name", ["Yes", "on", "My Alert", "a: b", "{{x", 'a"b', "é", "\x7f"])
@@ -90,8 +98,8 @@ def test_slos_that_differ_in_texts_only_have_one_shape() -> None:
             alerting={"name": f"{name}Errors"},
             sli={
                 "events": {
-                    "error_query": f'sum(rate(hits{{job="{name}",code="500"}}[{{{{.window}}}}]))',
-                    "total_query": f'sum(rate(hits{{job="{name}"}}[{{{{.window}}}}]))',
+                    "error_query": f'sum(rate({name}{{job="{name}",code="5"}}[{{{{.window}}}}]))',
+                    "total_query": f"sum(rate({name}[{{{{.window}}}}]))",
                 }
             },
         )
