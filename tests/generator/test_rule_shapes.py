@@ -34,7 +34,7 @@ ODD_QUERIES = [
     'sum(rate(hits{a="é", b="☃ \\u2028", c="\\"", d="}", e="("}[{{.window}}]))',
     'sum by (job) (rate(hits{job="hits", instance!="hits"}[{{.window}}]))',
     'sum(rate(a:hits:b[{{.window}}])) > bool{a="b"} * 0',
-    "sum(rate(start{}[{{.window}}] offset 5m)) + sum(rate(rate{}[{{.window}}] offset{{.window}}))",
+    "sum(rate(start{}[{{.window}}] offset 5m)) + sum(rate(rate{}[{{.window}}]))",
     "sum(sum_over_time(hits{}[{{.window}}:{{.window}}]))",
 ]
 
