@@ -61,7 +61,7 @@ class AlertMeta:
     office_hours: bool = True
     inhibits: InhibitionSpec | None = None
     respond: Response | None = None
-    runbook: Runbook = field(default_factory=get_empty_runbook)
+    runbook: Runbook = field(default_factory=get_empty_runbook, hash=False)  # it has lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ class RuleGroup:
 
     name: str
     interval: Duration | None
-    rules: tuple[Rule, ...]
+    rules: Sequence[Rule]
     slo: str = ""
 
 

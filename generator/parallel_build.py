@@ -8,6 +8,7 @@ file that is not as the last build left it is an error, after which everything i
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from generator import pipeline
@@ -85,8 +86,11 @@ def plan_parallel_build(
         return _RenderedSource(replace(source_plan, slos=()), files)
 
     unknown = [n for n, key in enumerate(keys) if keeps_plans or keeps_specs or key not in known]
-    results = processes.map_in_processes(render_source, unknown, build.count_jobs(len(unknown)))
-    by_number = dict(zip(unknown, results, strict=True))
+    # The processes have all that this one has loaded for the first.
+    first = map(render_source, unknown[:1])
+    jobs = build.count_jobs(len(unknown))
+    others = processes.map_in_processes(render_source, unknown[1:], jobs)
+    by_number = dict(zip(unknown, chain(first, others), strict=True))
     rendered = [by_number.get(n) or _read_entry(known[key]) for n, key in enumerate(keys)]
     if not keeps_specs and any(each.source_plan.inhibits for each in rendered):
         return pipeline.plan_build(sources, settings)

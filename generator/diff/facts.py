@@ -14,7 +14,7 @@ from generator.model import (
     SpecPlan,
 )
 from generator.rules import cost
-from generator.rules.groups import load_groups
+from generator.rules.groups import build_groups
 from generator.slo import burn_rate
 from slos.schema.alerting import InhibitionSpec
 from slos.schema.sli_signal import Weight
@@ -87,7 +87,7 @@ def count_samples(slo: SLO) -> int:
 
 def list_groups(slo: SLO) -> list[RuleGroup]:
     """Rule groups of an SLO."""
-    return [module.build_group(slo) for module in load_groups()]
+    return list(build_groups(slo))
 
 
 def list_recorded_series(slo: SLO) -> set[tuple[str, tuple[tuple[str, str], ...]]]:

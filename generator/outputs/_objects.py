@@ -125,7 +125,9 @@ def _split_groups(groups: Iterable[RuleGroup], space: int) -> list[list[RuleGrou
 
 def _measure_bytes(values: Mapping[str, yaml_writer.YamlValue]) -> int:
     """Bytes of a mapping as YAML, or as the JSON that kubectl keeps if that is larger."""
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(
+        values, ensure_ascii=False, separators=(",", ":"), default=yaml_writer.list_rules
+    )
     json_bytes = len(text.encode()) + (_ESCAPE_BYTES - 1) * sum(map(text.count, _ESCAPED))
     lines = yaml_writer.render_mapping(values)
     return max(json_bytes, len("\n".join([*lines, ""]).encode()))

@@ -1,12 +1,11 @@
 """Profile `exact`: every event is counted once, in tiers, and budgets are sums of counts."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from generator.model import SLO, RuleObjectMeta, SpecPlan
 from generator.profiles import ProfileResult
 from generator.rules import standalone
-from generator.rules.groups import load_groups
+from generator.rules.groups import build_groups
 from generator.settings import RunSettings
 from generator.slo.no_data import build_no_data_alert
 from generator.slo.resolve import resolve_slos
@@ -22,9 +21,7 @@ FULL_OBJECTIVE = False
 def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:
     """Plan the groups of each SLO, and the standalone groups."""
     slos, problems = resolve_slos(located, run_settings)
-    slo_groups = (
-        replace(module.build_group(slo), slo=slo.id) for slo in slos for module in load_groups()
-    )
+    slo_groups = (group for slo in slos for group in build_groups(slo))
     spec = _add_run_labels(_add_no_data_alert(located.spec, slos), run_settings)
     groups = (*slo_groups, *standalone.build_standalone_groups(spec))
     all_problems = (*problems, *_warn_of_ignored_plugins(run_settings))

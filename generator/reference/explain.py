@@ -7,7 +7,7 @@ from generator import names
 from generator.model import SLO, BurnAlert, BurnCondition, RuleGroup
 from generator.outputs.tests.slo import find_untested_reason
 from generator.rules import alert_rules, cost
-from generator.rules.groups import load_groups
+from generator.rules.groups import build_groups
 from generator.slo import annotations, burn_rate
 from slos.schema.query_analysis import counts_native_histograms
 from slos.schema.sli_signal import Weight
@@ -16,7 +16,7 @@ from slos.schema.units import Duration, format_decimal
 
 def render_slo_explanation(slo: SLO) -> str:
     """Explanation in plain text of at most 100 columns, except for the user's description."""
-    groups = [module.build_group(slo) for module in load_groups()]
+    groups = build_groups(slo)
     sections = (
         _explain_objective(slo),
         ("Error budget", *_indent_lines(_explain_budget(slo))),

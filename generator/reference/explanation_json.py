@@ -8,7 +8,7 @@ from typing import Any
 
 from generator.model import SLO, AlertMeta, BurnAlert, BurnCondition
 from generator.rules import cost
-from generator.rules.groups import load_groups
+from generator.rules.groups import build_groups
 from generator.slo import burn_rate
 from slos.schema.units import Duration, format_decimal
 
@@ -78,7 +78,7 @@ def _describe_condition(slo: SLO, condition: BurnCondition, meta: AlertMeta) -> 
 
 def _describe_groups(slo: SLO) -> list[dict[str, Any]]:
     described = []
-    for group in (module.build_group(slo) for module in load_groups()):
+    for group in build_groups(slo):
         samples = cost.compute_group_cost(slo, group)
         described.append(
             {

@@ -251,6 +251,7 @@ def quote_string(value: str) -> str:
     return f'"{escaped}"'
 
 
+@lru_cache(maxsize=256)
 def format_label_name(name: str) -> str:
     """Format the name of a label; one that only Prometheus 3 knows is quoted."""
     return name if is_classic_label(name) else quote_string(name)

@@ -277,6 +277,7 @@ def _load_environment() -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - Markdown is escaped by `markdown`
+        auto_reload=False,
     )
     for filter_ in (
         markdown.escape_text,

@@ -30,7 +30,7 @@ from generator.outputs.tests.series import (
     scale_around_threshold,
 )
 from generator.rules import alert_rules, tiers
-from generator.rules.groups import Role, find_group
+from generator.rules.groups import Role, build_groups_by_role
 from slos.schema.no_series import find_result_without_series
 from slos.schema.query_analysis import drops_zeros
 from slos.schema.units import Duration
@@ -169,9 +169,9 @@ def build_slo_files(slo: SLO) -> Iterator[UnitTestFile]:
     Alerts of the fine group are tested in fine steps, the others in longer steps. Groups that
     others read come first.
     """
+    groups = build_groups_by_role(slo)
     for kind, step, roles, cases in _list_kinds(slo):
-        groups = [find_group(slo, role) for role in roles]
-        yield UnitTestFile(f"{slo.id}-{kind}", step, groups, cases)
+        yield UnitTestFile(f"{slo.id}-{kind}", step, [groups[role] for role in roles], cases)
 
 
 def _list_kinds(slo: SLO) -> Iterator[tuple[str, Duration, list[Role], list[UnitTestCase]]]:

@@ -80,22 +80,20 @@ def _select_rules(groups: Sequence[RuleGroup], cases: Sequence[UnitTestCase]) ->
             for metric, labels in input_series
         )
 
-    candidates = [rule for group in groups for rule in group.rules if not is_input(rule)]
-    names_read = {name for case in cases for check in case.checks for name in _list_names(check)}
-    known_names = set[str]()
-    while names_read != known_names:
-        known_names = set(names_read)
-        for rule in candidates:
-            if _get_name(rule) in known_names:
-                names_read |= set(_NAME.findall(rule.expr))
+    candidates = [[rule for rule in group.rules if not is_input(rule)] for group in groups]
+    exprs: dict[str, list[str]] = {}
+    for rule in chain(*candidates):
+        exprs.setdefault(_get_name(rule), []).append(rule.expr)
+    left = [name for case in cases for check in case.checks for name in _list_names(check)]
+    names_read = set[str]()
+    while left:
+        name = left.pop()
+        if name not in names_read:
+            names_read.add(name)
+            left += [each for expr in exprs.get(name, ()) for each in _NAME.findall(expr)]
     selected_groups = (
-        replace(
-            group,
-            rules=tuple(
-                rule for rule in group.rules if _get_name(rule) in names_read and not is_input(rule)
-            ),
-        )
-        for group in groups
+        replace(group, rules=tuple(rule for rule in rules if _get_name(rule) in names_read))
+        for group, rules in zip(groups, candidates, strict=True)
     )
     return [group for group in selected_groups if group.rules]
 

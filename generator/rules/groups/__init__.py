@@ -5,11 +5,14 @@ and `period` belong to one module each; any number of modules may have the role 
 """
 
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol, cast
 
 from generator.model import SLO, RuleGroup
+from generator.rules.shapes import Shape
+from generator.text.slots import FilledRules, SlottedRules, SlottedText
 from slos.schema.plugin_loader import load_modules
+from slos.schema.units import Duration
 
 
 class Role(StrEnum):
@@ -31,7 +34,10 @@ class GroupModule(Protocol):
     ROLE: Role
 
     def build_group(self, slo: SLO, /) -> RuleGroup:
-        """Build the rule group of one SLO."""
+        """Build the rule group of one SLO, or of its shape, which has slots in place of texts.
+
+        A shape has no description, sources and expected events. A group copies texts as they are.
+        """
         ...
 
 
@@ -43,6 +49,25 @@ def load_groups() -> tuple[GroupModule, ...]:
     return tuple(sorted(modules, key=lambda module: roles.index(module.ROLE)))
 
 
-def find_group(slo: SLO, role: Role) -> RuleGroup:
-    """Build the group of an SLO that has a role."""
-    return next(module.build_group(slo) for module in load_groups() if module.ROLE is role)
+def build_groups(slo: SLO) -> tuple[RuleGroup, ...]:
+    """Build the rule groups of an SLO, in their order."""
+    shape = Shape.of_slo(slo)
+    return tuple(
+        RuleGroup(name.fill(shape.texts), interval, FilledRules(rules, shape.texts), slo.id)
+        for name, interval, rules in _build_slotted_groups(shape.slo)
+    )
+
+
+def build_groups_by_role(slo: SLO) -> dict[Role, RuleGroup]:
+    """Build the rule groups of an SLO whose role belongs to one module each."""
+    groups = zip(load_groups(), build_groups(slo), strict=True)
+    return {module.ROLE: group for module, group in groups if module.ROLE is not Role.OTHER}
+
+
+@lru_cache(maxsize=256)
+def _build_slotted_groups(
+    shape: SLO,
+) -> tuple[tuple[SlottedText, Duration | None, SlottedRules], ...]:
+    """Build name, interval and rules of each group of a shape."""
+    groups = (module.build_group(shape) for module in load_groups())
+    return tuple((SlottedText(g.name), g.interval, SlottedRules(g.rules)) for g in groups)
