@@ -76,7 +76,7 @@ async def run_scenario(
             async with run_in_background(
                 _watch_lease(controls.stop_signal, may_send, clock),
                 scenario_run.monitor.watch(),
-                watch_health(scenario_run.context.path_context.url, scenario_run.monitor),
+                watch_health(scenario_run.context.path_context, scenario_run.monitor),
             ):
                 await scenario_run.send_first_event()
                 await load_scenario_modules()[scenario].run_scenario(settings, scenario_run)
