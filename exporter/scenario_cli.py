@@ -115,8 +115,9 @@ def campaign(*, names: Sequence[str], **options: Any) -> None:  # noqa: ANN401 -
     """Run several load scenarios, one after the other.
 
     NAMES are scenarios from the configuration; without any, all configured ones run. With --out,
-    DIR/campaign.json lists the runs and their files. Ctrl-C stops the running scenario, and the
-    others do not start. The exit code is that of the worst scenario.
+    DIR/campaign.json lists the runs and their files. A scenario that is refused does not keep the
+    others from running. Ctrl-C stops the running scenario, and the others do not start. The exit
+    code is that of the worst scenario.
 
     \b
     Examples:
@@ -198,10 +199,11 @@ def _choose_exit_code(outcomes: Sequence[ScenarioOutcome], *, any_result: bool) 
 
 
 def _rate_outcome(outcome: ScenarioOutcome, *, any_result: bool) -> int:
-    if outcome.result.verdict in {ScenarioVerdict.INVALID, ScenarioVerdict.PARTIAL}:
+    verdict = ScenarioVerdict.PARTIAL if outcome.result is None else outcome.result.verdict
+    if outcome.error or verdict in {ScenarioVerdict.INVALID, ScenarioVerdict.PARTIAL}:
         return _NO_RESULT
     if any_result:
         return 0
-    if outcome.is_worse or outcome.result.verdict is ScenarioVerdict.MISSED:
+    if outcome.is_worse or verdict is ScenarioVerdict.MISSED:
         return _NOT_MET
-    return _NO_RESULT if outcome.result.verdict is ScenarioVerdict.NO_TARGET else 0
+    return _NO_RESULT if verdict is ScenarioVerdict.NO_TARGET else 0

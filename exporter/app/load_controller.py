@@ -20,6 +20,7 @@ from exporter.config.scenarios import (
     find_stand_in_url,
     list_configured,
 )
+from exporter.journal.journal import Journal
 from exporter.loadtest.checkpoint import CheckpointError, CheckpointHeader
 from exporter.loadtest.health_watch import watch_health
 from exporter.loadtest.late_results import LateResults
@@ -42,8 +43,10 @@ from exporter.schedule.clock import Clock
 from exporter.schedule.tasks import run_in_background
 from slos.schema.contract import SCENARIO_COMPLETED, StageSource
 
-_LEASE_POLL_INTERVAL = 0.2
-"""Seconds between two checks of the lease."""
+_POLL_INTERVAL = 0.2
+"""Seconds between two checks of the lease, and of the journal."""
+_JOURNAL_PATIENCE = 2.0
+"""Seconds for which no write may succeed; the journal tries again with each event."""
 _log = logging.getLogger(__name__)
 
 _MAX_COMPRESS = 10_000
@@ -75,6 +78,7 @@ async def run_scenario(
             scenario_run.watch_target()
             async with run_in_background(
                 _watch_lease(controls.stop_signal, may_send, clock),
+                _watch_journal(scenario_run, components.journal, clock),
                 scenario_run.monitor.watch(),
                 watch_health(scenario_run.context.path_context, scenario_run.monitor),
             ):
@@ -98,8 +102,18 @@ async def run_scenario(
 
 async def _watch_lease(stop_signal: StopSignal, may_send: Callable[[], bool], clock: Clock) -> None:
     while may_send():
-        await clock.sleep(_LEASE_POLL_INTERVAL)
+        await clock.sleep(_POLL_INTERVAL)
     stop_signal.request(StopReason.LEASE_LOST)
+
+
+async def _watch_journal(scenario_run: ScenarioRun, journal: Journal, clock: Clock) -> None:
+    """Stop a load whose events are not recorded: after a crash nobody could clean them up."""
+    while (since := journal.failing_since) is None or clock.now() - since < _JOURNAL_PATIENCE:
+        await clock.sleep(_POLL_INTERVAL)
+    _log.error(
+        "scenario %s: stopped, because the journal cannot be written", scenario_run.result.scenario
+    )
+    scenario_run.controls.stop_signal.request(StopReason.JOURNAL)
 
 
 def select_scenario(name: str, section: ScenarioSettings) -> tuple[str, LoadSettings] | Refusal:
@@ -193,7 +207,7 @@ class LoadController:
         scenario_run = self._build_scenario_run(
             self._plugin_set, *selected, compress=compress, resumed=resumed
         )
-        checkpoint.start(
+        kept_steps = checkpoint.start(
             CheckpointHeader(
                 scenario_run.result.id,
                 scenario_run.result.started_at,
@@ -201,6 +215,11 @@ class LoadController:
                 compress,
             )
         )
+        if kept_steps:
+            scenario_run.add_note(
+                f"an interrupted run with {kept_steps} steps is kept; once this one has ended, "
+                "--resume goes on with it"
+            )
         self._current = self._last = scenario_run
         self._task = asyncio.create_task(
             self._run_scenario(scenario_run, selected[1]), name=f"scenario {name}"

@@ -110,7 +110,7 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     scenario_run.update(
         measures=tuple(_list_measures(settings, ramped, limits)),
         details={"flow": [count_flow(step) for step in scenario_run.result.steps]},
-        notes=tuple(notes),
+        notes=(*scenario_run.result.notes, *notes),
     )
 
 
