@@ -4,7 +4,8 @@ import asyncio
 import dataclasses
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -41,7 +42,7 @@ from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.scenarios import load_scenario_modules
 from exporter.schedule.clock import Clock
 from exporter.schedule.tasks import run_in_background
-from slos.schema.contract import SCENARIO_COMPLETED, StageSource
+from slos.schema.contract import SCENARIO_COMPLETED, SCENARIO_EVENTS, StageSource, Verdict
 
 _POLL_INTERVAL = 0.2
 """Seconds between two checks of the lease, and of the journal."""
@@ -354,9 +355,18 @@ class LoadController:
         samples: list[ScenarioSample] = []
         if completed:
             ended = completed[0].ended_at or completed[0].started_at
-            samples = [ScenarioSample(SCENARIO_COMPLETED, ended, {})]
+            samples = [ScenarioSample(SCENARIO_COMPLETED, ended, {}), *_list_events(completed[0])]
             samples += load_scenario_modules()[scenario].list_samples(completed)
         self._components.status.scenario_metrics.set_samples(scenario, samples)
+
+
+def _list_events(result: ScenarioResult) -> Iterable[ScenarioSample]:
+    """List the number of events of a run by verdict; a verdict that none has is 0."""
+    counts = Counter[str]()
+    for step in result.steps:
+        counts.update(step.verdicts)
+    for verdict in Verdict:
+        yield ScenarioSample(SCENARIO_EVENTS, counts[verdict.value], {"verdict": verdict.value})
 
 
 async def open_load_controller(loaded: LoadedConfig, components: Components) -> LoadController:
