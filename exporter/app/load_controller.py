@@ -254,6 +254,10 @@ class LoadController:
             return None
         return self._last.build_document()
 
+    def build_engine_document(self, run: str) -> dict[str, Any] | None:
+        """Build the calls of the canary for a run of a load engine; None for an unknown run."""
+        return self._components.engine_calls.build_document(run)
+
     def to_json(self) -> dict[str, Any]:
         """Return the running scenario, the configured ones and the results."""
         running = self._current.to_json() if self._current else None

@@ -22,6 +22,7 @@ from typing import Annotated
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from exporter.fields import DurationField, in_unit
+from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, line_up
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.ramp import RampResult, RampSettings, ramp
 from exporter.loadtest.result import Measure, ScenarioResult
@@ -82,6 +83,13 @@ class Settings(RampSettings):
     def count_max_events(self) -> int:
         """Count the events of all steps, of the steady rate, and the one before."""
         return super().count_max_events() + self.steady * int(self.steady_for.seconds)
+
+    def plan_arrivals(self) -> ArrivalPlan:
+        """Plan all steps, and the steady rate."""
+        hold, steady_for = float(self.hold.seconds), float(self.steady_for.seconds)
+        steps = [ArrivalStep(rate, hold, "up") for rate in self.rates]
+        steps += [ArrivalStep(self.steady, steady_for, "steady")] if self.steady else []
+        return ArrivalPlan(line_up(steps, pause=self.step_pause), self.share)
 
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
