@@ -86,7 +86,37 @@ def _add_run_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("name")
 @_add_run_options
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def scenario(*, name: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
+@click.option(
+    "--emit",
+    type=click.Choice(["k6"]),
+    help="Write a script and a TestRun for this engine to DIR, and send nothing.",
+)
+@click.option(
+    "--runners",
+    type=click.IntRange(1, 1000),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Runners of the engine, which share the load.",
+)
+@click.option(
+    "--multiply",
+    type=click.FloatRange(min=0, min_open=True, max=10_000),
+    default=1.0,
+    metavar="N",
+    help="Multiply the rates for the engine by N.",
+)
+@click.option("--remote-write", metavar="URL", help="URL to which the runners write their metrics.")
+def scenario(
+    *,
+    name: str,
+    as_json: bool,
+    emit: str | None,
+    runners: int,
+    multiply: float,
+    remote_write: str | None,
+    **options: Any,  # noqa: ANN401 - click's values
+) -> None:
     """Run a load scenario.
 
     NAME is a scenario from the configuration of the prober, such as throughput. With --at, a
@@ -97,13 +127,19 @@ def scenario(*, name: str, as_json: bool, **options: Any) -> None:  # noqa: ANN4
     the partial result is written. Exits with 0 if all targets were met, 1 if one was missed or a
     latency is worse than in the baseline, 2 if there is no valid result or the command is wrong.
 
+    With --emit, nothing is sent: DIR gets the script of a load engine, and a folder for kustomize.
+
     \b
     Examples:
       slo-probe scenario throughput --at http://127.0.0.1:9108
       slo-probe scenario baseline --config slo-probe.yaml --out results --baseline main
       slo-probe scenario sustained --config slo-probe.yaml --out results --compress 60
+      slo-probe scenario throughput --config slo-probe.yaml --emit k6 --multiply 20 --out k6
     """
     run_options = _read_options(options)
+    if emit is not None:
+        _emit(run_options, name, runners=runners, multiply=multiply, remote_write=remote_write)
+        return
     (outcome,) = run_to_end(run_options, [name], partial(_print_result, as_json=as_json))
     sys.exit(_choose_exit_code([outcome], any_result=run_options.any_result))
 
@@ -115,8 +151,9 @@ def campaign(*, names: Sequence[str], **options: Any) -> None:  # noqa: ANN401 -
     """Run several load scenarios, one after the other.
 
     NAMES are scenarios from the configuration; without any, all configured ones run. With --out,
-    DIR/campaign.json lists the runs and their files. Ctrl-C stops the running scenario, and the
-    others do not start. The exit code is that of the worst scenario.
+    DIR/campaign.json lists the runs and their files. A scenario that is refused does not keep the
+    others from running. Ctrl-C stops the running scenario, and the others do not start. The exit
+    code is that of the worst scenario.
 
     \b
     Examples:
@@ -142,8 +179,9 @@ def report(*, folder: Path, out: Path | None) -> None:
     """Write the report over the result files of a folder.
 
     DIR holds the files of `slo-probe scenario --out DIR` or `slo-probe campaign --out DIR`, which
-    write the report as well. It is report.html, report.md and report.json: the verdict on each
-    acceptance criterion of VAL-008, charts, bottlenecks with their evidence, and a plan.
+    write the report as well, or summaries of k6. The report is report.html, report.md and
+    report.json: the verdict on each acceptance criterion of VAL-008, charts, bottlenecks with their
+    evidence, and a plan.
 
     \b
     Examples:
@@ -158,6 +196,36 @@ def report(*, folder: Path, out: Path | None) -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(_NO_RESULT)
     click.echo(f"written to {page}")
+
+
+def _emit(
+    options: RunOptions, name: str, *, runners: int, multiply: float, remote_write: str | None
+) -> None:
+    """Write the files for a load engine.
+
+    Raises:
+        click.UsageError: the options do not fit together.
+    """
+    if options.config is None or options.out is None:
+        raise click.UsageError("--emit needs --config and --out")
+    from exporter.app.command_line import load_or_exit
+    from exporter.app.engine import EngineOptions, write_engine_files
+    from exporter.k6.plan import K6PlanError
+
+    loaded = load_or_exit(options.config, code=_NO_RESULT)
+    try:
+        remarks = write_engine_files(
+            loaded,
+            name,
+            options.out,
+            EngineOptions(runners, multiply, options.compress, remote_write),
+        )
+    except (K6PlanError, ResultFileError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(_NO_RESULT)
+    for remark in remarks:
+        click.echo(remark)
+    click.echo(f"written to {options.out}; apply it with: kubectl apply -k {options.out}")
 
 
 def _read_options(options: dict[str, Any]) -> RunOptions:
@@ -198,10 +266,11 @@ def _choose_exit_code(outcomes: Sequence[ScenarioOutcome], *, any_result: bool) 
 
 
 def _rate_outcome(outcome: ScenarioOutcome, *, any_result: bool) -> int:
-    if outcome.result.verdict in {ScenarioVerdict.INVALID, ScenarioVerdict.PARTIAL}:
+    verdict = ScenarioVerdict.PARTIAL if outcome.result is None else outcome.result.verdict
+    if outcome.error or verdict in {ScenarioVerdict.INVALID, ScenarioVerdict.PARTIAL}:
         return _NO_RESULT
     if any_result:
         return 0
-    if outcome.is_worse or outcome.result.verdict is ScenarioVerdict.MISSED:
+    if outcome.is_worse or verdict is ScenarioVerdict.MISSED:
         return _NOT_MET
-    return _NO_RESULT if outcome.result.verdict is ScenarioVerdict.NO_TARGET else 0
+    return _NO_RESULT if verdict is ScenarioVerdict.NO_TARGET else 0

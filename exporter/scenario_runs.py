@@ -24,7 +24,12 @@ from exporter.loadtest.named_baselines import (
     format_comparison,
     read_baseline,
 )
-from exporter.loadtest.prober_client import NoResultError, ProberClient, run_remote_scenario
+from exporter.loadtest.prober_client import (
+    NoResultError,
+    ProberClient,
+    run_remote_scenario,
+    stop_remote_scenario,
+)
 from exporter.loadtest.progress import open_progress_view
 from exporter.loadtest.result import ScenarioResult, ScenarioState, ScenarioVerdict
 from exporter.loadtest.result_file import (
@@ -35,6 +40,7 @@ from exporter.loadtest.result_file import (
 )
 from exporter.loadtest.scaling import ScaleError
 from exporter.schedule.clock import SystemClock
+from exporter.schedule.tasks import run_in_background
 from slos.schema.contract import StageSource
 
 if TYPE_CHECKING:
@@ -48,6 +54,8 @@ _ANY_HOST = ("0.0.0.0", "::")  # noqa: S104 - recognised, not listened on
 _ORDER = ("baseline", "throughput", "concurrent", "scalability", "stress", "sustained")
 """Order of a campaign: short runs first, and the one that breaks things late."""
 _CAMPAIGN_FORMAT, _CAMPAIGN_VERSION = "slo-probe/campaign", 1
+_FOLDER_CHECK_INTERVAL = 5.0
+"""Seconds between two checks that the result can be written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +79,19 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioOutcome:
-    """Outcome of one scenario: its result, and whether it is worse than the baseline."""
+    """Outcome of one scenario.
 
-    result: ScenarioResult
+    Attributes:
+        scenario: the scenario.
+        result: its result; None if it was refused.
+        is_worse: whether it is worse than the baseline.
+        error: why it was refused, or why its result could not be written.
+    """
+
+    scenario: str
+    result: ScenarioResult | None
     is_worse: bool = False
+    error: str | None = None
 
 
 class ScenarioRunner(Protocol):
@@ -92,6 +109,13 @@ class ScenarioRunner(Protocol):
 
         Raises:
             NoResultError: it did not start, or its end is unknown.
+        """
+
+    async def stop(self) -> None:
+        """Stop the running scenario; its run ends with a partial result.
+
+        Raises:
+            NoResultError: the prober does not respond.
         """
 
 
@@ -114,6 +138,9 @@ class _RemoteRunner:
         self.is_stopped = result.state is ScenarioState.STOPPED
         document = await self.client.read_document(result) if self.options.out else None
         return result, document
+
+    async def stop(self) -> None:
+        await stop_remote_scenario(self.client)
 
 
 @dataclass
@@ -138,6 +165,9 @@ class _LocalRunner:
             return await self.prober.run_scenario(
                 name, view, compress=self.options.compress, resume=self.options.resume
             )
+
+    async def stop(self) -> None:
+        self.prober.stop()
 
 
 def run_to_end(
@@ -194,11 +224,17 @@ async def _run_all(
         for name in chosen:
             if runner.is_stopped:
                 break
-            outcomes.append(await _run_one(runner, name, options))
-            print_result(outcomes[-1].result)
+            try:
+                outcomes.append(await _run_one(runner, name, options, print_result))
+            except NoResultError as error:
+                if len(chosen) == 1:
+                    raise
+                text = str(error).removeprefix(f"{name}: ")
+                click.echo(f"error: {name}: {text}", err=True)
+                outcomes.append(ScenarioOutcome(name, None, error=text))
             if options.out and len(chosen) > 1:
                 _write_campaign(options.out, chosen, outcomes)
-    if options.out and outcomes:
+    if options.out and any(outcome.result for outcome in outcomes):
         _write_report(options.out)
     return outcomes
 
@@ -312,33 +348,71 @@ def _print_wait(line: str) -> None:
     click.echo(line, err=True)
 
 
-async def _run_one(runner: ScenarioRunner, name: str, options: RunOptions) -> ScenarioOutcome:
-    """Run a scenario, write its file, and compare it with the baseline.
+async def _run_one(
+    runner: ScenarioRunner,
+    name: str,
+    options: RunOptions,
+    print_result: Callable[[ScenarioResult], None],
+) -> ScenarioOutcome:
+    """Run a scenario, write its file, compare it with the baseline, and print its result.
 
     Raises:
         NoResultError: it did not start, or its end is unknown.
+    """
+    if options.out is None:
+        result, _ = await runner.run(name)
+        print_result(result)
+        return ScenarioOutcome(name, result)
+    async with run_in_background(_watch_folder(options.out, runner)):
+        result, document = await runner.run(name)
+    try:
+        is_worse = document is not None and _write_result(result, document, options.out, options)
+    except ResultFileError as error:
+        click.echo(f"error: {error}", err=True)
+        print_result(result)
+        return ScenarioOutcome(name, result, error=str(error))
+    print_result(result)
+    return ScenarioOutcome(name, result, is_worse)
+
+
+async def _watch_folder(folder: Path, runner: ScenarioRunner) -> None:
+    """Stop the load as soon as its result could not be written any more."""
+    while True:
+        await asyncio.sleep(_FOLDER_CHECK_INTERVAL)
+        try:
+            await asyncio.to_thread(check_folder, folder)
+        except ResultFileError as error:
+            click.echo(f"error: {error}; the load is stopped", err=True)
+            with contextlib.suppress(NoResultError):
+                await runner.stop()
+            return
+
+
+def _write_result(
+    result: ScenarioResult, document: dict[str, Any], folder: Path, options: RunOptions
+) -> bool:
+    """Write the file of a run, and compare it with the baseline; return whether it is worse.
+
+    Raises:
         ResultFileError: a file cannot be read or written.
     """
-    result, document = await runner.run(name)
-    if document is None or options.out is None:
-        return ScenarioOutcome(result)
     document["command"] = shlex.join(["slo-probe", *sys.argv[1:]])
-    click.echo(f"{name}: written to {write_result_file(options.out, document)}", err=True)
+    click.echo(f"{result.scenario}: written to {write_result_file(folder, document)}", err=True)
     if options.baseline is None or result.verdict in {
         ScenarioVerdict.PARTIAL,
         ScenarioVerdict.INVALID,
     }:
-        return ScenarioOutcome(result)
+        return False
     comparison = compare_with_baseline(
         document,
-        _locate_baseline(options.out, options.baseline, name),
+        _locate_baseline(folder, options.baseline, result.scenario),
         name=options.baseline,
         renew=options.renew_baseline,
     )
     click.echo(format_comparison(comparison), err=True)
     document["comparison"] = comparison.to_json()
-    write_result_file(options.out, document)
-    return ScenarioOutcome(result, comparison.is_worse)
+    write_result_file(folder, document)
+    return comparison.is_worse
 
 
 def _sort_names(names: Sequence[str]) -> list[str]:
@@ -353,16 +427,8 @@ def _write_campaign(
     Raises:
         ResultFileError: it cannot be written.
     """
-    found = {outcome.result.scenario: outcome for outcome in outcomes}
-    entries = [
-        {
-            "scenario": name,
-            "file": f"{name}.json" if name in found else None,
-            "verdict": found[name].result.verdict.value if name in found else None,
-            "is_worse": found[name].is_worse if name in found else None,
-        }
-        for name in names
-    ]
+    found = {outcome.scenario: outcome for outcome in outcomes}
+    entries = [_build_campaign_entry(name, found.get(name)) for name in names]
     document = {
         "format": _CAMPAIGN_FORMAT,
         "version": _CAMPAIGN_VERSION,
@@ -370,3 +436,14 @@ def _write_campaign(
         "scenarios": entries,
     }
     write_json(folder / "campaign.json", document)
+
+
+def _build_campaign_entry(name: str, outcome: ScenarioOutcome | None) -> dict[str, Any]:
+    result = outcome.result if outcome else None
+    return {
+        "scenario": name,
+        "file": f"{name}.json" if result else None,
+        "verdict": result.verdict.value if result else None,
+        "is_worse": outcome.is_worse if outcome and result else None,
+        "error": outcome.error if outcome else None,
+    }

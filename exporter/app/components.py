@@ -19,6 +19,7 @@ from exporter.listener.connections import ConnectionLimits
 from exporter.listener.server import HttpServer, serve_app
 from exporter.model.alert import CanaryIdentity
 from exporter.prober.canary import Canary
+from exporter.prober.engine_calls import EngineCalls
 from exporter.prober.health import ProberHealth
 from exporter.prober.inflight import InflightRuns
 from exporter.prober.reconciler import Reconciler
@@ -83,6 +84,7 @@ class Components:
         recorder: record of the runs.
         health: health of this prober; it holds the lease and the abort.
         alert_runner: runner of alerts.
+        engine_calls: calls of the canary for events of a load engine.
     """
 
     status: Status
@@ -95,6 +97,7 @@ class Components:
     recorder: RunRecorder
     health: ProberHealth
     alert_runner: AlertRunner
+    engine_calls: EngineCalls
 
 
 @contextlib.asynccontextmanager
@@ -133,11 +136,13 @@ async def open_components(
             may_send=may_send,
             is_canary_open=lambda: canary_server.is_accepting,
         )
+        engine_calls = EngineCalls(settings.canary, clock)
         function = Canary(
             inflight_runs,
             clock=clock,
             find_probe=journal.find_probe,
             count_call=metrics.count_canary_request,
+            engine_calls=engine_calls,
         )
 
         def note_shortage(peer: str | None) -> None:
@@ -183,4 +188,5 @@ async def open_components(
             recorder,
             health,
             alert_runner,
+            engine_calls,
         )

@@ -4,7 +4,8 @@ import asyncio
 import dataclasses
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from exporter.config.scenarios import (
     find_stand_in_url,
     list_configured,
 )
+from exporter.journal.journal import Journal
 from exporter.loadtest.checkpoint import CheckpointError, CheckpointHeader
 from exporter.loadtest.health_watch import watch_health
 from exporter.loadtest.issues import (
@@ -44,10 +46,12 @@ from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.scenarios import load_scenario_modules
 from exporter.schedule.clock import Clock
 from exporter.schedule.tasks import run_in_background
-from slos.schema.contract import SCENARIO_COMPLETED, StageSource
+from slos.schema.contract import SCENARIO_COMPLETED, SCENARIO_EVENTS, StageSource, Verdict
 
-_LEASE_POLL_INTERVAL = 0.2
-"""Seconds between two checks of the lease."""
+_POLL_INTERVAL = 0.2
+"""Seconds between two checks of the lease, and of the journal."""
+_JOURNAL_PATIENCE = 2.0
+"""Seconds for which no write may succeed; the journal tries again with each event."""
 _log = logging.getLogger(__name__)
 
 _MAX_COMPRESS = 10_000
@@ -79,8 +83,9 @@ async def run_scenario(
             scenario_run.watch_target()
             async with run_in_background(
                 _watch_lease(controls.stop_signal, may_send, clock),
+                _watch_journal(scenario_run, components.journal, clock),
                 scenario_run.monitor.watch(),
-                watch_health(scenario_run.context.path_context.url, scenario_run.monitor),
+                watch_health(scenario_run.context.path_context, scenario_run.monitor),
             ):
                 await scenario_run.send_first_event()
                 await load_scenario_modules()[scenario].run_scenario(settings, scenario_run)
@@ -102,8 +107,18 @@ async def run_scenario(
 
 async def _watch_lease(stop_signal: StopSignal, may_send: Callable[[], bool], clock: Clock) -> None:
     while may_send():
-        await clock.sleep(_LEASE_POLL_INTERVAL)
+        await clock.sleep(_POLL_INTERVAL)
     stop_signal.request(StopReason.LEASE_LOST)
+
+
+async def _watch_journal(scenario_run: ScenarioRun, journal: Journal, clock: Clock) -> None:
+    """Stop a load whose events are not recorded: after a crash nobody could clean them up."""
+    while (since := journal.failing_since) is None or clock.now() - since < _JOURNAL_PATIENCE:
+        await clock.sleep(_POLL_INTERVAL)
+    _log.error(
+        "scenario %s: stopped, because the journal cannot be written", scenario_run.result.scenario
+    )
+    scenario_run.controls.stop_signal.request(StopReason.JOURNAL)
 
 
 def select_scenario(name: str, section: ScenarioSettings) -> tuple[str, LoadSettings] | Refusal:
@@ -197,7 +212,7 @@ class LoadController:
         scenario_run = self._build_scenario_run(
             self._plugin_set, *selected, compress=compress, resumed=resumed
         )
-        checkpoint.start(
+        kept_steps = checkpoint.start(
             CheckpointHeader(
                 scenario_run.result.id,
                 scenario_run.result.started_at,
@@ -205,6 +220,11 @@ class LoadController:
                 compress,
             )
         )
+        if kept_steps:
+            scenario_run.add_note(
+                f"an interrupted run with {kept_steps} steps is kept; once this one has ended, "
+                "--resume goes on with it"
+            )
         self._current = self._last = scenario_run
         self._task = asyncio.create_task(
             self._run_scenario(scenario_run, selected[1]), name=f"scenario {name}"
@@ -237,6 +257,10 @@ class LoadController:
         if self._last is None or self._last.result.id != run_id or self._last is self._current:
             return None
         return self._last.build_document()
+
+    def build_engine_document(self, run: str) -> dict[str, Any] | None:
+        """Build the calls of the canary for a run of a load engine; None for an unknown run."""
+        return self._components.engine_calls.build_document(run)
 
     def to_json(self) -> dict[str, Any]:
         """Return the running scenario, the configured ones and the results."""
@@ -339,9 +363,18 @@ class LoadController:
         samples: list[ScenarioSample] = []
         if completed:
             ended = completed[0].ended_at or completed[0].started_at
-            samples = [ScenarioSample(SCENARIO_COMPLETED, ended, {})]
+            samples = [ScenarioSample(SCENARIO_COMPLETED, ended, {}), *_list_events(completed[0])]
             samples += load_scenario_modules()[scenario].list_samples(completed)
         self._components.status.scenario_metrics.set_samples(scenario, samples)
+
+
+def _list_events(result: ScenarioResult) -> Iterable[ScenarioSample]:
+    """List the number of events of a run by verdict; a verdict that none has is 0."""
+    counts = Counter[str]()
+    for step in result.steps:
+        counts.update(step.verdicts)
+    for verdict in Verdict:
+        yield ScenarioSample(SCENARIO_EVENTS, counts[verdict.value], {"verdict": verdict.value})
 
 
 async def open_load_controller(loaded: LoadedConfig, components: Components) -> LoadController:

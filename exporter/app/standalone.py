@@ -44,6 +44,8 @@ class StandaloneProber:
         started = await self.load_controller.start(name, compress=compress, resume=resume)
         if isinstance(started, Refusal):
             raise NoResultError(started.text)
+        for note in started.notes:
+            view.show_note(note)
         printed = 0
         while (current := self.load_controller.current) is not None:
             view.show_progress(current.describe_progress())

@@ -319,13 +319,19 @@ class Sender:
             )
         )
 
-    async def get(self, url: str, params: Mapping[str, str] | None = None) -> Reply:
+    async def get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
         """Get a page; the caller sets the time limit.
 
         Raises:
             OSError: this machine ran out of a resource.
         """
-        return await self._send(HttpRequest("GET", url, params=params))
+        return await self._send(HttpRequest("GET", url, headers or {}, params))
 
     async def _send(self, request: HttpRequest) -> Reply:
         url = request.url

@@ -58,6 +58,8 @@ class Journal:
         self._replacements_counted = 0
         self._logged_at: float | None = None
         self._unlogged_failures = 0
+        self.failing_since: float | None = None
+        """Monotonic seconds of the first of the last writes, if these all failed."""
 
     async def start(self) -> list[Run]:
         """Open the file, judge the runs that an earlier process left open, and return those runs.
@@ -158,21 +160,28 @@ class Journal:
             await asyncio.sleep(max(self._next_write_at - loop.time(), 0.0))
             self._next_write_at = loop.time() + _WRITE_INTERVAL
             self._next_write = None
-            if not self._recovered:
-                found = await self._run_operation(
-                    operation, self._store.take_left_open, fallback=None
-                )
-                if found is None:
-                    return
-                self._judge_left_open(*found)
-            batch = dict(self._unwritten)
-            if not batch:
-                return
-            changed = list(batch.values())
-            if await self._run_operation(operation, lambda: self._store.write(changed), fallback=0):
-                for run_id, row in batch.items():
-                    if self._unwritten.get(run_id) is row:
-                        del self._unwritten[run_id]
+            if await self._write_unwritten(operation):
+                self.failing_since = None
+            elif self.failing_since is None:
+                self.failing_since = self._clock.now()
+
+    async def _write_unwritten(self, operation: JournalOperation) -> bool:
+        """Write what is unwritten by now; return whether that worked."""
+        if not self._recovered:
+            found = await self._run_operation(operation, self._store.take_left_open, fallback=None)
+            if found is None:
+                return False
+            self._judge_left_open(*found)
+        batch = dict(self._unwritten)
+        if not batch:
+            return True
+        changed = list(batch.values())
+        if not await self._run_operation(operation, lambda: self._store.write(changed), fallback=0):
+            return False
+        for run_id, row in batch.items():
+            if self._unwritten.get(run_id) is row:
+                del self._unwritten[run_id]
+        return True
 
     async def _run_read(self, action: Callable[[], Found], *, fallback: Found) -> Found:
         return await self._run_operation(JournalOperation.READ, action, fallback=fallback)

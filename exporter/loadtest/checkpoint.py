@@ -77,11 +77,34 @@ class Checkpoint:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._kept_path = path.with_name(f"{path.name}.kept")
 
-    def start(self, header: CheckpointHeader) -> None:
-        """Start the file of a run, in place of that of an earlier one."""
+    def start(self, header: CheckpointHeader) -> int:
+        """Start the file of a run; return the number of steps of an interrupted run that is kept.
+
+        An interrupted run stays resumable until another one is interrupted.
+        """
+        kept_steps = self._keep_interrupted(header.id)
         document = {"format": _FORMAT, "version": _VERSION, **asdict(header)}
         self._write(document, "w")
+        return kept_steps
+
+    def _keep_interrupted(self, run_id: str) -> int:
+        """Rename the file of another run that has steps; return their number."""
+        try:
+            path, header, steps = self._find_interrupted()
+            if header.id == run_id:  # it goes on in the new file
+                if path == self._kept_path:
+                    path.unlink()
+                return 0
+            if steps and path == self._path:
+                path.replace(self._kept_path)
+        except CheckpointError:
+            return 0
+        except OSError as error:
+            _log.error("checkpoint: cannot rename %s: %s", self._path, error.strerror)
+            return 0
+        return len(steps)
 
     def add_step(self, step: StoredStep) -> None:
         """Add a step."""
@@ -100,26 +123,40 @@ class Checkpoint:
         self._path.unlink(missing_ok=True)
 
     def read(self) -> tuple[CheckpointHeader, list[StoredStep]]:
-        """Read the run and its steps; a last line that was cut off is left out.
+        """Read the run that was interrupted last, and its steps.
 
         Raises:
             CheckpointError: there is none, or it is of another version.
         """
-        try:
-            lines = self._path.read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            raise CheckpointError("there is no interrupted run to resume") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"cannot read {self._path}: {error}") from error
-        try:
-            head = json.loads(lines[0])
-            if (head.pop("format"), head.pop("version")) != (_FORMAT, _VERSION):
-                raise CheckpointError(f"{self._path} is of another version of slo-probe")
-            return CheckpointHeader(**head), list(map(_parse_step, lines[1:-1])) + _parse_last(
-                lines[1:][-1:]
-            )
-        except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError(f"{self._path} is damaged: {error!r}") from error
+        return self._find_interrupted()[1:]
+
+    def _find_interrupted(self) -> tuple[Path, CheckpointHeader, list[StoredStep]]:
+        paths = (self._path, self._kept_path)
+        found = [(path, *_read_file(path)) for path in paths if path.exists()]
+        if not found:
+            raise CheckpointError("there is no interrupted run to resume")
+        return next((each for each in found if each[2]), found[0])
+
+
+def _read_file(path: Path) -> tuple[CheckpointHeader, list[StoredStep]]:
+    """Read a file; a last line that was cut off is left out.
+
+    Raises:
+        CheckpointError: it cannot be read, or is of another version.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"cannot read {path}: {error}") from error
+    try:
+        head = json.loads(lines[0])
+        if (head.pop("format"), head.pop("version")) != (_FORMAT, _VERSION):
+            raise CheckpointError(f"{path} is of another version of slo-probe")
+        return CheckpointHeader(**head), list(map(_parse_step, lines[1:-1])) + _parse_last(
+            lines[1:][-1:]
+        )
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path} is damaged: {error!r}") from error
 
 
 def _parse_step(line: str) -> StoredStep:

@@ -34,6 +34,10 @@ _FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "Events executed per second at the breaking point; absent if there was none.",
         ("scenario",),
     ),
+    contract.SCENARIO_EVENTS: (
+        "Events of the last completed scenario run, by verdict.",
+        ("scenario", "verdict"),
+    ),
     contract.SCENARIO_COMPLETED: ("Unix time at which the scenario last completed.", ("scenario",)),
 }
 

@@ -123,11 +123,13 @@ async def run_remote_scenario(
         raise NoResultError("the response is not from slo-probe") from error
     if started.scenario != name:
         raise NoResultError(f"the prober started {started.scenario!r}")
+    for note in started.notes:
+        view.show_note(note)
     shown: list[LoadStep] = []
     try:
         return await _follow_run(client, started, view, shown)
     except asyncio.CancelledError:
-        await _stop_scenario(client)
+        await stop_remote_scenario(client)
         if task := asyncio.current_task():
             task.uncancel()
         return await _follow_run(client, started, view, shown)
@@ -144,11 +146,11 @@ async def _start_scenario(client: ProberClient, name: str) -> tuple[int, str]:
         return await asyncio.shield(start_task)
     except asyncio.CancelledError:
         if (await start_task)[0] == _ACCEPTED:
-            await _stop_scenario(client)
+            await stop_remote_scenario(client)
         raise
 
 
-async def _stop_scenario(client: ProberClient) -> None:
+async def stop_remote_scenario(client: ProberClient) -> None:
     """Stop the running scenario; a cancelled call has sent the request all the same.
 
     Raises:

@@ -29,6 +29,9 @@ class ProgressView(Protocol):
     ) -> None:
         """End it."""
 
+    def show_note(self, note: str) -> None:
+        """Show a remark on the run."""
+
     def show_progress(self, progress: Mapping[str, Any]) -> None:
         """Show the progress of the running scenario."""
 
@@ -62,6 +65,10 @@ class ProgressLines:
         trace: TracebackType | None,
     ) -> None:
         """Do nothing; each line is complete."""
+
+    def show_note(self, note: str) -> None:
+        """Print the remark."""
+        click.echo(f"{self._scenario}: {note}", err=True)
 
     def show_progress(self, progress: Mapping[str, Any]) -> None:
         """Print a line, unless one was printed a short time ago."""

@@ -38,6 +38,10 @@ class ProgressBar:
         """Leave the bar as it is."""
         self._bar.stop()
 
+    def show_note(self, note: str) -> None:
+        """Print the remark above the bar."""
+        self._bar.console.print(note, highlight=False, markup=False)
+
     def show_progress(self, progress: Mapping[str, Any]) -> None:
         """Move the bar to the number of events that were sent."""
         self._bar.update(

@@ -435,7 +435,7 @@ class ScenarioRun:
         rejections = await self.controls.read_rejections()
         (run,) = await self.send_events([0.0])
         if run.verdict is not Verdict.OK:
-            self.update(notes=(f"the event before the load was {run.verdict} ({run.reason})",))
+            self.add_note(f"the event before the load was {run.verdict} ({run.reason})")
             self.controls.stop_signal.request_and_raise(StopReason.TARGET_NOT_OK)
         if self.controls.can_see_issues and not await self.controls.late_results.wait_for_issue(
             run, self
@@ -446,12 +446,14 @@ class ScenarioRun:
         """Stop because the issue of the event before the load was not found."""
         rejections = await self.controls.read_rejections()
         if before is None or rejections is None:
-            note = "the stand-in for Linear did not say whether it refused a query of agent-sre"
-            self.update(notes=(note,))
+            self.add_note(
+                "the stand-in for Linear did not say whether it refused a query of agent-sre"
+            )
         if before is None or rejections is None or rejections.count == before.count:
             self.controls.stop_signal.request_and_raise(StopReason.ISSUES_ELSEWHERE)
-        note = f"the stand-in for Linear refused a query of agent-sre: {rejections.last_message}"
-        self.update(notes=(note,))
+        self.add_note(
+            f"the stand-in for Linear refused a query of agent-sre: {rejections.last_message}"
+        )
         self.controls.stop_signal.request_and_raise(StopReason.STAND_IN_REFUSED)
 
     async def _run_job(self, slot: Slot) -> Run:

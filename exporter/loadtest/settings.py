@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from exporter.fields import DurationField, Section
+from exporter.loadtest.arrivals import ArrivalPlan
 from exporter.model import deadlines
 from exporter.model.deadlines import Deadlines, Targets
 from slos.schema.units import Duration
@@ -44,6 +45,15 @@ class LoadSettings(Section):
     def estimate_duration(self) -> float:
         """Estimate the seconds of a run, for the interval of its readings; 0 for a short one."""
         return 0.0
+
+    def plan_arrivals(self) -> ArrivalPlan | None:
+        """Plan the arrivals for a load engine; None for a load that is not a series of rates."""
+        return None
+
+    @property
+    def step_pause(self) -> float:
+        """Seconds after which all events of a step have their verdicts, and the pause is over."""
+        return float(self.timeout.seconds + self.rest.seconds)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON."""

@@ -18,6 +18,8 @@ class StopReason(StrEnum):
     CAP = "cap"
     """The maximum number of events was reached."""
     LEASE_LOST = "lease_lost"
+    JOURNAL = "journal"
+    """The journal could not be written: its disk is full, for example."""
     RELOADED = "reloaded"
     SHUTDOWN = "shutdown"
     TARGET_NOT_OK = "target_not_ok"

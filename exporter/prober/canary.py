@@ -17,6 +17,7 @@ from exporter.model.alert import find_run_ids, is_run_id
 from exporter.model.bounds import Bounds
 from exporter.model.evidence import Call
 from exporter.prober.contacts import ContactWindow
+from exporter.prober.engine_calls import EngineCalls
 from exporter.prober.inflight import InflightRun, InflightRuns
 from exporter.schedule.clock import Clock
 from slos.schema.contract import CanaryOutcome, is_load_probe
@@ -47,11 +48,13 @@ class Canary:
         clock: Clock,
         find_probe: Callable[[str], Awaitable[str | None]],
         count_call: Callable[[CanaryOutcome], None],
+        engine_calls: EngineCalls,
     ) -> None:
         self._inflight_runs = inflight_runs
         self._clock = clock
         self._find_probe = find_probe
         self._count_call = count_call
+        self._engine_calls = engine_calls
         self._callers: deque[str] = deque(maxlen=_MAX_CALLERS)
         self.app = web.Application(client_max_size=MAX_BODY_BYTES)
         self.app.add_routes(
@@ -166,6 +169,10 @@ class Canary:
         if parameters is None:
             self._count_call(CanaryOutcome.MALFORMED)
             return _build_error(400, "malformed")
+        if inflight_run is None:
+            for run_id in _list_run_ids(request, parameters):
+                if self._engine_calls.add_call(run_id, parameters):
+                    return build_reply(run_id)
         probe = None if inflight_run else await self._find_earlier_probe(request, parameters)
         if inflight_run is None and probe is None:
             self._count_call(CanaryOutcome.UNKNOWN_ID)

@@ -84,12 +84,14 @@ def build_report(
     """
     ordered = sorted(documents, key=lambda each: _SCENARIO_NUMBERS.get(each["scenario"], 99))
     runs = [read_measurements(document) for document in ordered]
-    # The numbers of an invalid run are not those of the target.
-    judged = [
-        run
+    # The numbers of an invalid run are not those of the target, and an engine has no single events.
+    pairs = [
+        (document, run)
         for document, run in zip(ordered, runs, strict=True)
-        if document["verdict"] != ScenarioVerdict.INVALID
+        if "engine" not in document["details"]
     ]
+    sampled = [run for _, run in pairs]
+    judged = [run for document, run in pairs if document["verdict"] != ScenarioVerdict.INVALID]
     diagnosis = diagnose(judged)
     actions = plan_optimizations(diagnosis.findings)
     results = Results({each["scenario"]: each for each in ordered}, diagnosis, len(actions))
@@ -100,9 +102,9 @@ def build_report(
         _build_criteria(judgements),
         build_bottlenecks_section(diagnosis),
         build_plan_section(actions),
-        build_breakdown_section(runs),
-        build_laws_section(ordered, runs),
-        build_resources_section(runs),
+        build_breakdown_section(sampled),
+        build_laws_section(ordered, sampled),
+        build_resources_section(sampled),
         *(_build_run(document, run) for document, run in zip(ordered, runs, strict=True)),
         _build_comparison(ordered, history),
         _build_environment(ordered),
@@ -176,7 +178,11 @@ def _list_quantiles(document: Document) -> Iterable[list[str]]:
         verdicts = ", ".join(f"{count} {name}" for name, count in step["verdicts"].items())
         head = [f"{step['load']:.4g} {step['phase']}{replicas}", str(step["sent"]), verdicts]
         for stage, estimates in step["quantiles"].items():
-            if stage == "end_to_end" or document["scenario"] == "baseline":
+            if (
+                stage == "end_to_end"
+                or document["scenario"] == "baseline"
+                or "engine" in document["details"]
+            ):
                 cells = (estimates[quantile] for quantile in ("p50", "p95", "p99"))
                 yield [*head, stage, *map(_format_estimate, cells)]
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import jinja2
 
+from exporter.k6.plan import SUMMARY_FORMAT, SUMMARY_VERSION
+from exporter.k6.results import build_engine_documents
 from exporter.loadtest.result_file import (
     FORMAT as RESULT_FORMAT,
 )
@@ -17,6 +19,8 @@ from exporter.loadtest.result_file import (
     write_json,
     write_text,
 )
+from exporter.prober.engine_calls import FORMAT as CALLS_FORMAT
+from exporter.prober.engine_calls import VERSION as CALLS_VERSION
 from exporter.report import ReportSection, Table
 from exporter.report.content import FORMAT, VERSION, Report, build_report
 
@@ -44,7 +48,8 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
         ResultFileError: there is no result file, or a file cannot be read or written.
     """
     target = out or folder
-    documents = [read_result_file(path) for path in _list_result_files(folder)]
+    documents = [read_result_file(path) for path in _list_files(folder, RESULT_FORMAT)]
+    documents += _read_engine_results(folder)
     if not documents:
         raise ResultFileError(f"{folder} has no result file of a scenario")
     report = build_report(documents, _read_history(target / f"{NAME}.json"))
@@ -55,8 +60,23 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     return page
 
 
-def _list_result_files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.glob("*.json")) if _has_format(path, RESULT_FORMAT)]
+def _read_engine_results(folder: Path) -> list[dict[str, Any]]:
+    """Read the results of a load engine: summaries of its runners, and calls of the canary."""
+    summaries, calls = (
+        [
+            read_json(path, expected_format=expected, version=version)
+            for path in _list_files(folder, expected)
+        ]
+        for expected, version in (
+            (SUMMARY_FORMAT, SUMMARY_VERSION),
+            (CALLS_FORMAT, CALLS_VERSION),
+        )
+    )
+    return build_engine_documents(summaries, calls)
+
+
+def _list_files(folder: Path, expected: str) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.json")) if _has_format(path, expected)]
 
 
 def _has_format(path: Path, expected: str) -> bool:

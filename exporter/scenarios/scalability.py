@@ -306,7 +306,7 @@ async def _measure_current_replicas(settings: Settings, scenario_run: ScenarioRu
     ramped = await send_ramp(scenario_run, settings, limits)
     replicas_after = await _count_replicas(settings, scenario_run)
     if replicas_after != replicas:
-        scenario_run.update(notes=(f"{replicas} replicas before, {replicas_after} after",))
+        scenario_run.add_note(f"{replicas} replicas before, {replicas_after} after")
         scenario_run.controls.stop_signal.request_and_raise(StopReason.REPLICAS_CHANGED)
     rate = ramped.find_highest_rate(
         Stage.END_TO_END, limits[Stage.END_TO_END], share=float(settings.share)
@@ -319,7 +319,7 @@ async def _measure_current_replicas(settings: Settings, scenario_run: ScenarioRu
         notes.append("no run with 1 replica to compare with: scale to 1 replica and run it once")
     scenario_run.update(
         measures=tuple(_list_measures(settings, replicas, rate, single_replica_rate)),
-        notes=tuple(notes),
+        notes=(*scenario_run.result.notes, *notes),
     )
 
 
@@ -377,6 +377,6 @@ async def _count_replicas(settings: Settings, scenario_run: ScenarioRun) -> int:
     else:
         why = f"the query for replicas returned {[sample.value for sample in found]}"
     if len(found) != 1 or not found[0].value >= 1:
-        scenario_run.update(notes=(why,))
+        scenario_run.add_note(why)
         scenario_run.controls.stop_signal.request_and_raise(StopReason.REPLICAS_UNKNOWN)
     return round(found[0].value)

@@ -20,6 +20,7 @@ from decimal import Decimal
 from pydantic import Field, model_validator
 
 from exporter.fields import DurationField, Share, in_unit
+from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, line_up
 from exporter.loadtest.breaking_point import BreakingPoint, RampUpSettings, find_breaking_point
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.result import LoadStep, Measure, ScenarioResult
@@ -99,6 +100,14 @@ class Settings(LoadSettings):
         """Count the events of all levels and rates, of the one before, and of the recovery."""
         rising = self.ramp_up.count_max_events() if self.ramp_up else 0
         return 1 + sum(self.levels) + self.recover_within.ms // self.rest.ms + 1 + rising
+
+    def plan_arrivals(self) -> ArrivalPlan | None:
+        """Plan the rising rate; an engine sends no events at once."""
+        if self.ramp_up is None:
+            return None
+        hold = float(self.ramp_up.hold.seconds)
+        steps = [ArrivalStep(rate, hold, "up") for rate in self.ramp_up.list_rates()]
+        return ArrivalPlan(line_up(steps, pause=self.step_pause), 1 - self.ramp_up.max_loss)
 
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from exporter.fields import DurationField, Share, in_unit
+from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, line_up
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.result import Measure, ScenarioResult
 from exporter.loadtest.run import ScenarioRun, StepPlan
@@ -90,6 +91,13 @@ class Settings(LoadSettings):
     def estimate_duration(self) -> float:
         """Return the duration of the load in seconds."""
         return float(self.duration.seconds)
+
+    def plan_arrivals(self) -> ArrivalPlan:
+        """Plan the blocks, one after the other; an engine sends even arrivals only."""
+        length, blocks = float(self.block.seconds), int(self.duration.ms // self.block.ms)
+        rates = [self.rates[number % len(self.rates)] for number in range(blocks)]
+        steps = [ArrivalStep(rate / _HOUR, length, f"even {rate}") for rate in rates]
+        return ArrivalPlan(line_up(steps, pause=0.0), self.least)
 
     def plan_steps(self, compress: float) -> list[StepPlan]:
         """Plan the blocks, all times divided by a factor."""

@@ -22,6 +22,7 @@ from typing import Annotated
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from exporter.fields import DurationField, in_unit
+from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, line_up
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.ramp import RampResult, RampSettings, send_ramp
 from exporter.loadtest.result import Measure, ScenarioResult
@@ -83,6 +84,13 @@ class Settings(RampSettings):
         """Count the events of all steps, of the steady rate, and the one before."""
         return super().count_max_events() + self.steady * int(self.steady_for.seconds)
 
+    def plan_arrivals(self) -> ArrivalPlan:
+        """Plan all steps, and the steady rate."""
+        hold, steady_for = float(self.hold.seconds), float(self.steady_for.seconds)
+        steps = [ArrivalStep(rate, hold, "up") for rate in self.rates]
+        steps += [ArrivalStep(self.steady, steady_for, "steady")] if self.steady else []
+        return ArrivalPlan(line_up(steps, pause=self.step_pause), self.share)
+
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     """Ramp the rate; then wait for the observations of Linear."""
@@ -110,7 +118,7 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     scenario_run.update(
         measures=tuple(_list_measures(settings, ramped, limits)),
         details={"flow": [count_flow(step) for step in scenario_run.result.steps]},
-        notes=tuple(notes),
+        notes=(*scenario_run.result.notes, *notes),
     )
 
 

@@ -113,6 +113,9 @@ class ScenarioControl(Protocol):
     def build_document(self, run_id: str) -> dict[str, Any] | None:
         """Build the content of the result file of the last run that ended; None for others."""
 
+    def build_engine_document(self, run: str) -> dict[str, Any] | None:
+        """Build the calls of the canary for a run of a load engine; None for an unknown run."""
+
     def to_json(self) -> dict[str, Any]:
         """Return the running scenario, the configured ones and the results."""
 
@@ -131,6 +134,7 @@ class ScenarioPages:
             web.get("/-/scenario", self._show),
             web.get("/-/scenario/result/{id}", self._show_result),
             web.get("/-/scenario/report/{id}", self._show_report),
+            web.get("/-/scenario/engine/{run}", self._show_engine_calls),
             web.delete("/-/scenario", self._stop),
             web.post("/-/scenario/{name}", self._start),
         )
@@ -187,6 +191,15 @@ class ScenarioPages:
             lambda: render_report_page([json.loads(json.dumps(document))])
         )
         return web.Response(text=page, content_type="text/html")
+
+    async def _show_engine_calls(self, request: web.Request) -> web.Response:
+        """Serve the calls of the canary for a run of a load engine."""
+        if self.load_controller is None:
+            return _respond_standby()
+        document = self.load_controller.build_engine_document(request.match_info["run"])
+        if document is None:
+            return web.Response(status=404, text="the canary has no call of this run\n")
+        return web.json_response(document)
 
 
 def _respond_standby() -> web.Response:

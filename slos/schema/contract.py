@@ -32,6 +32,7 @@ CONCURRENCY_COMPLETED = PREFIX + "concurrency_completed_ratio"
 SCALING_EFFICIENCY = PREFIX + "scaling_efficiency_ratio"
 SCENARIO_COMPLETED = PREFIX + "scenario_completed_timestamp_seconds"
 SCENARIO_RUNNING = PREFIX + "scenario_running"
+SCENARIO_EVENTS = PREFIX + "scenario_events"
 BREAKING_POINT = PREFIX + "breaking_point_events_per_second"
 BREAKING_POINT_LEVEL = PREFIX + "breaking_point_level"
 LEAK_SLOPE = PREFIX + "leak_slope_per_hour"
@@ -59,6 +60,7 @@ JOURNALS_SET_ASIDE = PREFIX + "journals_set_aside"
 BUILD_INFO = PREFIX + "build_info"
 CONFIG_LAST_RELOAD_SUCCESSFUL = PREFIX + "config_last_reload_successful"
 
+_OF_EVERY_SCENARIO = (SCENARIO_COMPLETED, SCENARIO_EVENTS, SCENARIO_RUNNING)
 SECTION_METRICS: Mapping[str, tuple[str, ...]] = {
     "probes.availability": (UP, READY, TARGET_PHASE, TLS_EXPIRY, COLD_STARTS),
     "probes.leak": (
@@ -69,17 +71,15 @@ SECTION_METRICS: Mapping[str, tuple[str, ...]] = {
     "observers.linear": (LINEAR_ISSUES, CLOCK_SKEW, ORPHANS, CLEANUP_FAILURES, OBSERVER_FAILURES),
     "observers.tempo": (SPAN_ERRORS, OBSERVER_FAILURES),
     "paths.alertmanager": (ORPHANS, CLEANUP_FAILURES),
-    "scenarios.baseline": (SCENARIO_COMPLETED, SCENARIO_RUNNING),
-    "scenarios.concurrent": (CONCURRENCY_COMPLETED, SCENARIO_COMPLETED, SCENARIO_RUNNING),
-    "scenarios.scalability": (
-        SCALING_EFFICIENCY, THROUGHPUT, SCENARIO_COMPLETED, SCENARIO_RUNNING,
-    ),
+    "scenarios.baseline": _OF_EVERY_SCENARIO,
+    "scenarios.concurrent": (CONCURRENCY_COMPLETED, *_OF_EVERY_SCENARIO),
+    "scenarios.scalability": (SCALING_EFFICIENCY, THROUGHPUT, *_OF_EVERY_SCENARIO),
     "scenarios.stress": (
         CONCURRENCY_COMPLETED, BREAKING_POINT, BREAKING_POINT_LEVEL, THROUGHPUT,
-        SCENARIO_COMPLETED, SCENARIO_RUNNING,
+        *_OF_EVERY_SCENARIO,
     ),
-    "scenarios.sustained": (THROUGHPUT, SCENARIO_COMPLETED, SCENARIO_RUNNING),
-    "scenarios.throughput": (THROUGHPUT, SCENARIO_COMPLETED, SCENARIO_RUNNING),
+    "scenarios.sustained": (THROUGHPUT, *_OF_EVERY_SCENARIO),
+    "scenarios.throughput": (THROUGHPUT, *_OF_EVERY_SCENARIO),
 }  # fmt: skip
 """Metrics that are exported only with one of the sections of the prober's configuration."""
 

@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from exporter.model.alert import CanaryIdentity
 from exporter.prober.canary import Canary
+from exporter.prober.engine_calls import EngineCalls
 from exporter.prober.inflight import InflightRun, InflightRuns
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
@@ -24,8 +26,13 @@ class CanaryHarness:
         self.outcomes: list[CanaryOutcome] = []
         self.journalled: set[str] = set()
         self.url = ""
+        self.engine_calls = EngineCalls(CanaryIdentity("agent-sre-canary", "ai"), clock)
         self.canary = Canary(
-            self.ledger, clock=clock, find_probe=self._probe_of, count_call=self.outcomes.append
+            self.ledger,
+            clock=clock,
+            find_probe=self._probe_of,
+            count_call=self.outcomes.append,
+            engine_calls=self.engine_calls,
         )
 
     async def _probe_of(self, run_id: str) -> str | None:

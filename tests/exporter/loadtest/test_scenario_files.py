@@ -96,6 +96,22 @@ async def test_a_campaign_writes_a_file_for_each_scenario(environment: ProberEnv
     assert runs["scenario_sustained"] == sustained["events"]
 
 
+async def test_a_refused_scenario_does_not_keep_the_others_from_running(
+    environment: ProberEnvironment,
+) -> None:
+    sections = {"baseline": BASELINE, "concurrent": CONCURRENT, "real_issues": 10}
+    configure_scenarios(environment, **(sections | {"linear": "real"}))
+    done = await run_alone(environment, "campaign", "concurrent", "baseline")
+    assert done.code == 2, done
+    assert "error: concurrent: it sends up to 15 events" in done.err
+    campaign = json.loads((environment.folder / "out" / "campaign.json").read_text())
+    refused, ran = campaign["scenarios"]
+    assert (refused["scenario"], refused["verdict"]) == ("concurrent", None)
+    assert refused["error"].startswith("it sends up to 15 events")
+    assert (ran["scenario"], ran["verdict"], ran["error"]) == ("baseline", "met", None)
+    assert (environment.folder / "out" / "report.html").exists()
+
+
 async def test_ctrl_c_stops_the_load_and_writes_what_is_there(
     environment: ProberEnvironment,
 ) -> None:

@@ -62,6 +62,8 @@ async def test_a_throughput_run_counts_for_no_probe(environment: ProberEnvironme
         assert set(held) == STAGES
         assert all(9 < value <= 30 for value in held.values()), held
         assert list(shown.select("scenario_completed_timestamp_seconds", "throughput")) == [""]
+        events = shown.select("scenario_events", "throughput")
+        assert (events["ok"], events["corrupted"], sum(events.values())) == (40, 0, 40)
         assert "10 events a second, up: 10 sent (10 ok)" in done.err
 
         counted = await prober.read_counter("probe_runs_total", "probe")

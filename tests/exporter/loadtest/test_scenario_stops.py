@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -222,3 +223,16 @@ async def test_a_command_terminated_before_the_answer_stops_the_load(serving: Se
     told = await wait_for_end(process)
     assert told.code == 2
     assert (run_scenario[0], run_scenario[-1]) == ("POST", "DELETE"), told
+
+
+async def test_a_full_disk_of_the_journal_stops_a_load(environment: ProberEnvironment) -> None:
+    configure_scenarios(environment, linear="none", throughput=ENDLESS)
+    async with environment.run_prober() as prober:
+        await start_scenario(prober, "throughput", events=4)
+        limit = resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, (4096, -1))
+        result = await wait_for_result(prober, "throughput")
+        resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, limit)
+        assert (result["state"], result["reason"]) == ("stopped", "journal")
+        assert 4 <= result["events"] < 100
+        done = await prober.stop()
+    assert "scenario throughput: stopped, because the journal cannot be written" in done.err

@@ -1,0 +1,54 @@
+"""Plan of the arrivals of a load, for an engine that cannot wait for verdicts. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalStep:
+    """Step of a constant rate.
+
+    Attributes:
+        rate: events a second.
+        duration: seconds.
+        phase: part of the load that it belongs to.
+        start: seconds from the start of the load.
+    """
+
+    rate: float
+    duration: float
+    phase: str
+    start: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalPlan:
+    """Plan of a load.
+
+    Attributes:
+        steps: steps in order.
+        least: share of the events of a step that must be processed.
+    """
+
+    steps: Sequence[ArrivalStep]
+    least: Decimal
+
+    def scale(self, *, rate: float = 1.0, time: float = 1.0) -> "ArrivalPlan":
+        """Multiply all rates by one factor, and all times by another."""
+        steps = [
+            replace(
+                step, rate=step.rate * rate, duration=step.duration * time, start=step.start * time
+            )
+            for step in self.steps
+        ]
+        return replace(self, steps=steps)
+
+
+def line_up(steps: Iterable[ArrivalStep], *, pause: float) -> list[ArrivalStep]:
+    """Let each step start after the one before, with a pause between them."""
+    lined_up, start = [], 0.0
+    for step in steps:
+        lined_up.append(replace(step, start=start))
+        start += step.duration + pause
+    return lined_up
