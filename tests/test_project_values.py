@@ -56,6 +56,10 @@ def run(program: Command, *arguments: str) -> str:
     return result.stdout
 
 
+def dump(objects: list[Any]) -> str:
+    return yaml.safe_dump(objects, width=1_000_000)
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with other values, built as `make rules` does."""
@@ -87,11 +91,10 @@ def read_texts(folder: Path) -> Iterator[tuple[str, str]]:
             if path.is_file():
                 yield str(path.relative_to(folder)), unquote(path.read_text())
     for name in OVERLAYS:
-        yield name, yaml.safe_dump(build_objects(folder / "k8s" / "overlays" / name))
+        yield name, dump(build_objects(folder / "k8s" / "overlays" / name))
     for name in COMPONENTS:
         for path in (folder / "k8s" / "components" / name).glob("*.yaml"):
-            text = "".join(yaml.safe_dump_all(yaml.safe_load_all(path.read_text())))
-            yield f"{name}/{path.name}", text
+            yield f"{name}/{path.name}", dump(list(yaml.safe_load_all(path.read_text())))
 
 
 def test_each_value_is_changed_everywhere_by_a_change_in_one_file(project: Path) -> None:
@@ -113,9 +116,19 @@ def test_each_value_is_changed_everywhere_by_a_change_in_one_file(project: Path)
 def test_the_receivers_of_the_project_are_those_of_the_configuration(tmp_path: Path) -> None:
     receivers = {
         "slo-page": {"pagerduty_configs": [{"routing_key": "planted", "send_resolved": False}]},
-        "slo-info": {"webhook_configs": [{"url": "http://info.example/", "max_alerts": 5}]},
+        "slo-info": {
+            "email_configs": [
+                {
+                    "to": "a@b.example",
+                    "from": "c@d.example",
+                    "smarthost": "m.example:25",
+                    "html": "",
+                }
+            ]
+        },
+        "slo-watchdog": {"webhook_configs": [{"url": "http://beat.example/", "max_alerts": 5}]},
     }
-    settings = {"inputs": [str(ROOT / "slos" / "agent-sre.yaml")], "receivers": receivers}
+    settings = {"inputs": [str(ROOT / "slos" / "agent-sre-meta.yaml")], "receivers": receivers}
     (tmp_path / FILE).write_text(yaml.safe_dump(settings))
     with contextlib.chdir(tmp_path):
         run(slo_rules, "build", "--format", "alertmanager")

@@ -11,6 +11,7 @@ from generator.commands import _report
 from generator.commands._project import config_option, get_project
 from generator.files.transaction import CannotWriteError, open_transaction
 from generator.text.setters import apply_setters
+from slos.schema.problem import Position, Problem
 from slos.schema.units import format_count
 
 
@@ -39,9 +40,9 @@ def command(paths: tuple[Path, ...], *, check: bool) -> None:
       slo-rules set --check k8s slos
     """
     setters = get_project().setters
-    texts = {path: path.read_text(encoding="utf-8") for path in _list_files(paths)}
+    texts, problems = _read_files(paths)
     results = {path: apply_setters(text, setters, str(path)) for path, text in texts.items()}
-    problems = [each for _, found in results.values() for each in found]
+    problems += [each for _, found in results.values() for each in found]
     if problems:
         _report.print_problems(problems)
         sys.exit(1)
@@ -57,6 +58,18 @@ def command(paths: tuple[Path, ...], *, check: bool) -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     click.echo(f"{format_count(len(texts), 'file')}, {len(changed)} changed", err=True)
+
+
+def _read_files(paths: tuple[Path, ...]) -> tuple[dict[Path, str], list[Problem]]:
+    texts, problems = {}, []
+    for path in _list_files(paths):
+        try:
+            texts[path] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            message = getattr(error, "strerror", None) or "it is not UTF-8"
+            hint = "check the path, and that the file is YAML"
+            problems.append(Problem(Position(str(path)), f"cannot be read: {message}", hint))
+    return texts, problems
 
 
 def _list_files(paths: tuple[Path, ...]) -> Iterator[Path]:

@@ -12,7 +12,7 @@ from slos.schema.problem import Position, Problem
 
 _MARK = "# kpt-set:"
 _LINE = re.compile(
-    r"(?P<key>\s*(?:- )?(?:[^\s:#'\"{\[]+: +)?)(?P<value>[^\s#{\[].*?) +"
+    r"(?P<key>\s*(?:- +)?[^\s:#'\"{\[-][^\s:]*: +|\s*- +)(?P<value>[^\s#{\[].*?) +"
     rf"{_MARK} (?P<pattern>\S.*)"
 )
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")

@@ -28,7 +28,14 @@ def render_config(
     yield "# One receiver per role. One without addresses sends nothing; set them with `receivers`"
     yield "# of the project settings."
     names = (*routing.receivers, OTHERS_RECEIVER)
-    integrations = {str(name): _map_value(each) for name, each in receivers.items()}
+    # JSON is YAML, and keeps what is empty.
+    integrations = {
+        str(name): {
+            key: yaml_writer.Raw(json.dumps(value, default=float, ensure_ascii=False))
+            for key, value in each.items()
+        }
+        for name, each in receivers.items()
+    }
     yield from yaml_writer.render_mapping(
         {"receivers": [{"name": name, **integrations.get(name, {})} for name in names]}
     )
@@ -38,15 +45,6 @@ def render_config(
     yield from yaml_writer.render_mapping(
         {"time_intervals": [_map_interval(each) for each in routing.intervals]}
     )
-
-
-def _map_value(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
-    """Map a value of a receiver: texts are quoted, and numbers and the like are not."""
-    if isinstance(value, Mapping):
-        return {str(key): _map_value(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_map_value(item) for item in value]
-    return value if isinstance(value, str) else yaml_writer.Raw(json.dumps(value, default=str))
 
 
 def _map_route(route: Route) -> Mapping[str, yaml_writer.YamlValue]:

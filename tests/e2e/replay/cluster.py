@@ -51,7 +51,7 @@ def add_cluster(history: History, scrapes: int, *, has_pod: Callable[[float], bo
         was_there = is_there
         if is_there:
             _add_pod(history, number, _name_pod(generation), started)
-        for metric, replicas in (("spec_replicas", 1), ("status_replicas_ready", is_there)):
+        for metric, replicas in (("spec_replicas", 1), ("status_replicas_ready", int(is_there))):
             history.set_value(number, f"kube_deployment_{metric}", _DEPLOYMENT, replicas)
         for what in ("evaluation_failures_total", "group_iterations_missed_total"):
             history.set_value(number, f"prometheus_rule_{what}", _RULE_GROUP, 0)
