@@ -19,7 +19,10 @@ from slos.schema.yaml.scalars import WrittenMapping
 _REFERENCE = re.compile(r"\{\{\s*\.([a-z][a-z0-9_]*)\s*\}\}")
 _WINDOW = "window"
 # The sections that may use settings; labels, names and requirements may not.
-_SECTIONS = ("slos", "recordings", "alerts", "runbook", "also_about", "alsoAbout")
+_SECTIONS = (
+    "slos", "recordings", "alerts", "no_data_alert", "noDataAlert", "runbook", "also_about",
+    "alsoAbout",
+)  # fmt: skip
 
 
 def fill_settings(
