@@ -36,6 +36,7 @@ check: set-up-dev ## lint, types, module borders, and rules that match their spe
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/slo-rules set --check slos k8s
 	$(BIN)/slo-rules check
 	$(BIN)/slo-rules check --disable-alerts --format operator -o k8s/recordings
 	for name in $(OVERLAYS); do \
@@ -48,7 +49,8 @@ check: set-up-dev ## lint, types, module borders, and rules that match their spe
 	$(BIN)/slo-probe schema --check -o docs/slo-probe.schema.json
 	$(BIN)/python .ci/dist --check
 
-rules: set-up ## build the rules from their specs
+rules: set-up ## set the values of slo-rules.yaml, and build the rules from their specs
+	$(BIN)/slo-rules set slos k8s
 	$(BIN)/slo-rules build
 	$(BIN)/slo-rules build --disable-alerts --format operator -o k8s/recordings
 	for name in $(OVERLAYS); do \

@@ -212,13 +212,19 @@ class PrometheusClient:
 
     Args:
         http_client: HTTP client; its URL ends before /api/v1.
+        namespace: the value of `$namespace` in queries.
         on_warning: called with every warning of a response; by default each is logged once.
     """
 
     def __init__(
-        self, http_client: HttpClient, *, on_warning: Callable[[str], None] | None = None
+        self,
+        http_client: HttpClient,
+        *,
+        namespace: str = "ai",
+        on_warning: Callable[[str], None] | None = None,
     ) -> None:
         self._http_client = http_client
+        self._namespace = namespace
         self._on_warning = on_warning or _make_warning_logger(http_client.name)
 
     async def query(self, query: str, *, time: float | None = None) -> list[Sample]:
@@ -227,7 +233,7 @@ class PrometheusClient:
         Raises:
             RequestError: there is no result.
         """
-        form = {"query": query}
+        form = {"query": self._fill_query(query)}
         if time is not None:
             form["time"] = format_seconds(to_milliseconds(time))
         response = await self._http_client.post_query("/api/v1/query", form)
@@ -248,7 +254,7 @@ class PrometheusClient:
         step_ms = to_milliseconds(step)
         for first, last in split_range(to_milliseconds(start), to_milliseconds(end), step_ms):
             form = {
-                "query": query,
+                "query": self._fill_query(query),
                 "start": format_seconds(first),
                 "end": format_seconds(last),
                 "step": format_seconds(step_ms),
@@ -258,6 +264,9 @@ class PrometheusClient:
             self._report_warnings(warnings)
             parts.append(series)
         return join_series(parts)
+
+    def _fill_query(self, query: str) -> str:
+        return query.replace("$namespace", self._namespace)
 
     def _report_warnings(self, warnings: tuple[str, ...]) -> None:
         for warning in warnings:

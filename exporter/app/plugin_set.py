@@ -208,7 +208,8 @@ async def _open_prometheus(
     if settings is None:
         return None
     source = HttpClient("prometheus", settings, folder=loaded.folder, clock=components.status.clock)
-    return PrometheusClient(await stack.enter_async_context(source))
+    http_client = await stack.enter_async_context(source)
+    return PrometheusClient(http_client, namespace=settings.namespace)
 
 
 def list_inventory(loaded: LoadedConfig) -> Inventory:

@@ -29,6 +29,13 @@ class TargetSettings(HttpClientSettings):
     """
 
 
+class PrometheusSettings(HttpClientSettings):
+    """Prometheus with the metrics of agent-sre's pods."""
+
+    namespace: DnsLabel = "ai"
+    """Namespace of agent-sre: the value of `$namespace` in queries. Default ai."""
+
+
 class CanarySettings(Section):
     """The canary function, which this process serves."""
 
@@ -97,7 +104,7 @@ class Config(Section):
     reload: ReloadSettings = ReloadSettings()
     paths: Paths = Paths()
     observers: Observers = Observers()
-    prometheus: HttpClientSettings | None = None
+    prometheus: PrometheusSettings | None = None
     """Prometheus with the metrics of agent-sre's pods, for the leak probe. Default none."""
     specs: list[FileName] = Field(default=[])
     """Spec files whose latency targets become histogram buckets and checks, relative to the

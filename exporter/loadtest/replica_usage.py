@@ -8,7 +8,7 @@ from exporter.prometheus import PrometheusClient
 _REPLICA_LABEL = "pod"
 _SHORTEST_STEP = 5.0
 _MOST_SAMPLES = 1_000
-_CONTAINERS = 'namespace="ai",pod=~"agent-sre-.*",container=~"user-container|agent-sre"'
+_CONTAINERS = 'namespace="$namespace",pod=~"agent-sre-.*",container=~"user-container|agent-sre"'
 ResourceColumn = Literal["cpu", "rss", "open_files", "threads"]
 DEFAULT_QUERIES: Mapping[ResourceColumn, str] = {
     "cpu": f"sum by (pod) (rate(container_cpu_usage_seconds_total{{{_CONTAINERS}}}[1m]))",

@@ -103,7 +103,9 @@ class CheckMetrics:
         return frozenset(
             entry.criterion
             for entry in self.accepted
-            if now < entry.ends_at and entry.path in (None, path)
+            if isinstance(entry.criterion, Criterion)
+            and now < entry.ends_at
+            and entry.path in (None, path)
         )
 
     def count_checks(self, checks: Checks, accepted: Collection[Criterion]) -> None:

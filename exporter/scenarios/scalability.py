@@ -48,7 +48,7 @@ _MAX_REPLICAS = 10
 _READY_POLL = Duration.from_parts(seconds=0.5)
 _REPLICAS_QUERY = (
     "sum(max by (deployment) (kube_deployment_status_replicas_ready"
-    '{namespace="ai",deployment=~"agent-sre(-[0-9]+-deployment)?"}))'
+    '{namespace="$namespace",deployment=~"agent-sre(-[0-9]+-deployment)?"}))'
 )
 
 
@@ -116,8 +116,8 @@ class Settings(RampSettings):
     least: Share = Decimal("0.7")
     """Minimum efficiency. Default 70%, below which the alert on scaling fires."""
     replicas: str = Field(default=_REPLICAS_QUERY, min_length=1)
-    """Query for the number of ready replicas. Default: those of the Deployments of agent-sre in the
-    namespace ai, plain ones and those of Knative revisions."""
+    """Query for the number of ready replicas. Default: those of the Deployments of agent-sre in
+    `prometheus.namespace`, plain ones and those of Knative revisions."""
 
     def needs_prometheus(self) -> bool:
         """Return whether the number of replicas is read from Prometheus."""

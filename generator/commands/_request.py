@@ -216,6 +216,9 @@ def _parse_build_settings(options: dict[str, Any], engine: Engine) -> BuildSetti
         recordings=not options["disable_recordings"],
         alerts=not options["disable_alerts"],
         output=OutputSettings(
-            options["namespace"], options["object_labels"] or None, options["office_hours"]
+            options["namespace"],
+            options["object_labels"] or None,
+            options["office_hours"],
+            get_project().settings.receivers,
         ),
     )

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from generator.alerting.hours import parse_office_hours
 from generator.model import Engine
-from generator.outputs import load_formats
+from generator.outputs import OutputSettings, ReceiverName, load_formats
 from generator.profiles import load_profiles
 from generator.text import kubernetes
 from slos.schema.fields import (
@@ -20,6 +20,7 @@ from slos.schema.fields import (
     Options,
     PeriodField,
     ScrapeField,
+    SettingName,
     SpecModel,
     check_unique,
 )
@@ -132,6 +133,25 @@ class ProjectSettings(SpecModel):
     office_hours: Annotated[str, AfterValidator(_check_hours)] | None = Field(
         None, description="Hours in which notifications for tickets are sent, or `always`."
     )
+    receivers: dict[ReceiverName, dict[str, Any]] = Field(
+        {},
+        description="Integrations of the receivers in `alertmanager.yml`, such as "
+        "`pagerduty_configs`, as in the configuration of Alertmanager.",
+    )
+    remediation_receiver: list[Pattern] = Field(
+        [],
+        description="Patterns of the name or URL of receivers that act on alerts, for doctor.",
+    )
+    on_call_receiver: list[Pattern] = Field(
+        [],
+        description="Patterns of the name or URL of webhook receivers that notify people, for "
+        "doctor.",
+    )
+    setters: dict[SettingName, str] = Field(
+        {},
+        description="Values that `slo-rules set` writes into lines marked with "
+        "`# kpt-set: ${name}`.",
+    )
     prometheus: str | None = Field(
         None,
         description="URL of the Prometheus, for backtest, doctor, report, serve, status and "
@@ -147,10 +167,14 @@ _OPTION_NAMES = {
     "labels": "extra_labels",
     "period": "default_slo_period",
     "formats": "format_",
+    "remediation_receiver": "remediation",
+    "on_call_receiver": "on_call",
     "prometheus": "prometheus_url",
     "alertmanager": "alertmanager_url",
 }
 """Keys whose option has a parameter of another name."""
+# Keys without an option.
+_NOT_OPTIONS = ("inputs", "receivers", "setters")
 _PATHS = ("inputs", "plugins", "windows", "out")
 
 
@@ -179,6 +203,12 @@ class Project:
         return self._resolve(self.settings.out or DEFAULT_OUTPUT)
 
     @property
+    def setters(self) -> Mapping[str, str]:
+        """Values of setters by name; `namespace` is that of the Kubernetes objects."""
+        namespace = self.settings.namespace or OutputSettings().namespace
+        return {"namespace": namespace, **self.settings.setters}
+
+    @property
     def formats(self) -> Mapping[str, FormatSettings]:
         """Formats by name, with their own settings."""
         return {each.name: each for each in self.settings.formats}
@@ -201,7 +231,7 @@ class Project:
     def _list_values(self) -> Iterator[tuple[str, Any]]:
         for key in self.positions:
             value = getattr(self.settings, key)
-            if value is None or key == "inputs":
+            if value is None or key in _NOT_OPTIONS:
                 continue
             if key in _PATHS:
                 is_list = isinstance(value, list)

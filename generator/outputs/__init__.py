@@ -8,7 +8,7 @@ kustomization lists those that are marked as Kubernetes objects.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 from generator.alerting.hours import OfficeHours
 from generator.model import Artifact, Engine, Plan
@@ -24,6 +24,10 @@ _STACK_LABELS = {
 _OWN_LABELS = {"app.kubernetes.io/managed-by": "slo-rules"}
 
 
+ReceiverName = Literal["slo-page", "slo-ticket", "slo-info", "slo-watchdog"]
+"""Name of a receiver that gets alerts of the specs."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutputSettings:
     """Settings of the output formats.
@@ -33,11 +37,13 @@ class OutputSettings:
         object_labels: labels of Kubernetes objects, instead of those by which
             kube-prometheus-stack selects them.
         office_hours: hours in which tickets are notified; None for always.
+        receivers: integrations of the receivers of Alertmanager's configuration.
     """
 
     namespace: str = "prometheus"
     object_labels: Mapping[str, str] | None = None
     office_hours: OfficeHours | None = field(default_factory=OfficeHours)
+    receivers: Mapping[ReceiverName, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def common_labels(self) -> Mapping[str, str]:

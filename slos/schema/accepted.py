@@ -7,10 +7,16 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 
-from slos.schema.contract import Criterion, DeliveryPath
-from slos.schema.fields import CriterionField, Reason, SpecModel
+from slos.schema.contract import Criterion, DeliveryPath, RuleCriterion
+from slos.schema.fields import Reason, SpecModel, check_criterion
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _VERSION, _LATEST = "version", "latest"
@@ -68,10 +74,14 @@ def _parse_date(value: Any) -> date:  # noqa: ANN401 - whatever YAML holds
     )
 
 
+def _check_criterion(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    return check_criterion(value, [*Criterion, *RuleCriterion])
+
+
 class AcceptedCriterion(SpecModel):
     """A criterion whose checks are known to fail, and are no failure until a date or version."""
 
-    criterion: CriterionField
+    criterion: Annotated[Criterion | RuleCriterion, BeforeValidator(_check_criterion)]
     """Criterion whose failing checks are accepted."""
     path: DeliveryPath | None = None
     """Delivery path of the runs, with `success.availability`; all paths by default. A run that is
@@ -139,7 +149,7 @@ def merge_accepted(
     lists: Iterable[Iterable[AcceptedCriterion]],
 ) -> tuple[AcceptedCriterion, ...]:
     """Merge the lists of several specs; of two entries for the same, the earlier end counts."""
-    merged: dict[tuple[Criterion, DeliveryPath | None], AcceptedCriterion] = {}
+    merged: dict[tuple[Criterion | RuleCriterion, DeliveryPath | None], AcceptedCriterion] = {}
     for entry in (entry for entries in lists for entry in entries):
         key = (entry.criterion, entry.path)
         known = merged.setdefault(key, entry)

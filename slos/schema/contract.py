@@ -257,6 +257,12 @@ class Criterion(StrEnum):
         return cls[stage.name]
 
 
+class RuleCriterion(StrEnum):
+    """An item of VAL-008 that an alert checks, without the prober. A spec may accept it as well."""
+
+    NO_SINGLE_POINT = "AC5.no_single_point"
+
+
 class LeakVerdict(IntEnum):
     """The verdict of the leak detector on a signal, as the value of a gauge."""
 

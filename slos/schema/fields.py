@@ -139,6 +139,19 @@ def check_criterion(value: Any, known: Sequence[str] = tuple(Criterion)) -> Any:
     return value
 
 
+def _check_setting_value(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """Return a value of a setting that is a number or a text.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        raise ValueError(  # noqa: TRY004 - pydantic reports ValueErrors
+            "should be a number or a text; a text may be in quotes"
+        )
+    return value
+
+
 def _check_reason(reason: str) -> str:
     """Return a reason that is not blank.
 
@@ -289,6 +302,7 @@ SourceName = Annotated[str, AfterValidator(_check_source_name)]
 SourceSelector = Annotated[str, AfterValidator(_check_source_selector)]
 """Beginning of a metric name, with values of labels."""
 SettingName = Annotated[str, AfterValidator(check_setting_name)]
+SettingValue = Annotated[Decimal | str, BeforeValidator(_check_setting_value)]
 GroupingLabels = Annotated[list[GroupingLabel], AfterValidator(check_unique)]
 Covers = Annotated[list[Name], AfterValidator(check_unique)]
 Labels = Annotated[dict[LabelName, str], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA]

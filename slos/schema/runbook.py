@@ -27,14 +27,7 @@ def _normalize_paragraph(text: str) -> str:
     return line
 
 
-def _check_plain_query(query: str, info: ValidationInfo) -> str:
-    """Return a query that is PromQL without a template.
-
-    Raises:
-        ValueError: it is not PromQL, or has a template action.
-    """
-    if "{{" in query:
-        raise ValueError("queries of runbooks have no template variables; write a range like [5m]")
+def _check_query(query: str, info: ValidationInfo) -> str:
     return check_template(query, read_prometheus_version(info))
 
 
@@ -63,12 +56,12 @@ class RunbookStep(SpecModel):
     Attributes:
         say: instruction, and the meaning of its result.
         run: shell command.
-        query: PromQL query that the page links to.
+        query: PromQL query that the page links to; `{{.window}}` is the range of the alert.
     """
 
     say: Paragraph
     run: str = ""
-    query: Annotated[str, AfterValidator(_check_plain_query)] | None = None
+    query: Annotated[str, AfterValidator(_check_query)] | None = None
 
 
 class RunbookCause(RunbookStep):

@@ -1,4 +1,4 @@
-"""Settings of a spec: numbers that its queries, texts and examples use as `{{.name}}`.
+"""Settings of a spec: numbers and texts that its queries, texts and examples use as `{{.name}}`.
 
 They are filled in before the spec is validated, so that the checks see what is built.
 """
@@ -19,7 +19,10 @@ from slos.schema.yaml.scalars import WrittenMapping
 _REFERENCE = re.compile(r"\{\{\s*\.([a-z][a-z0-9_]*)\s*\}\}")
 _WINDOW = "window"
 # The sections that may use settings; labels, names and requirements may not.
-_SECTIONS = ("slos", "recordings", "alerts", "runbook")
+_SECTIONS = (
+    "slos", "recordings", "alerts", "no_data_alert", "noDataAlert", "runbook", "also_about",
+    "alsoAbout",
+)  # fmt: skip
 
 
 def fill_settings(
@@ -37,21 +40,21 @@ def fill_settings(
     spec = document.value
     for step in spec_location:
         spec = spec.get(step) if isinstance(spec, dict) else None
-    numbers = _read_settings(spec)
-    if not numbers:
+    values = _read_settings(spec)
+    if not values:
         return document, []
     problems = [
         Problem(
             document.find_position((*spec_location, *location)),
-            *_describe_unknown_setting(name, numbers),
+            *_describe_unknown_setting(name, values),
         )
         for location, text in _iterate_texts(
             {key: spec[key] for key in _SECTIONS if key in spec}, ()
         )
         for name in _REFERENCE.findall(text)
-        if name != _WINDOW and name not in numbers
+        if name != _WINDOW and name not in values
     ]
-    fill_section = partial(_fill_value, numbers=numbers)
+    fill_section = partial(_fill_value, values=values)
     filled_spec = {
         key: fill_section(value) if key in _SECTIONS else value for key, value in spec.items()
     }
@@ -78,9 +81,9 @@ def _read_settings(spec: Any) -> dict[str, str]:  # noqa: ANN401 - whatever YAML
     if not isinstance(settings, dict):
         return {}
     return {
-        str(name): format_decimal(Decimal(number))
-        for name, number in settings.items()
-        if isinstance(number, int | Decimal) and not isinstance(number, bool)
+        str(name): value if isinstance(value, str) else format_decimal(Decimal(value))
+        for name, value in settings.items()
+        if isinstance(value, str | int | Decimal) and not isinstance(value, bool)
     }
 
 
@@ -92,35 +95,35 @@ def _iterate_texts(value: Any, location: Location) -> Iterator[tuple[Location, s
             yield from _iterate_texts(item, (*location, step))
 
 
-def _fill_value(value: Any, *, numbers: Mapping[str, str]) -> Any:  # noqa: ANN401
+def _fill_value(value: Any, *, values: Mapping[str, str]) -> Any:  # noqa: ANN401
     """Copy a value with settings filled in; an unknown one is 1, so that the rest is checked."""
     if isinstance(value, dict):
-        filled = {key: _fill_value(item, numbers=numbers) for key, item in value.items()}
-        return _keep_texts(value, filled, numbers) if isinstance(value, WrittenMapping) else filled
+        filled = {key: _fill_value(item, values=values) for key, item in value.items()}
+        return _keep_texts(value, filled, values) if isinstance(value, WrittenMapping) else filled
     if isinstance(value, list):
-        return [_fill_value(item, numbers=numbers) for item in value]
+        return [_fill_value(item, values=values) for item in value]
     if not isinstance(value, str):
         return value
 
     def replace_reference(use: re.Match[str]) -> str:
-        return use.group() if use[1] == _WINDOW else numbers.get(use[1], "1")
+        return use.group() if use[1] == _WINDOW else values.get(use[1], "1")
 
     return _REFERENCE.sub(replace_reference, value)
 
 
 def _keep_texts(
-    written: WrittenMapping, filled: dict[Hashable, Any], numbers: Mapping[str, str]
+    written: WrittenMapping, filled: dict[Hashable, Any], values: Mapping[str, str]
 ) -> WrittenMapping:
     """Keep the source texts of scalars with the settings filled in, as labels are text."""
     mapping = WrittenMapping(filled)
     mapping.texts = {
-        key: (key_text, _fill_value(text, numbers=numbers))
+        key: (key_text, _fill_value(text, values=values))
         for key, (key_text, text) in written.texts.items()
     }
     return mapping
 
 
-def _describe_unknown_setting(name: str, numbers: Mapping[str, str]) -> tuple[str, str]:
-    (suggestion, *_) = [*difflib.get_close_matches(name, numbers, 1), ""]
+def _describe_unknown_setting(name: str, values: Mapping[str, str]) -> tuple[str, str]:
+    (suggestion, *_) = [*difflib.get_close_matches(name, values, 1), ""]
     hint = f"did you mean {suggestion!r}?" if suggestion else "add it to 'settings'"
     return f"unknown setting {name!r}", hint

@@ -29,6 +29,7 @@ from slos.schema.fields import (
     ScrapeField,
     Selector,
     SettingName,
+    SettingValue,
     SourceSelector,
     SpecModel,
     accepts_full_objective,
@@ -182,8 +183,9 @@ class Spec(SpecModel):
     """Ours: URL of the dashboard that alerts link to; `var-slo=<id>` is appended."""
     runbook: ServiceRunbook | None = None
     """Ours: runbook texts of the service, for the pages of all its alerts."""
-    settings: dict[SettingName, Decimal] = Field(default_factory=dict)
-    """Ours: numbers that queries, texts and examples of the document use as `{{.name}}`."""
+    settings: dict[SettingName, SettingValue] = Field(default_factory=dict)
+    """Ours: numbers and texts that queries, texts and examples of the document use as
+    `{{.name}}`."""
     slos: list[SloSpec] = Field(default_factory=list)
     """SLOs of the service."""
     recordings: list[StandaloneRecording] = Field(default_factory=list)

@@ -120,7 +120,7 @@ def _set_prober_gauges(registry: CollectorRegistry) -> None:
     seen = {Stage.LINEAR_ISSUE_CREATION: [StageSource.LINEAR, StageSource.TEMPO]}
     probe_path = ProbePath("remediation", DeliveryPath.DIRECT, seen, [])
     entry = AcceptedCriterion(criterion=Criterion.CONTAINMENT, reason="known", until="2100-01-01")
-    settings = CheckSettings(frozenset({entry.criterion}), (entry,))
+    settings = CheckSettings(frozenset({Criterion.CONTAINMENT}), (entry,))
     runs = RunMetrics(registry, probe_paths=[probe_path], targets={}, checks=settings)
     registry.register(_SecurityCollector(gauges, runs.checks))
 

@@ -48,7 +48,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     return found
 
 
-@pytest.mark.timeout(3600 if ALL else 180)
+@pytest.mark.timeout(4 * 3600 if ALL else 180)
 @pytest.mark.parametrize("start", [INSTALL, DATA_LOSS], ids=["install", "data loss"])
 def test_nothing_fires_that_is_not_true_of_agent_sre(
     start: int, history: History, tmp_path: Path

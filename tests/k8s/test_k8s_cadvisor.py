@@ -61,7 +61,8 @@ def test_our_own_scrape_keeps_nothing_else(overlay: Manifests) -> None:
     assert not is_kept(overlay, __name__=metric, namespace="ai", pod="shop-1")
     assert not is_kept(overlay, __name__=metric, namespace="prod", pod=agent["pod"])
     assert not is_kept(overlay, __name__=metric)
-    assert dict(PODS)["namespace"] == "ai"
+    assert dict(PODS)["namespace"] == "$namespace"
+    assert overlay.config["prometheus"]["namespace"] == agent["namespace"]
     assert re.fullmatch(dict(PODS)["pod"], agent["pod"])
 
 

@@ -30,7 +30,7 @@ from slos.schema.units import Duration
 
 CRITERIA = frozenset({Criterion.LEAKS})
 _NAME = "leak"
-_POD_SELECTOR = 'namespace="ai",pod=~"agent-sre-.*"'
+_POD_SELECTOR = 'namespace="$namespace",pod=~"agent-sre-.*"'
 _CONTAINER_SELECTOR = f'{_POD_SELECTOR},container=~"user-container|agent-sre"'
 _SIGNAL_METRICS = {
     LeakSignal.WORKING_SET: ("container_memory_working_set_bytes",),

@@ -33,7 +33,7 @@ def render_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Arti
     routing_tree = build_routing(plans, settings.office_hours)
     if routing_tree is None:
         return
-    yield _build_file("alertmanager.yml", render_config(routing_tree))
+    yield _build_file("alertmanager.yml", render_config(routing_tree, settings.receivers))
     yield _build_file(templates.TEMPLATE_PATH, templates.TEMPLATE_TEXT.strip("\n").split("\n"))
     config = operator.render_alertmanager_config(
         routing_tree, settings.namespace, settings.stack_labels

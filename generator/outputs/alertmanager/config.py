@@ -1,16 +1,21 @@
 """Routing as an Alertmanager configuration file."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from generator.alerting.hours import format_day_ranges
 from generator.alerting.model import Inhibition, Matcher, Route, Routing, TimeInterval
+from generator.outputs import ReceiverName
 from generator.outputs.alertmanager.templates import TEMPLATE_PATH
 from generator.text import yaml_writer
 
 OTHERS_RECEIVER = "slo-others"
 
 
-def render_config(routing: Routing) -> Iterator[str]:
+def render_config(
+    routing: Routing, receivers: Mapping[ReceiverName, Mapping[str, Any]]
+) -> Iterator[str]:
     """Render a complete configuration whose parts can be copied into another one."""
     yield "# A complete configuration; docs/alertmanager.md says how to merge it into yours."
     yield from yaml_writer.render_mapping({"templates": [TEMPLATE_PATH]})
@@ -20,9 +25,20 @@ def render_config(routing: Routing) -> Iterator[str]:
     yield from yaml_writer.render_mapping(
         {"route": {"receiver": OTHERS_RECEIVER, "routes": routes}}
     )
-    yield "# One receiver per role. Nothing is sent until you add addresses."
+    yield "# One receiver per role. One without addresses sends nothing; set them with `receivers`"
+    yield "# of the project settings."
     names = (*routing.receivers, OTHERS_RECEIVER)
-    yield from yaml_writer.render_mapping({"receivers": [{"name": name} for name in names]})
+    # JSON is YAML, and keeps what is empty.
+    integrations = {
+        str(name): {
+            key: yaml_writer.Raw(json.dumps(value, default=float, ensure_ascii=False))
+            for key, value in each.items()
+        }
+        for name, each in receivers.items()
+    }
+    yield from yaml_writer.render_mapping(
+        {"receivers": [{"name": name, **integrations.get(name, {})} for name in names]}
+    )
     yield from yaml_writer.render_mapping(
         {"inhibit_rules": [_map_inhibition(each) for each in routing.inhibitions]}
     )

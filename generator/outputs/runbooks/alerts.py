@@ -1,5 +1,6 @@
 """Alerts that get a runbook page: all alerts in the rules of a run."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,8 @@ from generator.slo.annotations import build_standalone_alert_meta
 from slos.schema.runbook import ServiceRunbook
 from slos.schema.spec import Spec
 from slos.schema.standalone import StandaloneAlert
+
+_LABEL = re.compile(r"\$labels\.(\w+)")
 
 
 class AlertKind(StrEnum):
@@ -87,6 +90,14 @@ class AlertPage:
     def within(self) -> str:
         """Time within which the response begins."""
         return str(self.meta.respond.within) if self.meta.respond else ""
+
+    @property
+    def group_labels(self) -> Sequence[str]:
+        """Labels in which the series of the alert differ: those of the SLO, or of its texts."""
+        if self.slo:
+            return self.slo.signal.group_by
+        texts = (self.standalone.summary, self.standalone.description) if self.standalone else ()
+        return tuple(dict.fromkeys(_LABEL.findall(" ".join(texts))))
 
     @property
     def first_action(self) -> str:

@@ -69,7 +69,7 @@ def diagnose_alert(page: AlertPage) -> DiagnosisSet | None:
 
 def _diagnose_values(page: AlertPage) -> DiagnosisSet | None:
     selectors = _QuerySelectors.from_page(page)
-    window = _choose_window(page)
+    window = choose_window(page)
     return (
         _diagnose_verdicts(page, selectors, window)
         or _diagnose_stages(page, selectors, window)
@@ -78,7 +78,7 @@ def _diagnose_values(page: AlertPage) -> DiagnosisSet | None:
     )
 
 
-def _choose_window(page: AlertPage) -> Duration:
+def choose_window(page: AlertPage) -> Duration:
     """Choose the range of the query: that of the alert, since the trouble may be hours ago."""
     if page.conditions:
         return page.conditions[0].long

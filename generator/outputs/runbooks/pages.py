@@ -17,7 +17,7 @@ from generator.outputs.runbooks.alerts import (
     find_related_pages,
     list_alert_pages,
 )
-from generator.outputs.runbooks.diagnosis import DiagnosisSet, diagnose_alert
+from generator.outputs.runbooks.diagnosis import DiagnosisSet, choose_window, diagnose_alert
 from generator.outputs.runbooks.queries import RunbookQuery
 from generator.rules import tiers
 from generator.rules.recorded_series import RecordedSeries
@@ -170,6 +170,10 @@ class AlertView:
         url = self.page.meta.annotations.get("dashboard_url", "")
         url = _TEMPLATE_PARAMETER.sub("", url).rstrip("?&")
         return url if re.fullmatch(r"https?://[^\s<>()\\{}\"`]+", url) else ""
+
+    def fill_query(self, query: str) -> RunbookQuery:
+        """Make a query of a step, with the range of the alert for `{{.window}}`."""
+        return RunbookQuery("", promql.render_template(query, str(choose_window(self.page))))
 
     @property
     def silence_command(self) -> str:

@@ -37,7 +37,8 @@ def add_cluster(history: History, scrapes: int, *, has_pod: Callable[[float], bo
     Args:
         history: the history.
         scrapes: its length.
-        has_pod: whether agent-sre has its two pods at a time in seconds.
+        has_pod: whether agent-sre has its pod at a time in seconds; it is one, as the load of the
+            probes never makes the autoscaler want another.
     """
     generation, started, was_there = 0, 0.0, False
     for number in range(scrapes):
@@ -46,19 +47,18 @@ def add_cluster(history: History, scrapes: int, *, has_pod: Callable[[float], bo
         if is_there and not was_there:
             generation, started = generation + 1, seconds
         elif was_there and not is_there:
-            for pod in _name_pods(generation):
-                history.end_series(number, ("pod", pod))
+            history.end_series(number, ("pod", _name_pod(generation)))
         was_there = is_there
-        for pod in _name_pods(generation) if is_there else ():
-            _add_pod(history, number, pod, started)
-        for metric, replicas in (("spec_replicas", 2), ("status_replicas_ready", 2 * is_there)):
+        if is_there:
+            _add_pod(history, number, _name_pod(generation), started)
+        for metric, replicas in (("spec_replicas", 1), ("status_replicas_ready", int(is_there))):
             history.set_value(number, f"kube_deployment_{metric}", _DEPLOYMENT, replicas)
         for what in ("evaluation_failures_total", "group_iterations_missed_total"):
             history.set_value(number, f"prometheus_rule_{what}", _RULE_GROUP, 0)
 
 
-def _name_pods(generation: int) -> tuple[str, str]:
-    return f"agent-sre-{generation}-a", f"agent-sre-{generation}-b"
+def _name_pod(generation: int) -> str:
+    return f"agent-sre-{generation}-a"
 
 
 def _add_pod(history: History, number: int, pod: str, started: float) -> None:

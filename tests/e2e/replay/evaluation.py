@@ -19,6 +19,7 @@ from tests.benchmarks.traffic import MINUTE, START
 from tests.e2e.remote_write import FloatSample, Series, write_series
 from tests.e2e.replay.history import STALE, History, Labels
 from tests.generator.promtool import read_groups, select_rules
+from tests.k8s.manifests import K8S, build_objects
 
 RULES = Path(__file__).resolve().parents[3] / "rules" / "prometheus"
 
@@ -45,9 +46,16 @@ class Episode:
         return dict(self.labels)["alertname"]
 
 
-def read_rules(names: Iterable[str] | None = None) -> list[RuleGroup]:
-    """Read the built alerts with these names, all by default, and the rules behind them."""
-    groups = [group for path in sorted(RULES.glob("*.yaml")) for group in read_groups(path)]
+def read_rules(
+    names: Iterable[str] | None = None, *, overlay: str | None = None
+) -> list[RuleGroup]:
+    """Read the built alerts with these names, all by default, and the rules behind them.
+
+    Args:
+        names: names of alerts.
+        overlay: the overlay whose rules they are; by default those of all specs.
+    """
+    groups = _read_overlay_groups(overlay) if overlay else _read_all_groups()
     alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
     wanted = alerts if names is None else set(names)
     checks = [{"alertname": name} for name in sorted(wanted)]
@@ -63,6 +71,15 @@ def read_rules(names: Iterable[str] | None = None) -> list[RuleGroup]:
         )
         for group in select_rules(groups, {"alert_rule_test": checks})
     ]
+
+
+def _read_all_groups() -> list[dict[str, Any]]:
+    return [group for path in sorted(RULES.glob("*.yaml")) for group in read_groups(path)]
+
+
+def _read_overlay_groups(name: str) -> list[dict[str, Any]]:
+    objects = build_objects(K8S / "overlays" / name / "rules")
+    return [group for each in objects for group in each["spec"]["groups"]]
 
 
 def _read_rule(rule: dict[str, Any]) -> Rule:
