@@ -86,6 +86,7 @@ class BuildPlan:
         coverage: requirements and the claims that cover them.
         problems: errors and warnings of all files.
         left_out_errors: errors of what was left out of the plan, so that the rest is built.
+        left_out_names: ids of SLOs and metrics of recordings that were left out.
         plans_by_engine: plans for the other engines of a build with several formats.
         rendered: files of each format about single plans, where they were rendered with the plans.
         entries: what the next build may know of each spec file, by digest.
@@ -96,6 +97,7 @@ class BuildPlan:
     coverage: Coverage
     problems: tuple[Problem, ...]
     left_out_errors: tuple[Problem, ...] = ()
+    left_out_names: frozenset[str] = frozenset()
     plans_by_engine: Mapping[Engine, tuple[Plan, ...]] = field(default_factory=dict)
     rendered: Mapping[str, Sequence[PackedArtifact]] | None = None
     entries: Mapping[str, dict[str, Any]] | None = None
