@@ -26,12 +26,13 @@ def plan_partial_build(
     left_out, all_sources = list(errors), sources
     all_indicators = pipeline.collect_indicators(all_sources)
     while True:
+        lost_names = _list_lost_names(all_sources, sources)
         lost = all_indicators.keys() - pipeline.collect_indicators(sources).keys()
         build_plan = pipeline.plan_build(
             sources,
             replace(settings, indicators=dict.fromkeys(lost)),
             is_partial=bool(left_out),
-            lost_names=_list_lost_names(all_sources, sources),
+            lost_names=lost_names,
         )
         found = filter_errors(build_plan.problems)
         # Without files that have nothing right, nothing is left.
@@ -41,7 +42,8 @@ def plan_partial_build(
             problems = sort_problems((*left_out, *build_plan.problems))
             return replace(build_plan, problems=tuple(problems))
         if remaining == sources:
-            return replace(build_plan, left_out_errors=tuple(sort_problems(left_out)))
+            errors = tuple(sort_problems(left_out))
+            return replace(build_plan, left_out_errors=errors, left_out_names=lost_names)
         left_out += found
         sources = remaining
 

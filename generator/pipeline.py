@@ -43,6 +43,9 @@ from slos.schema.yaml.document import (
 
 # As the keys are written in every dialect; without them a source has no such part.
 RECORDINGS = b"recordings"
+_NO_SLOS_HINT = (
+    "add a spec with 'version: prometheus/v1' and a list 'slos'; slo-rules init writes an example"
+)
 _INDICATOR_REF = b"indicatorRef"
 _INDICATORS = re.compile(rb"indicatorRef|\bSLI\b")
 
@@ -86,6 +89,7 @@ class BuildPlan:
         coverage: requirements and the claims that cover them.
         problems: errors and warnings of all files.
         left_out_errors: errors of what was left out of the plan, so that the rest is built.
+        left_out_names: ids of SLOs and metrics of recordings that were left out.
         plans_by_engine: plans for the other engines of a build with several formats.
         rendered: files of each format about single plans, where they were rendered with the plans.
         entries: what the next build may know of each spec file, by digest.
@@ -96,6 +100,7 @@ class BuildPlan:
     coverage: Coverage
     problems: tuple[Problem, ...]
     left_out_errors: tuple[Problem, ...] = ()
+    left_out_names: frozenset[str] = frozenset()
     plans_by_engine: Mapping[Engine, tuple[Plan, ...]] = field(default_factory=dict)
     rendered: Mapping[str, Sequence[PackedArtifact]] | None = None
     entries: Mapping[str, dict[str, Any]] | None = None
@@ -263,7 +268,7 @@ def merge_source_plans(
     problems += _run.lint_run([spec for _, spec in specs], run.settings.run_settings, read_again)
     if run.sources and not specs and not is_partial and not filter_errors(problems):
         position = Position(run.sources[0].display_name)
-        problems.append(Problem(position, "no document has SLOs", "add a document with SLOs"))
+        problems.append(Problem(position, "no document has SLOs", _NO_SLOS_HINT))
     if run.settings.inventory:  # warnings about the rest of specs are those of a build of all parts
         problems = filter_errors(problems)
     merged = sort_problems(_run.merge_repeats(sort_problems(problems)))

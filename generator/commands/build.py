@@ -66,23 +66,23 @@ def command(
     check_extras(request)
     out = request.out
     parallel = None if keep_going or dry_run else _choose_parallel_build(request, jobs)
-    build_plan = build.plan_inputs(
-        request.inputs,
-        request.settings,
-        out=out,
-        read_settings=request.read_settings,
-        keep_going=keep_going,
-        formats=request.formats,
-        parallel=parallel,
-    )
-    hidden = (ProblemSeverity.NOTE,) if quiet else ()
-    _report.print_problems([p for p in build_plan.all_problems if p.severity not in hidden])
-    if build_plan.has_errors:
-        nothing_left = keep_going and not build_plan.plans
-        kept = f", and {out} is unchanged" if nothing_left and out != STDOUT else ""
-        click.echo(f"no files written{kept}; fix the errors above", err=True)
-        sys.exit(1)
     try:
+        build_plan = build.plan_inputs(
+            request.inputs,
+            request.settings,
+            out=out,
+            read_settings=request.read_settings,
+            keep_going=keep_going,
+            formats=request.formats,
+            parallel=parallel,
+        )
+        hidden = (ProblemSeverity.NOTE,) if quiet else ()
+        _report.print_problems([p for p in build_plan.all_problems if p.severity not in hidden])
+        if build_plan.has_errors:
+            nothing_left = keep_going and not build_plan.plans
+            kept = f", and {out} is unchanged" if nothing_left and out != STDOUT else ""
+            click.echo(f"no files written{kept}; fix the errors above", err=True)
+            sys.exit(1)
         if out == STDOUT:
             click.echo(request.render_file(build_plan).text, nl=False)
         elif dry_run:

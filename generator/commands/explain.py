@@ -58,6 +58,10 @@ def command(
     chosen = [slo for slo in known if not slos or {slo.id, slo.name} & set(slos)]
     for wanted in slos:
         if not any(wanted in (slo.id, slo.name) for slo in chosen):
+            if any(f"-{id_}".endswith(f"-{wanted}") for id_ in build_plan.left_out_names):
+                message = f"the SLO {wanted!r} has an error and is left out"
+                click.echo(f"error: {message}; fix the errors above", err=True)
+                sys.exit(1)
             names = ", ".join(slo.id for slo in known)
             close = difflib.get_close_matches(wanted, [slo.id for slo in known], n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known SLOs: {names or 'none'}"

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, BinaryIO, TypeVar
 
+from generator.files.transaction import CannotWriteError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -28,6 +30,7 @@ def map_in_processes(
 
     Raises:
         RuntimeError: a call failed in its process.
+        CannotWriteError: a process was killed.
     """
     if jobs <= 1:
         yield from map(function, items)
@@ -78,7 +81,8 @@ def _read_result(pipe: BinaryIO) -> Any:  # noqa: ANN401 - whatever the function
     try:
         is_fine, result = pickle.load(pipe)  # noqa: S301 - of a fork of this process
     except EOFError as error:
-        raise RuntimeError("a process of the build ended early") from error
+        message = "a process of the build was killed; build again, with --jobs 1 if memory is short"
+        raise CannotWriteError(message) from error
     if not is_fine:
         raise RuntimeError(result)
     return result

@@ -142,9 +142,14 @@ def check_folder(folder: Path) -> None:
     """Check that a path is a folder or free.
 
     Raises:
-        CannotWriteError: it is a file.
+        CannotWriteError: it is a file, or a loop of symbolic links.
         OSError: this cannot be known.
     """
+    resolved = Path(os.path.realpath(folder))
+    # Unlike Path.is_symlink, islink is false for a name that is too long: writing reports it.
+    if loop := next((each for each in (resolved, *resolved.parents) if os.path.islink(each)), None):  # noqa: PTH114
+        message = f"{loop} is a symbolic link that leads back to itself; remove it, or use another"
+        raise CannotWriteError(f"{message} folder")
     if folder.exists() and not folder.is_dir():
         raise CannotWriteError(f"{folder} is a file; use the path of a folder, or remove the file")
 

@@ -55,7 +55,7 @@ def _parse_version(value: dict[Any, Any]) -> TargetVersion:
     version = value[_VERSION]
     text = "" if isinstance(version, bool) else str(version).strip()
     if not isinstance(version, str | int | Decimal) or not text:
-        raise ValueError("version is not a version; write it like 0.5.16")
+        raise ValueError("this is not a version; write it like 0.5.16")
     return TargetVersion(text, _parse_date(value[_LATEST]))
 
 

@@ -95,6 +95,18 @@ def lower_text(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def check_source(value: object, key: str) -> object:
+    """Return a query with its source when that may be one of Prometheus.
+
+    Raises:
+        ValueError: the query is in another language, in which nothing else is to be checked.
+    """
+    source = value.get(key) if isinstance(value, dict) else None
+    if isinstance(source, str) and source.lower() not in ("prometheus", "sloth"):
+        raise ValueError(f"the {key} {source!r} is not supported; write the query for prometheus")
+    return value
+
+
 def check_single_window(windows: list[Window]) -> list[Window]:
     """Return the time windows when there is at most one; both versions have a list for it.
 

@@ -1,6 +1,7 @@
 """Promtool's checks and unit tests, called from tests."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 
 from exporter.devstack.stack import find_binary
+from generator.clients.promtool import GO_SETTINGS
 from generator.pipeline import BuildSettings, render_folder
 from tests.generator.spec_pipeline import build_plans
 
@@ -64,7 +66,11 @@ def _run_promtool(command: str, *files: Path) -> str:
     promtool = find_binary("promtool")
     assert promtool, "promtool is missing; run 'make tools'"
     process = subprocess.run(
-        [promtool, command, "rules", *files], capture_output=True, text=True, check=False
+        [promtool, command, "rules", *files],
+        env={**GO_SETTINGS, **os.environ},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     output = process.stdout + process.stderr
     assert process.returncode == 0, output

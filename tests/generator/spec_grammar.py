@@ -20,6 +20,8 @@ SCHEMA = build_spec_schema()
 CHANCES = (0.3, 0.3, 0.3, 0.25, 0.2, 0.1)
 # The chance of a value that may be wrong.
 ODD, HALF = 0.02, 0.5
+# promtool takes time for each minute of the default windows, which are long.
+USUAL = {"name": 1, "windows": 0.8}
 
 NAMES = ("a", "shop", "a.b", "Check_out-1", "x9", "0", "a--b", "very-long-name-of-a-service-or-slo")
 LABEL_NAMES = ("owner", "tier", "team", "on", "y", "_x", "__y", "path", "le", "pod", "cluster")
@@ -43,8 +45,8 @@ LENGTHS: dict[str, tuple[str, ...]] = {
     "max_gap": ("10m", "30m", "1h", "3h", "1d", "90s"),
     "for": ("0s", "0", "1m", "5m", "90s", "1h", "2d"),
     "keep_firing_for": ("0s", "1m", "5m", "90s", "1h"),
-    "short_window": ("5m", "5m", "10m", "30m", "15m"),
-    "long_window": ("1h", "2h", "6h", "1d", "90m"),
+    "short_window": ("5m", "5m", "10m", "4m", "15m"),
+    "long_window": ("15m", "20m", "30m", "30m", "1h", "2h", "7h"),
     "over": ("3m", "5m", "10m", "30m", "1h", "2h", "7h", "1d"),
     "below": ("30s", "5m", "1m", "500ms", "300s"),
     "seen_within": ("1h", "6h", "1d", "2d", "30m"),
@@ -164,7 +166,7 @@ class SpecGrammar:
         mapping = {
             key: self.draw_value(each, key, depth + 1)
             for key, each in schema.get("properties", {}).items()
-            if key in required or key == "name" or self.random.random() < chance
+            if key in required or self.random.random() < USUAL.get(key, chance)
         }
         by_pattern = iter(schema.get("patternProperties", {}).values())
         values = schema.get("additionalProperties") or next(by_pattern, None)

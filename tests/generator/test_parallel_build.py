@@ -15,6 +15,7 @@ import pytest
 from generator import pipeline
 from generator.files.output import MANIFEST
 from generator.files.processes import map_in_processes
+from generator.files.transaction import CannotWriteError
 from generator.model import SpecFile
 from tests.generator.command_line import run_slo_rules, snapshot_folder
 from tests.schema.specs import build_slo, build_spec, dump_yaml
@@ -197,12 +198,17 @@ def test_results_of_processes_are_in_the_order_of_the_items() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "message"),
-    [(lambda _: 1 // 0, "ZeroDivisionError"), (lambda _: os._exit(3), "ended early")],
+    ("function", "error", "message"),
+    [
+        (lambda _: 1 // 0, RuntimeError, "ZeroDivisionError"),
+        (lambda _: os._exit(3), CannotWriteError, "with --jobs 1"),
+    ],
 )
-def test_a_process_that_fails_is_an_error(function: Callable[[int], int], message: str) -> None:
+def test_a_process_that_fails_is_an_error(
+    function: Callable[[int], int], error: type[Exception], message: str
+) -> None:
     before = list_children()
-    with pytest.raises(RuntimeError, match=message):
+    with pytest.raises(error, match=message):
         list(map_in_processes(function, [1, 2, 3], 2))
     assert list_children() == before
 

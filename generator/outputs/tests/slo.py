@@ -31,6 +31,7 @@ from generator.outputs.tests.series import (
 )
 from generator.rules import alert_rules, tiers
 from generator.rules.groups import Role, build_groups_by_role
+from slos.schema import promql
 from slos.schema.no_series import find_result_without_series
 from slos.schema.query_analysis import drops_zeros
 from slos.schema.units import Duration
@@ -104,8 +105,15 @@ def _evaluate_signal(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents 
 
 
 def _find_check_time(slo: SLO) -> Duration:
-    """Find the time at which the last two coarse steps have been full of samples."""
+    """Find the time at which the last two coarse steps have been full of samples.
+
+    So have the ranges of the queries, which may be longer than a fine step.
+    """
     steps = 3 if _has_count_without_series(slo) else 2
+    for template in (slo.signal.total, slo.signal.errors):
+        query = promql.render_template(template, str(slo.steps.fine))
+        beyond_ms = promql.compute_lookback_ms(query) - slo.steps.fine.ms
+        steps = max(steps, 2 - -beyond_ms // slo.steps.coarse.ms)
     return slo.steps.coarse * steps + slo.steps.fine + compute_lateness(slo, slo.steps.coarse)
 
 

@@ -23,6 +23,13 @@ DialectKey = tuple[str, str]
 _SIMILARITY = 0.8
 
 
+_FOREIGN_HINTS = {
+    ("pyrra.dev/v1alpha1", "ServiceLevelObjective"): (
+        "write it as a spec of prometheus/v1; docs/migrating-from-pyrra.md has the keys"
+    )
+}
+
+
 class Dialect(Protocol):
     """The API of a dialect: the names that every file in this folder defines."""
 
@@ -64,8 +71,12 @@ def read_spec(
             origin = replace(located.origin, key_spellings=dialect.KEY_SPELLINGS)
             located = replace(located, origin=origin)
         return located, [respell_keys(problem, dialect.KEY_SPELLINGS) for problem in problems]
-    if _is_other_kind(*key) or _is_foreign_object(*key):
+    if _is_other_kind(*key):
         return None, _report_other_kind(document, key)
+    if _is_foreign_object(*key):
+        message = f"{' '.join(key)} is not a format of specs; the document is passed over"
+        position, hint = document.find_position(("kind",)), _FOREIGN_HINTS.get(key, "")
+        return None, [Problem(position, message, hint, ProblemSeverity.NOTE)]
     position = document.find_position(("apiVersion",) if key[0] else ("kind",))
     return None, [Problem(position, *_describe_unknown_format(document, key))]
 
@@ -73,7 +84,7 @@ def read_spec(
 def _report_other_kind(document: Document, key: DialectKey) -> list[Problem]:
     """Report a document without SLOs, unless an SLO refers to it."""
     kind = key[1]
-    if kind == INDICATOR_KIND and _is_other_kind(*key):
+    if kind == INDICATOR_KIND:
         name = _read_name(document.value)
         used = document.context.get(INDICATORS, {}).get(name)
         if used:

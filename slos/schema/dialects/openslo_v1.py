@@ -6,6 +6,7 @@ Queries must have `{{.window}}` as their range; OpenSLO does not define one.
 import re
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
@@ -19,6 +20,7 @@ from slos.schema.openslo import (
     OpenSloModel,
     build_located_spec,
     check_single_window,
+    check_source,
     lower_text,
 )
 from slos.schema.problem import Problem, ProblemSeverity
@@ -33,13 +35,13 @@ OTHER_KINDS = openslo.OTHER_KINDS
 KEY_SPELLINGS = openslo.KEY_SPELLINGS
 
 _FIXED_LENGTH = re.compile(r"[0-9]+[mhdw]")
+_CALENDAR_LENGTH = re.compile(r"[0-9]+[MQY]")
 
 
 def _check_fixed_length(duration: str) -> str:
     if not _FIXED_LENGTH.fullmatch(duration):
-        raise ValueError(
-            f"{duration!r} has no fixed length; write minutes, hours, days or weeks, like 28d"
-        )
+        fault = "has no fixed length" if _CALENDAR_LENGTH.fullmatch(duration) else "is no duration"
+        raise ValueError(f"{duration!r} {fault}; write minutes, hours, days or weeks, like 28d")
     return duration
 
 
@@ -64,6 +66,8 @@ class _MetricSource(OpenSloModel):
     type: Annotated[Literal["prometheus"], BeforeValidator(lower_text)] = "prometheus"
     spec: _QuerySpec
     metric_source_ref: Annotated[Any, Field(alias="metricSourceRef")] = None
+
+    _check_type = model_validator(mode="before")(partial(check_source, key="type"))
 
 
 class _OpenSloMetric(OpenSloModel):

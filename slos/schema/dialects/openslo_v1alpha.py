@@ -1,8 +1,9 @@
 """Dialect OpenSLO `openslo/v1alpha`, as Sloth reads it: one SLO for each objective, no alerts."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from slos.schema import openslo
 from slos.schema.fields import WindowedQuery
@@ -12,6 +13,7 @@ from slos.schema.openslo import (
     OpenSloModel,
     build_located_spec,
     check_single_window,
+    check_source,
     lower_text,
 )
 from slos.schema.problem import Problem
@@ -29,6 +31,8 @@ class _Query(OpenSloModel):
     source: Literal["prometheus", "sloth"]
     query_type: Annotated[Literal["promql"], Field(alias="queryType")]
     query: WindowedQuery
+
+    _check_source = model_validator(mode="before")(partial(check_source, key="source"))
 
 
 class _RatioMetrics(OpenSloModel):
