@@ -41,10 +41,6 @@ class Bounds:
         """Measure the seconds from an earlier time to this one; never negative."""
         return Bounds(max(0.0, self.low - start.high), max(0.0, self.high - start.low))
 
-    def measure_to(self, end: float) -> "Bounds":
-        """Measure the seconds from this time to a later one; never negative."""
-        return Bounds(max(0.0, end - self.high), max(0.0, end - self.low))
-
     def add(self, other: "Bounds") -> "Bounds":
         """Add two durations."""
         return Bounds(self.low + other.low, self.high + other.high)

@@ -26,8 +26,8 @@ class Call:
     contact: Bounds
     """Time of the first contact: the health check before the call, or else the call itself."""
     arrived_at: float
-    finished_at: float | None
-    """Time at which the canary had written its answer; None while it had not."""
+    finished: Bounds | None
+    """Time of the answer, from before it was written until after; None while it is not written."""
     parameters_ok: bool = True
     """Every parameter that was sent came back with its value."""
     foreign_id: bool = False

@@ -26,7 +26,6 @@ whatever the reply is (2, 3); a failed delivery explains all that follows (4, 5,
 from collections.abc import Collection
 from enum import StrEnum
 
-from exporter.model.bounds import Bounds
 from exporter.model.error_kind import ErrorKind
 from exporter.model.evidence import Evidence, ReplyProblem
 from slos.schema.contract import Verdict
@@ -135,10 +134,10 @@ def _judge_delivery(evidence: Evidence) -> tuple[Verdict, Reason] | None:
 def _judge_execution(evidence: Evidence, late_after: float) -> tuple[Verdict, Reason]:
     if not evidence.calls:
         return Verdict.LOST, Reason.NEVER_EXECUTED
-    finished = evidence.calls[0].finished_at
+    finished = evidence.calls[0].finished
     if finished is None:  # the deadline is after `late_after`, so it is late already
         return Verdict.LATE, Reason.EXECUTION_UNFINISHED
-    if Bounds.exactly(finished).measure_from(evidence.clock_start).low > late_after:
+    if finished.measure_from(evidence.clock_start).low > late_after:
         return Verdict.LATE, Reason.EXECUTED_LATE
     if evidence.end_accepted is False:
         return Verdict.REJECTED, Reason.END_REJECTED

@@ -23,16 +23,14 @@ def measure_stages(evidence: Evidence) -> dict[Stage, Bounds]:
     - Lambda execution runs from first contact to the canary's finished answer. A starved
       agent-sre loses its time between health check and call, so it shows here.
     - Where the first contact is known within bounds, so are these two.
-    - End to end is from the start to the finished answer. Only a start that is the first contact
-      may be known within bounds.
+    - End to end is from the start to the finished answer. It is known within bounds where the
+      start is the first contact, and where the prober stood still while it answered.
     """
     if not evidence.calls:
         return {}
     call = evidence.calls[0]
     found = {Stage.REMEDIATION_SELECTION: call.contact.measure_from(evidence.clock_start)}
-    if call.finished_at is not None:
-        found[Stage.LAMBDA_EXECUTION] = call.contact.measure_to(call.finished_at)
-        found[Stage.END_TO_END] = Bounds.exactly(call.finished_at).measure_from(
-            evidence.clock_start
-        )
+    if call.finished is not None:
+        found[Stage.LAMBDA_EXECUTION] = call.finished.measure_from(call.contact)
+        found[Stage.END_TO_END] = call.finished.measure_from(evidence.clock_start)
     return found

@@ -1,5 +1,6 @@
 """Observer of the reply: agent-sre's own share of the time."""
 
+import math
 from collections.abc import Callable
 
 from exporter.model.bounds import Bounds
@@ -22,18 +23,25 @@ def measure_stages(evidence: Evidence) -> dict[Stage, Bounds]:
     if evidence.replied_at is None or not evidence.is_accepted or not evidence.is_synchronous:
         return {}
     waited = evidence.replied_at - evidence.clock_start.low
-    longest = _measure_busy(evidence, evidence.replied_at, lambda call: call.contact.low)
-    shortest = _measure_busy(evidence, evidence.replied_at, lambda call: call.contact.high)
+    longest = _measure_busy(
+        evidence, evidence.replied_at, lambda call: (call.contact.low, _get_end(call).high)
+    )
+    shortest = _measure_busy(
+        evidence, evidence.replied_at, lambda call: (call.contact.high, _get_end(call).low)
+    )
     return {Stage.CLOUDEVENT_PROCESSING: Bounds(waited - longest, waited - shortest)}
 
 
-def _measure_busy(evidence: Evidence, until: float, get_start: Callable[[Call], float]) -> float:
+def _get_end(call: Call) -> Bounds:
+    return call.finished or Bounds.exactly(math.inf)
+
+
+def _measure_busy(
+    evidence: Evidence, until: float, get_times: Callable[[Call], tuple[float, float]]
+) -> float:
     """Measure the seconds before `until` in which at least one call was under way."""
     total, covered_to = 0.0, evidence.clock_start.low
-    for start, end in sorted(
-        (get_start(call), until if call.finished_at is None else min(call.finished_at, until))
-        for call in evidence.calls
-    ):
-        total += max(0.0, end - max(start, covered_to))
-        covered_to = max(covered_to, end)
+    for start, end in sorted(map(get_times, evidence.calls)):
+        total += max(0.0, min(end, until) - max(start, covered_to))
+        covered_to = max(covered_to, min(end, until))
     return total

@@ -91,7 +91,7 @@ class Canary:
         call = Call(
             contact=Bounds.exactly(arrived_at),
             arrived_at=arrived_at,
-            finished_at=None,
+            finished=None,
             parameters_ok=parameters is not None and inflight_run.has_parameters(parameters),
             foreign_id=has_foreign_id,
             alias=_find_alias(request, inflight_run),
@@ -122,9 +122,9 @@ class Canary:
             inflight_run = self._inflight_runs.find_run(run_id)
             if inflight_run is not None and inflight_run.is_open:
                 now = self._clock.now()
-                call = Call(Bounds.exactly(now), now, finished_at=None, parameters_ok=False)
+                call = Call(Bounds.exactly(now), now, finished=None, parameters_ok=False)
                 number = inflight_run.add_call(call, self._open_window(request, inflight_run, call))
-                inflight_run.finish_call(number, now)
+                inflight_run.finish_call(number, call.contact)
         return _build_error(404, "not found")
 
     async def _handle_notification(self, request: web.Request) -> web.Response:
@@ -150,13 +150,15 @@ class Canary:
         if not inflight_run.is_load:
             self._count_call(CanaryOutcome.EXECUTED if well_formed else CanaryOutcome.MALFORMED)
         response = build_reply(inflight_run.id) if well_formed else _build_error(400, "malformed")
+        # The process may be suspended while the answer is already on its way.
+        before = self._clock.now()
         try:
             await response.prepare(request)
             await response.write_eof()
         except ConnectionError:
             _log.info("canary: the caller disconnected before the response")
         finally:
-            inflight_run.finish_call(number, self._clock.now())
+            inflight_run.finish_call(number, Bounds(before, self._clock.now()))
         return response
 
     async def _reply_without_run(

@@ -73,11 +73,11 @@ class InflightRun:
             self.repeated.set()
         return len(self._calls) - 1
 
-    def finish_call(self, number: int, at: float) -> None:
+    def finish_call(self, number: int, finished: Bounds) -> None:
         """Record that the answer to a call was written."""
         if not self.is_open:
             return
-        self._calls[number] = dataclasses.replace(self._calls[number], finished_at=at)
+        self._calls[number] = dataclasses.replace(self._calls[number], finished=finished)
         self.executed.set()
 
     def has_parameters(self, parameters: Mapping[str, object]) -> bool:

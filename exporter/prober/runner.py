@@ -240,7 +240,7 @@ class AlertRunner:
 
     async def _send_end(self, job: AlertJob, alert: Alert, evidence: Evidence) -> Evidence:
         """Send the end of an alert that was executed, and note whether it was accepted."""
-        if not any(call.finished_at is not None for call in evidence.calls):
+        if not any(call.finished is not None for call in evidence.calls):
             return evidence
         try:
             async with asyncio.timeout(job.deadlines.timeout):

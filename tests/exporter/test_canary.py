@@ -15,6 +15,7 @@ from exporter.model.alert import create_run_id
 from exporter.model.bounds import Bounds
 from exporter.model.evidence import Call, Evidence
 from exporter.observers import canary as canary_observer
+from exporter.observers import reply as reply_observer
 from exporter.prober.contacts import ContactMatcher
 from exporter.prober.inflight import InflightRun, InflightRuns
 from slos.schema.contract import CanaryOutcome, Stage
@@ -345,7 +346,7 @@ async def test_the_clock_never_starts_after_the_function_was_reached() -> None:
     ticket.notified_at = 5.0
     assert ticket.find_left_alertmanager_at(1.0) == Bounds.exactly(5.0)
     ledger.contacts.add_check(4.0)
-    call = Call(contact=Bounds.exactly(6.0), arrived_at=6.0, finished_at=None)
+    call = Call(contact=Bounds.exactly(6.0), arrived_at=6.0, finished=None)
     ticket.add_call(call, ledger.contacts.add_call("a", 6.0))
     assert ticket.find_left_alertmanager_at(1.0) == Bounds.exactly(4.0)
 
@@ -367,13 +368,25 @@ async def test_a_clock_that_starts_at_an_uncertain_contact_makes_the_times_uncer
     ticket.notified_at = notified_at
     for at in (2.0, 4.0):
         ledger.contacts.add_check(at)
-    call = Call(contact=Bounds.exactly(6.0), arrived_at=6.0, finished_at=6.5)
+    call = Call(contact=Bounds.exactly(6.0), arrived_at=6.0, finished=Bounds.exactly(6.5))
     ticket.add_call(call, ledger.contacts.add_call("a", 6.0))
     assert ticket.find_left_alertmanager_at(1.0) == start
     evidence = Evidence(0.0, 1.0, calls=ticket.calls, started_at=start, is_synchronous=False)
     stages = canary_observer.measure_stages(evidence)
     assert stages[Stage.REMEDIATION_SELECTION] == selection
     assert stages[Stage.END_TO_END] == end_to_end
+
+
+def test_a_prober_that_stood_still_while_it_answered_knows_its_times_within_bounds() -> None:
+    call = Call(Bounds.exactly(6.0), arrived_at=6.0, finished=Bounds(6.5, 6.75))
+    evidence = Evidence(0.0, 1.0, replied_at=7.0, status=200, calls=(call,))
+    stages = canary_observer.measure_stages(evidence) | reply_observer.measure_stages(evidence)
+    assert stages == {
+        Stage.REMEDIATION_SELECTION: Bounds.exactly(6.0),
+        Stage.LAMBDA_EXECUTION: Bounds(0.5, 0.75),
+        Stage.END_TO_END: Bounds(6.5, 6.75),
+        Stage.CLOUDEVENT_PROCESSING: Bounds(6.25, 6.5),
+    }
 
 
 async def test_a_slow_body_does_not_delay_other_requests(
@@ -411,5 +424,5 @@ async def test_a_call_at_another_place_is_a_wrong_one_of_the_run_it_names(
         method = "GET"
     async with client.request(method, prober.canary_url + place.format(run_id)) as reply:
         assert reply.status == 404
-    seen = [(call.parameters_ok, call.finished_at is None) for call in ticket.calls]
+    seen = [(call.parameters_ok, call.finished is None) for call in ticket.calls]
     assert seen == [(False, False)] * counted

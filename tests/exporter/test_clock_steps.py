@@ -69,7 +69,7 @@ async def test_a_run_during_which_the_clock_is_set_has_its_true_times(
 
 
 def test_a_notification_that_is_told_late_makes_no_time_negative() -> None:
-    call = Call(contact=Bounds.exactly(3.9), arrived_at=4.1, finished_at=4.5)
+    call = Call(contact=Bounds.exactly(3.9), arrived_at=4.1, finished=Bounds.exactly(4.5))
     evidence = Evidence(
         1.0, 1.0, calls=(call,), started_at=Bounds(3.9, 4.0), is_synchronous=False, status=200
     )

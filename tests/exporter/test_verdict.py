@@ -30,11 +30,11 @@ TIMES = st.floats(min_value=0, max_value=70)
 
 @st.composite
 def calls(draw: st.DrawFn) -> Call:
-    health, arrived, finished = sorted(draw(st.tuples(TIMES, TIMES, TIMES)))
+    health, arrived, *finished = sorted(draw(st.tuples(*[TIMES] * 4)))
     return Call(
         contact=Bounds(*sorted(draw(st.tuples(*[st.floats(health, arrived)] * 2)))),
         arrived_at=arrived,
-        finished_at=draw(st.sampled_from([None, finished])),
+        finished=draw(st.sampled_from([None, Bounds(*finished)])),
         parameters_ok=draw(st.booleans()),
         foreign_id=draw(st.booleans()),
     )
@@ -72,8 +72,8 @@ def test_ok_means_accepted_and_executed_once_right_and_in_time(evidence: Evidenc
         and len(evidence.calls) == 1
         and evidence.calls[0].parameters_ok
         and not evidence.calls[0].foreign_id
-        and evidence.calls[0].finished_at is not None
-        and evidence.calls[0].finished_at <= 60
+        and evidence.calls[0].finished is not None
+        and evidence.calls[0].finished.low <= 60
     )
     assert (verdict is Verdict.OK) == fine
 
@@ -93,8 +93,8 @@ def test_wrong_data_is_corrupted_whatever_else_is_true(evidence: Evidence) -> No
     assert (judge_evidence(evidence, MINUTE)[0] is Verdict.CORRUPTED) == wrong
 
 
-CALL = Call(contact=Bounds.exactly(1.0), arrived_at=1.1, finished_at=1.2)
-LATE = Call(contact=Bounds.exactly(1.0), arrived_at=1.1, finished_at=60.1)
+CALL = Call(contact=Bounds.exactly(1.0), arrived_at=1.1, finished=Bounds.exactly(1.2))
+LATE = Call(contact=Bounds.exactly(1.0), arrived_at=1.1, finished=Bounds.exactly(60.1))
 
 
 @pytest.mark.parametrize(
@@ -188,12 +188,12 @@ def observe(evidence: Evidence) -> dict[Stage, Bounds]:
     }
 
 
-OBSERVED = Call(contact=Bounds.exactly(12.0), arrived_at=15.0, finished_at=15.5)
+OBSERVED = Call(contact=Bounds.exactly(12.0), arrived_at=15.0, finished=Bounds.exactly(15.5))
 
 
-UNHEALTHY = Call(contact=Bounds.exactly(15.0), arrived_at=15.0, finished_at=15.5)
-TWIN = Call(contact=Bounds.exactly(13.0), arrived_at=15.0, finished_at=15.8)
-SHARED = Call(contact=Bounds(12.0, 14.0), arrived_at=15.0, finished_at=15.5)
+UNHEALTHY = Call(contact=Bounds.exactly(15.0), arrived_at=15.0, finished=Bounds.exactly(15.5))
+TWIN = Call(contact=Bounds.exactly(13.0), arrived_at=15.0, finished=Bounds.exactly(15.8))
+SHARED = Call(contact=Bounds(12.0, 14.0), arrived_at=15.0, finished=Bounds.exactly(15.5))
 
 
 @pytest.mark.parametrize(
