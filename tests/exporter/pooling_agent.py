@@ -25,7 +25,7 @@ class TruthfulClock(SystemClock):
 
     def __init__(self) -> None:
         self.contacts: dict[str, list[float]] = defaultdict(list)
-        """Times of each run: health check, call, answer."""
+        """Times of each run: health check, call, before the answer, after it."""
 
     def now(self) -> float:
         now = super().now()

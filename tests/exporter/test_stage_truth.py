@@ -53,7 +53,7 @@ class Load:
     path: NotingPath
 
     def list_truths(self, run: Run) -> dict[Stage, float]:
-        contact, _, finished = self.clock.contacts[run.id]
+        contact, _, _, finished = self.clock.contacts[run.id]
         intended = self.slots[run.id]
         return {
             Stage.CLOUDEVENT_PROCESSING: self.path.replied_at[run.id]
@@ -64,7 +64,7 @@ class Load:
             Stage.END_TO_END: finished - intended,
         }
 
-    def iter_times(self) -> Iterator[tuple[Stage, Bounds, float]]:
+    def iter_times(self) -> Iterator[tuple[Run, Bounds, float]]:
         """Iterate over the stages of all runs that a busy machine got through: prober and truth."""
         executed = [run for run in self.runs if run.verdict is Verdict.OK]
         assert executed
@@ -72,7 +72,12 @@ class Load:
             truths = self.list_truths(run)
             assert truths.keys() == run.stages.keys()
             for stage, truth in truths.items():
-                yield stage, run.stages[stage], truth
+                yield run, run.stages[stage], truth
+
+    def was_suspended(self, run: Run) -> bool:
+        """Return whether a busy machine suspended the canary while it answered a run."""
+        _, _, before, after = self.clock.contacts[run.id]
+        return after - before > TOLERANCE
 
     def count_certain(self, stage: Stage) -> int:
         return sum(run.stages[stage].is_certain for run in self.runs)
@@ -131,13 +136,14 @@ async def test_every_time_of_a_burst_holds_the_truth(
         )
         for _, bounds, truth in load.iter_times():
             assert bounds.low - TOLERANCE <= truth <= bounds.high + TOLERANCE
-        assert load.count_certain(Stage.END_TO_END) == size
+        suspended = sum(map(load.was_suspended, load.runs))
+        assert load.count_certain(Stage.END_TO_END) == size - suspended > 0
 
 
 async def test_a_burst_with_traced_health_checks_is_exact(tmp_path: Path, serving: Serve) -> None:
     load, _ = await run_load(tmp_path, serving, [0.0] * 50, seed=3, traces_checks=True)
-    for _, bounds, truth in load.iter_times():
-        assert bounds.is_certain
+    for run, bounds, truth in load.iter_times():
+        assert bounds.is_certain or load.was_suspended(run)
         assert abs(bounds.high - truth) <= TOLERANCE
 
 
@@ -153,8 +159,8 @@ async def test_every_time_at_a_hundred_a_second_holds_the_truth(
 async def test_single_events_are_exact(tmp_path: Path, serving: Serve) -> None:
     for seed in range(3 * SCALE):
         load, _ = await run_load(tmp_path, serving, [0.0], seed=seed)
-        for _, bounds, truth in load.iter_times():
-            assert bounds.is_certain
+        for run, bounds, truth in load.iter_times():
+            assert bounds.is_certain or load.was_suspended(run)
             assert abs(bounds.high - truth) <= TOLERANCE
 
 
