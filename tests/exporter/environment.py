@@ -202,7 +202,7 @@ async def wait_until(condition: Callable[[], bool], *, seconds: float = 30.0) ->
     """Poll until a condition holds, within a time limit."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - another process sets no event here
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
 
 
 async def stop_when(
