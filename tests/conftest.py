@@ -25,19 +25,29 @@ _LONG_FILES = (
     "tests/e2e/",
     "tests/exporter/loadtest/",
     "tests/scripts/",
+    "tests/exporter/test_failover.py",
+    "tests/exporter/test_prober_process.py",
+    "tests/exporter/test_attacks.py",
+    "tests/exporter/test_reload_process.py",
+    "tests/exporter/test_kill.py",
     "tests/benchmarks/",
     "tests/k8s/",
     "tests/install/",
     "tests/test_plugin_families.py",
     "tests/exporter/leaks/",
+    "tests/generator/test_built_rules.py",
+    "tests/generator/test_unit_tests.py",
+    "tests/generator/test_reported_histories.py",
+    "tests/generator/test_counting_mutants.py",
+    "tests/test_docs_commands.py",
+    "tests/web/test_browser.py",
 )
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many workers again as there are processors."""
-    processors = os.cpu_count() or 1
-    return processors + (processors + 1) // 2
+    """Twice as many workers as there are processors."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
