@@ -9,6 +9,7 @@ import os
 
 import pytest
 import yaml
+from hypothesis import settings
 
 # Programs in Go run briefly here. To collect their garbage less often saves a quarter of the time.
 os.environ.setdefault("GOGC", "400")
@@ -18,6 +19,13 @@ yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[assignment, misc]
 
 # The collector of garbage is to look at many new objects less often.
 gc.set_threshold(20_000, 20, 20)
+
+settings.register_profile(
+    "house",
+    deadline=None,  # a busy machine is no failure
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "40")),
+)
+settings.load_profile("house")
 
 _LONG_FILES = (
     "tests/generator/test_mutations.py",
