@@ -9,6 +9,7 @@ import os
 
 import pytest
 import yaml
+from hypothesis import settings
 
 # Programs in Go run briefly here. To collect their garbage less often saves a quarter of the time.
 os.environ.setdefault("GOGC", "400")
@@ -19,25 +20,42 @@ yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[assignment, misc]
 # The collector of garbage is to look at many new objects less often.
 gc.set_threshold(20_000, 20, 20)
 
+settings.register_profile(
+    "house",
+    deadline=None,  # a busy machine is no failure
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "40")),
+)
+settings.load_profile("house")
+
 _LONG_FILES = (
     "tests/generator/test_mutations.py",
     "tests/newcomer/",
     "tests/e2e/",
     "tests/exporter/loadtest/",
     "tests/scripts/",
+    "tests/exporter/test_failover.py",
+    "tests/exporter/test_prober_process.py",
+    "tests/exporter/test_attacks.py",
+    "tests/exporter/test_reload_process.py",
+    "tests/exporter/test_kill.py",
     "tests/benchmarks/",
     "tests/k8s/",
     "tests/install/",
     "tests/test_plugin_families.py",
     "tests/exporter/leaks/",
+    "tests/generator/test_built_rules.py",
+    "tests/generator/test_unit_tests.py",
+    "tests/generator/test_reported_histories.py",
+    "tests/generator/test_counting_mutants.py",
+    "tests/test_docs_commands.py",
+    "tests/web/test_browser.py",
 )
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many workers again as there are processors."""
-    processors = os.cpu_count() or 1
-    return processors + (processors + 1) // 2
+    """Twice as many workers as there are processors."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

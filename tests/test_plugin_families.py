@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from exporter.devstack.stack import find_free_port
 from exporter.fields import Address
 from exporter.listener.server import bind_socket, format_url, serve_app
 from exporter.observers import load_evidence_observers, load_remote_modules
@@ -23,7 +24,7 @@ from generator.slo.links import Board
 from slos.schema.contract import DeliveryPath, Scenario, StageSource
 from slos.schema.plugin_loader import DuplicatePluginError, load_modules_by_id
 from tests.exporter.fake_agent import FakeAgent
-from tests.exporter.slo_probe import find_free_port, run_prober, run_program, wait_until
+from tests.exporter.slo_probe import run_prober, run_program, wait_until
 from tests.schema.specs import ERRORS, TOTAL, build_slo, build_spec, dump_yaml
 
 ROOT = Path(__file__).parents[1]

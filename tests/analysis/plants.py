@@ -22,11 +22,12 @@ import aiohttp
 
 from exporter.app.standalone import open_standalone_prober
 from exporter.config.loader import LoadedConfig, load_config
+from exporter.devstack.stack import find_free_port
 from exporter.loadtest.progress import open_progress_view
 from exporter.simulator.cluster import SimulatedCluster, open_simulated_cluster
 from exporter.simulator.linear.server import serve_linear_api
 from exporter.simulator.linear.settings import Settings as LinearSettings
-from tests.exporter.slo_probe import ROOT, find_free_port
+from tests.exporter.slo_probe import ROOT
 
 _KEY = "lin_api_planted"
 _TIMES = {"timeout": "60s", "late_after": "59s", "max_send_lag": "30s", "settle": "50ms"}

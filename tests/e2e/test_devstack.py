@@ -1,16 +1,19 @@
 """`make run` as a user starts it: processes, faults, alerts and shutdown."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import SimulatorEnvironment
+from exporter.devstack.stack import find_free_port
+from tests.e2e.conftest import QUICK_SPEC
+from tests.exporter.slo_probe import run_program, start_program, wait_for_end
 
 COMMAND = [sys.executable, "-m", "exporter.devstack"]
 
@@ -80,7 +83,36 @@ def _list_processes(folder: Path) -> list[bytes]:
     return found
 
 
-StartSimulator = Callable[..., SimulatorEnvironment]
+async def run_probe(folder: Path, fault: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and the one result of `slo-probe once --json`, of a simulator with a fault."""
+    canary = find_free_port()
+    simulator = await start_program(
+        *("simulate", "--listen", "127.0.0.1:0", "--fault", fault),
+        *("--function-url", f"http://127.0.0.1:{canary}/"),
+    )
+    try:
+        assert simulator.stdout
+        line = (await simulator.stdout.readline()).decode()
+        times = {"interval": "3s", "timeout": "2s", "late_after": "1s", "settle": "300ms"}
+        config = folder / "slo-probe.yaml"
+        config.write_text(
+            json.dumps(
+                {
+                    "target": {"url": f"{line.removeprefix('listening on ').strip()}/"},
+                    "canary": {"listen": f"127.0.0.1:{canary}"},
+                    "web": {"listen": "127.0.0.1:0"},
+                    "journal": {"path": str(folder / "journal.sqlite")},
+                    "specs": [str(QUICK_SPEC)],
+                    "probes": {"remediation": times},
+                }
+            )
+        )
+        done = await run_program("once", "--config", str(config), "--json")
+    finally:
+        simulator.terminate()
+        await wait_for_end(simulator)
+    (result,) = json.loads(done.out)["runs"]
+    return done.code, result
 
 
 @pytest.mark.parametrize(
@@ -96,17 +128,17 @@ StartSimulator = Callable[..., SimulatorEnvironment]
         ("hang", "timeout"),
     ],
 )
-def test_a_fault_of_the_agent_gets_its_verdict(
-    start_simulator: StartSimulator, fault: str, verdict: str
+async def test_a_fault_of_the_agent_gets_its_verdict(
+    tmp_path: Path, fault: str, verdict: str
 ) -> None:
-    exit_code, result = start_simulator(fault).run_probe()
+    exit_code, result = await run_probe(tmp_path, fault)
     assert result["verdict"] == verdict
     assert (exit_code == 0) == (verdict == "ok")
 
 
 @pytest.mark.parametrize("stage", ["remediation_selection", "lambda_execution"])
-def test_a_slow_stage_is_seen_in_that_stage(start_simulator: StartSimulator, stage: str) -> None:
-    _, result = start_simulator(f"slow:{stage}:0.5").run_probe()
+async def test_a_slow_stage_is_seen_in_that_stage(tmp_path: Path, stage: str) -> None:
+    _, result = await run_probe(tmp_path, f"slow:{stage}:0.5")
     other = {"remediation_selection", "lambda_execution"} - {stage}
     assert 0.5 <= result["stages"][stage] < 0.9
     assert result["stages"][other.pop()] < 0.3

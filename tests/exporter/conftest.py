@@ -1,14 +1,12 @@
 """Fixtures: a fake agent, a fake clock and a prober in the test's own process."""
 
 import contextlib
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
-from hypothesis import settings
 from prometheus_client import CollectorRegistry
 
 from exporter.fields import Address
@@ -17,13 +15,6 @@ from tests.exporter.environment import ProberEnvironment, run_environment
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.in_process_prober import InProcessProber, run_prober
-
-settings.register_profile(
-    "house",
-    deadline=None,  # a busy machine is no failure
-    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "40")),
-)
-settings.load_profile("house")
 
 
 @pytest.fixture

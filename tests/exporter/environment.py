@@ -14,18 +14,13 @@ from typing import Any
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.devstack.stack import find_free_port
 from exporter.simulator.agent_sre.server import Simulator, serve_simulator
 from exporter.simulator.agent_sre.settings import Settings as AgentSettings
 from exporter.simulator.linear.server import LinearApi, serve_linear_api
 from exporter.simulator.linear.settings import Settings as ApiSettings
 from tests.exporter.journal_harness import read_rows
-from tests.exporter.slo_probe import (
-    Process,
-    ProcessResult,
-    find_free_port,
-    start_program,
-    wait_for_end,
-)
+from tests.exporter.slo_probe import Process, ProcessResult, start_program, wait_for_end
 
 KEY = "lin_api_planted5ecret"
 _PREFIX = "agent_sre_validation_"
@@ -202,7 +197,7 @@ async def wait_until(condition: Callable[[], bool], *, seconds: float = 30.0) ->
     """Poll until a condition holds, within a time limit."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - another process sets no event here
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
 
 
 async def stop_when(

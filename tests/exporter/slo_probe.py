@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -93,12 +92,6 @@ async def run_prober(config: Path, *, root: Path = ROOT) -> AsyncIterator[Runnin
         if process.returncode is None:
             process.kill()
             await process.communicate()
-
-
-def find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def write_config(

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.devstack.stack import find_free_port
 from exporter.simulator.linear.server import serve_linear_api
 from exporter.simulator.linear.settings import Settings as LinearSettings
 from slos.schema import contract
@@ -21,7 +22,6 @@ from tests.exporter.linear.conftest import KEY
 from tests.exporter.slo_probe import (
     ROOT,
     RunningProber,
-    find_free_port,
     run_prober,
     run_program,
     wait_until,

@@ -125,7 +125,8 @@ def attack(address: tuple[str, int], raw: str) -> bytes:
         socket.create_connection(address, timeout=60) as connection,
     ):
         connection.sendall(raw.encode("latin-1", errors="replace"))
-        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # it may be closed already
+            connection.shutdown(socket.SHUT_WR)
         while chunk := connection.recv(65536):
             received += chunk
     return received

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from exporter.config.model import Config
-from tests.exporter.slo_probe import find_free_port
+from exporter.devstack.stack import find_free_port
 from tests.k8s.manifests import ROOT, Json, Manifests
 
 IN_THE_IMAGE = "/usr/share/slo-probe/slos"

@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from exporter.devstack.stack import find_free_port
 from tests.exporter.environment import (
     RARE_REMEDIATION,
     ProberEnvironment,
@@ -19,7 +20,7 @@ from tests.exporter.loadtest.scenario_process import (
     count_runs_by_probe,
     wait_for_result,
 )
-from tests.exporter.slo_probe import ProcessResult, find_free_port, start_program, wait_for_end
+from tests.exporter.slo_probe import ProcessResult, start_program, wait_for_end
 from tests.exporter.tls_files import TlsFiles
 from tests.k8s.manifests import Json, Manifests, build_overlay, build_with_component, read_sections
 

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from exporter.devstack.stack import find_free_port
 from exporter.loadtest.histograms import decode_quantiles
 from exporter.loadtest.result_file import read_result_file
 from tests.exporter.environment import ProberEnvironment, run_environment, wait_until
@@ -14,14 +15,7 @@ from tests.exporter.loadtest.scenario_process import (
     configure_scenarios,
     count_runs_by_probe,
 )
-from tests.exporter.slo_probe import (
-    ROOT,
-    ProcessResult,
-    find_free_port,
-    run_program,
-    start_program,
-    wait_for_end,
-)
+from tests.exporter.slo_probe import ROOT, ProcessResult, run_program, start_program, wait_for_end
 
 BASELINE = {**QUICK, "events": 8, "rest": "10ms"}
 CONCURRENT = {**QUICK, "sizes": [2, 5], "rounds": 2, "steepest": 10}
