@@ -76,7 +76,7 @@ def test_the_query_shows_what_the_objective_is_about(
     text = render_pages(document)["too-many-errors.md"]
     assert title in text
     assert re.match(query, parse_page(text).queries[0])
-    assert ("One series for each `zone`." in text) is (sli is THRESHOLD)
+    assert (", one series for each `zone` (" in text) is (sli is THRESHOLD)
 
 
 def test_missing_recorded_data_is_looked_for_in_what_it_is_recorded_from() -> None:
