@@ -1,7 +1,8 @@
 """Composition of YAML nodes from a text, which may be JSON objects one after the other.
 
 `kubectl get -o json` prints a JSON object, `kubectl get -o yaml` a YAML document. Two of either are
-a file with several objects; several objects of one command are the items of a `List`.
+a file with several objects; several objects of one command are the items of a `List`. Tools of
+OpenSLO write a plain list of objects.
 """
 
 import json
@@ -72,25 +73,26 @@ def _respell(found: re.Match[str]) -> str:
 
 
 def _list_items(node: yaml.Node, outer: tuple[yaml.Node, ...] = ()) -> list[yaml.Node]:
-    """List the items of a Kubernetes list and of lists in it; the node itself without any.
+    """List the items of a list of objects and of lists in it; the node itself without any.
 
-    A list that contains itself by an alias is an item there.
+    Kubernetes has a `List` with `items`, OpenSLO a plain list. A list that contains itself by an
+    alias is an item there.
     """
-    children = (
-        {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
-        if isinstance(node, yaml.MappingNode)
-        else {}
-    )
+    children = _read_children(node)
     kind, items = children.get("kind"), children.get("items")
-    if (
-        isinstance(kind, yaml.ScalarNode)
-        and kind.value.endswith("List")
-        and isinstance(items, yaml.SequenceNode)
-        and items.value
-        and node not in outer
-    ):
+    if isinstance(node, yaml.SequenceNode):
+        is_list, items = all("apiVersion" in _read_children(each) for each in node.value), node
+    else:
+        is_list = isinstance(kind, yaml.ScalarNode) and kind.value.endswith("List")
+    if is_list and isinstance(items, yaml.SequenceNode) and items.value and node not in outer:
         return [item for each in items.value for item in _list_items(each, (*outer, node))]
     return [node]
+
+
+def _read_children(node: yaml.Node) -> dict[str, yaml.Node]:
+    if not isinstance(node, yaml.MappingNode):
+        return {}
+    return {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
 
 
 def _is_empty(node: yaml.Node | None) -> bool:
