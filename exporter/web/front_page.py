@@ -23,6 +23,8 @@ from exporter.web.waterfall import build_waterfall
 from slos.schema.accepted import AcceptedCriterion
 from slos.schema.contract import LeakVerdict, LeftoverKind, Stage, Verdict
 
+STALLED = "stalled"
+"""State of a prober whose scheduler has no heartbeat."""
 REFRESH_SECONDS = 10
 _SHOWN_RUNS = 20
 _STYLES = {Verdict.OK: "ok", Verdict.LATE: "odd", Verdict.UNKNOWN: "unknown"}
@@ -108,6 +110,11 @@ class FrontPage:
     backlog: str = ""
     leaks: Mapping[str, LeakJudgement] = field(default_factory=dict)
     scenarios: Sequence[ScenarioRow] | None = None
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether nothing is sent although it should be."""
+        return self.state == STALLED
 
     def render(self) -> str:
         """Render the page as HTML; all values are escaped."""

@@ -19,7 +19,7 @@ from exporter.report.writer import render_report_page
 from exporter.status import Status
 from exporter.web.auth import AuthMiddleware
 from exporter.web.count_chart import build_charts
-from exporter.web.front_page import REFRESH_SECONDS, Choice, FrontPage
+from exporter.web.front_page import REFRESH_SECONDS, STALLED, Choice, FrontPage
 from exporter.web.scenario_rows import ScenarioRow, build_scenario_rows
 from slos.schema import contract
 
@@ -154,6 +154,7 @@ class WebPages:
         self._status = status
         self._auth = AuthMiddleware(web_config)
         self._links = web_config.links
+        self._rendering = asyncio.Lock()
         self.ready = False
         self._draining = False
         self._reload_config: ReloadFunction | None = None
@@ -212,13 +213,13 @@ class WebPages:
         self._links = web_config.links
 
     async def _serve_front_page(self, request: web.Request) -> web.Response:
-        """Serve the front page; a thread renders it, so that no event is sent late."""
+        """Serve the front page; a thread renders one at a time, so that no event is sent late."""
         choice = Choice.from_query(request.query)
-        page = self._build_front_page(choice)
         headers = {"Cache-Control": "no-store"}
         if choice.is_refreshed:
             headers["Refresh"] = str(REFRESH_SECONDS)
-        text = await asyncio.to_thread(page.render)
+        async with self._rendering:
+            text = await asyncio.to_thread(self._build_front_page(choice).render)
         response = web.Response(text=text, content_type="text/html", headers=headers)
         response.enable_compression()
         return response
@@ -247,7 +248,7 @@ class WebPages:
 
     def _describe_state(self) -> str:
         if self._measure_stall() > STALL_TIMEOUT:
-            return "stalled: nothing is sent"
+            return STALLED
         if self._reload_config is None:
             return "on standby"
         return "sending" if self.ready else "stopping"

@@ -83,7 +83,16 @@ def test_a_page_without_runs_says_so() -> None:
     assert "slo-probe on standby" in text
     assert "No run has ended yet." in text
     assert "No failure is known." in text
-    assert "On standby; another prober may hold the lease." in text
+    assert "On standby: another prober may hold the lease and send." in text
+
+
+async def test_a_prober_that_is_stalled_says_so_first() -> None:
+    state = build_healthy()
+    await state.clock.jump(11.0)
+    page = render(state)
+    assert "slo-probe stalled" in extract_text(page)
+    assert "is stalled: nothing is sent." in extract_text(page)
+    assert '<div class="summary wrong">' in page
 
 
 def test_the_summary_names_what_fails_now() -> None:
