@@ -1,5 +1,6 @@
 """The history of runs: failures outlive successes, and verdicts are counted in buckets."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from exporter.journal.journal import Journal
 from exporter.journal.rows import RunState, VerdictCount
+from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.prober.history import FAILURES_SIZE, HISTORY_SIZE, RunHistory
 from exporter.prober.verdict_counts import COUNTED_SECONDS, RANGES, VerdictCounts
@@ -18,7 +20,7 @@ from tests.exporter.front_page_states import NOW, build_run
 PAIR = ("remediation", "direct")
 
 
-def build_lost(number: int, ago: float = 0.0):  # noqa: ANN201 - a run
+def build_lost(number: int, ago: float = 0.0) -> Run:
     return build_run(number, ago=ago, verdict=Verdict.LOST, reason=Reason.NEVER_EXECUTED, times={})
 
 
@@ -63,8 +65,7 @@ async def test_a_restart_keeps_failures_and_counts(path: Path) -> None:
         build_run(200, ago=1, probe="scenario_stress"),
         build_lost(201, ago=COUNTED_SECONDS + 100),
     ]
-    for run in runs:
-        await journal.write_run(RunState.CLEANED, run)
+    await asyncio.gather(*(journal.write_run(RunState.CLEANED, run) for run in runs))
     await journal.write_run(
         RunState.PLANNED,
         build_run(202, ago=0, verdict=Verdict.UNKNOWN, reason=Reason.PROBER_RESTARTED, times={}),
