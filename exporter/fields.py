@@ -24,8 +24,11 @@ from slos.schema.units import DURATION_SCHEMA, SHARE_SCHEMA, Duration, parse_rat
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+", re.ASCII)
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _MAX_PORT = 65535
+RUN_PLACEHOLDERS = ("id", "trace_id", "issue_id")
+"""Names of the values of a run that a `RunUrl` may hold."""
 
 
 class Section(BaseModel):
@@ -73,6 +76,18 @@ def _check_url(value: str) -> str:
         raise ValueError("a URL must not contain a user or a password; remove them")
     _ = parts.port  # raises ValueError for an impossible port
     return value
+
+
+def _check_run_url(value: str) -> str:
+    """Check a URL with placeholders for values of a run. Other braces stay as they are."""
+    names = _PLACEHOLDER.findall(value)
+    known = ", ".join(f"{{{name}}}" for name in RUN_PLACEHOLDERS)
+    if not names or not set(names) <= set(RUN_PLACEHOLDERS):
+        problem = "an unknown placeholder" if names else "no placeholder for a value of the run"
+        raise ValueError(f"{value!r} has {problem}; use {known}")
+    if "{" in value.partition("://")[2].partition("/")[0]:
+        raise ValueError(f"{value!r} has a placeholder in the host; write it behind the host")
+    return _check_url(value)
 
 
 def _check_dns_label(value: str) -> str:
@@ -126,6 +141,7 @@ DurationField = Annotated[
 Share = Annotated[Decimal, PlainValidator(_parse_share), WithJsonSchema(SHARE_SCHEMA)]
 AddressField = Annotated[Address, PlainValidator(_parse_address), WithJsonSchema(_ADDRESS_SCHEMA)]
 Url = Annotated[str, AfterValidator(_check_url)]
+RunUrl = Annotated[str, AfterValidator(_check_run_url)]
 FileName = Annotated[str, BeforeValidator(_check_file_name)]
 LabelName = Annotated[str, AfterValidator(_check_label_name)]
 HostName = Annotated[str, AfterValidator(_check_host_name)]

@@ -136,6 +136,7 @@ async def _lead(loaded: LoadedConfig, replica: Replica) -> LoadedConfig:
                 site.stop_leading()
                 replica.status.gauges.reset_to_standby()
                 replica.status.metrics.checks.reset_to_standby()
+                replica.status.state.leaks.clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,9 +254,25 @@ class LoadController:
 
     def build_document(self, run_id: str) -> dict[str, Any] | None:
         """Build the content of the result file of the last run that ended; None for others."""
-        if self._last is None or self._last.result.id != run_id or self._last is self._current:
-            return None
-        return self._last.build_document()
+        return self._last.build_document() if self._last and self.has_document(run_id) else None
+
+    def has_document(self, run_id: str) -> bool:
+        """Return whether a run is the last one of this process, and has ended."""
+        last = self._last
+        return last is not None and last.result.id == run_id and last is not self._current
+
+    def list_latest(self) -> dict[str, ScenarioResult | None]:
+        """List the newest run of each scenario; None for a configured one that was never run."""
+        config = self._plugin_set.loaded.config.scenarios if self._plugin_set else None
+        latest: dict[str, ScenarioResult | None] = dict.fromkeys(
+            list_configured(config) if config else ()
+        )
+        for scenario in load_scenario_modules():
+            if results := self._archive.list_results(scenario):
+                latest[scenario] = results[0]
+        if self._current is not None:
+            latest[self._current.result.scenario] = self._current.result
+        return latest
 
     def build_engine_document(self, run: str) -> dict[str, Any] | None:
         """Build the calls of the canary for a run of a load engine; None for an unknown run."""

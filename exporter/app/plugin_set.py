@@ -104,6 +104,8 @@ class PluginSet:
         }
         components.status.scenario_metrics.configure(list_configured(self.loaded.config.scenarios))
         components.status.gauges.clear_stopped_probes(self.loaded.probes)
+        if "leak" not in self.loaded.probes:
+            components.status.state.leaks.clear()
         components.status.gauges.start_at_zero(kinds=cleaners, sources=self.observers)
         components.reconciler.configure(self.observers, cleaners)
 

@@ -172,6 +172,7 @@ def _read_web(config: Config, document: Document, path: Path) -> tuple[WebConfig
         web or WebConfig(),
         hosts=tuple(settings.hosts),
         health_without_login=settings.health_without_login,
+        links=settings.links,
     ), problems
 
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from exporter.config.plugins import Observers, Paths, Probes
 from exporter.config.scenarios import Scenarios
+from exporter.config.web import PageLinks
 from exporter.fields import (
     Address,
     AddressField,
@@ -71,6 +72,7 @@ class WebSettings(Section):
     """Names under which the pages are served. Requests for other hosts are refused, except for
     addresses and localhost. Default none: any name. With names, a page of another site cannot read
     these pages by giving its own name this server's address."""
+    links: PageLinks = PageLinks()
 
 
 class JournalSettings(Section):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from exporter.config.yaml_file import read_document
-from exporter.fields import FileName, Section
+from exporter.fields import FileName, RunUrl, Section, Url
 from exporter.listener.tls import ListenerTls, build_server_context, describe_tls_error
 from slos.schema.problem import Position, Problem, filter_errors
 from slos.schema.yaml.validation import validate_document
@@ -87,6 +87,23 @@ _CipherSuite = Annotated[
         f"this cipher suite is unknown; known suites: {', '.join(_OPENSSL_CIPHERS)}",
     ),
 ]
+
+
+class PageLinks(Section):
+    """Links of the front page to other programs. A URL is a link only; nothing is requested.
+
+    In the URLs for a run, `{id}` is its correlation id, `{trace_id}` the id of its trace, and
+    `{issue_id}` the id of its Linear issue. A run without the value has no link.
+    """
+
+    tempo: RunUrl | None = None
+    """URL of the trace of a run, for example `https://grafana.example/explore/trace/{trace_id}`.
+    Default none. A run has a trace if the prober exports its spans."""
+    linear: RunUrl | None = None
+    """URL of the Linear issue of a run, for example `https://linear.app/acme/search?q={id}`.
+    Default none. `{issue_id}` is known once the observer `linear` has found the issue."""
+    slos: Url | None = None
+    """URL of the page of the SLOs, such as that of `slo-rules serve`. Default none."""
 
 
 class TlsServerConfig(Section):
@@ -234,6 +251,7 @@ class WebConfig:
         file: the `web.config.file`.
         hosts: names under which the pages are served; all, if there are none.
         health_without_login: whether health and readiness need no credentials.
+        links: links of the front page.
     """
 
     tls: ListenerTls | None = None
@@ -242,6 +260,7 @@ class WebConfig:
     file: Path | None = None
     hosts: tuple[str, ...] = ()
     health_without_login: bool = False
+    links: PageLinks = field(default_factory=PageLinks)
 
     @property
     def files(self) -> tuple[Path, ...]:

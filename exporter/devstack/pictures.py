@@ -129,7 +129,7 @@ def _draw_page(url: str, path: Path) -> None:
     subprocess.run(  # noqa: S603 - our own page
         [
             *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
-            *("--window-size=1500,620", f"--screenshot={path.resolve()}", f"{url}/"),
+            *("--window-size=1300,900", f"--screenshot={path.resolve()}", f"{url}/"),
         ],
         check=True,
         capture_output=True,

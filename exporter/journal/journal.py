@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from exporter.journal.rows import BacklogRow, Row, RunState
+from exporter.journal.rows import BacklogRow, Row, RunState, VerdictCount
 from exporter.journal.sqlite import JournalError, SqliteStore
 from exporter.model.run import Leftover, Run
 from exporter.model.verdict import Reason
@@ -123,9 +123,24 @@ class Journal:
         """Find the probe of a recorded run; None if unknown or unreadable."""
         return await self._run_read(lambda: self._store.find_probe(run_id), fallback=None)
 
-    async def list_recent(self, limit: int) -> list[Run]:
-        """List the last judged runs except those of a load, newest first; none if unreadable."""
-        return await self._run_read(lambda: self._store.list_recent(limit), fallback=[])
+    async def list_recent(self, limit: int, *, failures: bool = False) -> list[Run]:
+        """List the last judged runs except those of a load, newest first; none if unreadable.
+
+        Args:
+            limit: most runs to list.
+            failures: whether to list only runs with another verdict than `ok`.
+        """
+        return await self._run_read(
+            lambda: self._store.list_recent(limit, failures=failures), fallback=[]
+        )
+
+    async def count_verdicts(self, seconds: float) -> list[VerdictCount]:
+        """Count the judged runs except those of a load, minute by minute; none if unreadable.
+
+        Args:
+            seconds: seconds before the newest run.
+        """
+        return await self._run_read(lambda: self._store.count_verdicts(seconds), fallback=[])
 
     async def list_judged(self) -> list[Run]:
         """List judged runs about which more may be learned."""

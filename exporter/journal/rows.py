@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from exporter.model.bounds import Bounds
@@ -38,6 +39,25 @@ Row = tuple[RunState, Run]
 
 BacklogRow = tuple[str, float, tuple[LeftoverKind, ...]]
 """Of a run with leftovers: its id, the wall clock seconds of its intended send, their kinds."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictCount:
+    """Number of runs of a probe on a path that got a verdict at about one time.
+
+    Attributes:
+        probe: the probe.
+        path: the delivery path.
+        verdict: the verdict.
+        at: wall clock seconds.
+        count: number of runs.
+    """
+
+    probe: str
+    path: str
+    verdict: Verdict
+    at: float
+    count: int = 1
 
 
 def encode_run(run: Run) -> tuple[object, ...]:

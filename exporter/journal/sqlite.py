@@ -15,13 +15,14 @@ from exporter.journal.rows import (
     BacklogRow,
     Row,
     RunState,
+    VerdictCount,
     decode_kinds,
     decode_run,
     encode_run,
 )
 from exporter.model.run import Run
 from exporter.resources import is_replaced
-from slos.schema.contract import LOAD_PROBE_PREFIX
+from slos.schema.contract import LOAD_PROBE_PREFIX, Verdict
 
 _APPLICATION_ID = 0x510B_0B0E  # in the file's header; marks a journal of slo-probe
 _FORMAT_VERSION = 2
@@ -60,6 +61,12 @@ CREATE TABLE IF NOT EXISTS runs (
     due TEXT NOT NULL,
     trace_id TEXT
 )"""
+_IS_PROBE_RUN = f"state NOT IN ('planned', 'sent') AND probe NOT GLOB '{LOAD_PROBE_PREFIX}*'"
+"""The run has a verdict, and does not belong to a load."""
+_COUNT_VERDICTS = f"""
+SELECT probe, path, verdict, min(intended_at), count(*) FROM runs
+WHERE {_IS_PROBE_RUN} AND intended_at >= (SELECT max(intended_at) FROM runs) - ?
+GROUP BY probe, path, verdict, CAST(intended_at / 60 AS INTEGER)"""  # noqa: S608 - constant names
 _INDEX = f"CREATE INDEX IF NOT EXISTS runs_open ON runs (id) WHERE state <> '{RunState.CLEANED}'"
 
 _UNCOUNTED = "CREATE TABLE IF NOT EXISTS uncounted (id TEXT PRIMARY KEY)"
@@ -327,13 +334,28 @@ class SqliteStore:
         """Load the runs of some ids."""
         return self._select_runs(f"WHERE id IN ({_format_placeholders(ids)})", ids)
 
-    def list_recent(self, limit: int) -> list[Run]:
-        """List the last runs with a verdict except those of a load, newest first."""
-        condition = f"state NOT IN ({_format_placeholders(_UNJUDGED)}) AND probe NOT GLOB ?"
-        return self._select_runs(
-            f"WHERE {condition} ORDER BY seq DESC LIMIT ?",
-            (*_UNJUDGED, f"{LOAD_PROBE_PREFIX}*", limit),
-        )
+    def list_recent(self, limit: int, *, failures: bool = False) -> list[Run]:
+        """List the last runs with a verdict except those of a load, newest first.
+
+        Args:
+            limit: most runs to list.
+            failures: whether to list only runs with another verdict than `ok`.
+        """
+        condition = f"{_IS_PROBE_RUN} AND verdict <> '{Verdict.OK}'" if failures else _IS_PROBE_RUN
+        return self._select_runs(f"WHERE {condition} ORDER BY seq DESC LIMIT ?", (limit,))
+
+    def count_verdicts(self, seconds: float) -> list[VerdictCount]:
+        """Count the runs with a verdict except those of a load, minute by minute.
+
+        Args:
+            seconds: seconds before the newest run.
+        """
+        with closing(self._get_connection().execute(_COUNT_VERDICTS, (seconds,))) as cursor:
+            return [
+                VerdictCount(probe, path, Verdict(verdict), at, count)
+                for probe, path, verdict, at, count in cursor
+                if verdict in set(Verdict)  # a later version may have written others
+            ]
 
     def is_open(self, run_id: str) -> bool:
         """Return whether a run has no verdict in the file."""

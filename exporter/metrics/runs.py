@@ -129,6 +129,11 @@ class RunMetrics:
         for probe_path in self._probe_paths.values():
             self._start_at_zero(probe_path)
 
+    @property
+    def targets(self) -> Mapping[Stage, float]:
+        """Target of each stage that has one, in seconds."""
+        return self._targets
+
     def _list_buckets(self) -> list[float]:
         return sorted({*STAGE_BUCKETS, *self._targets.values()})
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from exporter.leakdetection.explanation import LeakJudgement
 from exporter.metrics.gauges import Gauges
 from exporter.model.deadlines import Targets
 from exporter.paths import Path, PathContext
@@ -20,10 +21,12 @@ class ProbeState:
     Attributes:
         started: monotonic seconds of the process start.
         values: state of each probe by its name, and of each observer by `observers.` and its name.
+        leaks: last judgement of leaks of the target and of this prober, for the pages.
     """
 
     started: float
     values: dict[str, Any] = field(default_factory=dict)
+    leaks: dict[str, LeakJudgement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from exporter.journal.rows import RunState
 from exporter.metrics.runs import RunMetrics
 from exporter.model.evidence import Evidence
 from exporter.model.run import Run
-from exporter.prober.history import HISTORY_SIZE, RunHistory
+from exporter.prober.history import FAILURES_SIZE, HISTORY_SIZE, RunHistory
 from exporter.prober.reconciler import Reconciler
+from exporter.prober.verdict_counts import COUNTED_SECONDS
 from exporter.resources import RepeatedWarning
 from slos.schema.contract import PathProblem, Verdict, is_load_probe
 
@@ -39,8 +40,11 @@ class RunRecorder:
         Args:
             left_open: runs that an earlier process left open.
         """
-        for run in reversed(await self._journal.list_recent(HISTORY_SIZE)):
-            self._history.add(run)
+        self._history.restore(
+            await self._journal.list_recent(HISTORY_SIZE),
+            failures=await self._journal.list_recent(FAILURES_SIZE, failures=True),
+        )
+        self._history.counts.replace(await self._journal.count_verdicts(COUNTED_SECONDS))
         await self._reconciler.restore()
         self._record_left_open(left_open)
 
@@ -63,7 +67,11 @@ class RunRecorder:
         """
         state, run = self._reconciler.add_judged(run, sent=sent)
         await self._journal.write_run(state, run)
-        self._record_left_open(self._journal.take_left_open())
+        left_open = self._journal.take_left_open()
+        self._record_left_open(left_open)
+        for each in [*left_open, run]:
+            if not is_load_probe(each.probe):
+                self._history.count(each)
         if not is_load_probe(run.probe):
             if evidence.sent_at is not None:
                 self._metrics.observe_lag(run.probe, max(0.0, evidence.sent_at - evidence.intended))

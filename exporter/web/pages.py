@@ -1,14 +1,11 @@
-"""Pages of the prober: /metrics, health, /runs, reload, scenarios, index."""
+"""Pages of the prober: front page, /metrics, health, /runs, /failures, reload, scenarios."""
 
 import asyncio
 import contextlib
 import json
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from functools import cache
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-import jinja2
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -16,16 +13,15 @@ from exporter.config.web import WebConfig
 from exporter.loadtest.result import Refusal, RefusalKind, ScenarioResult
 from exporter.loadtest.stop import StopReason
 from exporter.metrics.exposition import render_exposition
-from exporter.model.run import Run, format_timestamp
+from exporter.model.run import Run
 from exporter.reload import ReloadOutcome
 from exporter.report.writer import render_report_page
 from exporter.status import Status
 from exporter.web.auth import AuthMiddleware
+from exporter.web.count_chart import build_charts
+from exporter.web.front_page import REFRESH_SECONDS, STALLED, Choice, FrontPage
+from exporter.web.scenario_rows import ScenarioRow, build_scenario_rows
 from slos.schema import contract
-from slos.schema.accepted import AcceptedCriterion
-from slos.schema.contract import Stage, Verdict
-
-_COLOURS = {Verdict.OK: "ok", Verdict.UNKNOWN: "odd"}
 
 _STATUS = {
     RefusalKind.UNKNOWN: 404,
@@ -44,61 +40,6 @@ MarkFunction = Callable[[Sequence[str]], Awaitable[bool]]
 ReloadFunction = Callable[[], Awaitable[ReloadOutcome]]
 
 
-def render_page(
-    state: str,
-    runs: Iterable[Run],
-    not_configured: Iterable[str] = (),
-    *,
-    accepted: Iterable[AcceptedCriterion] = (),
-    backlog: str = "",
-) -> str:
-    """Render the page as HTML; all values are escaped.
-
-    Args:
-        state: state of the prober in a few words.
-        runs: runs, newest first.
-        not_configured: criteria that the configuration leaves nothing to check for.
-        accepted: criteria whose failure is accepted.
-        backlog: the clean-up that is left to do; empty if there is none.
-    """
-    rows = [_build_row(run) for run in runs]
-    counts = Counter(str(row["verdict"]) for row in rows)
-    return _load_template().render(
-        state=state,
-        backlog=backlog,
-        runs=rows,
-        not_configured=sorted(not_configured),
-        accepted=sorted(accepted, key=lambda entry: (entry.criterion, entry.path or "")),
-        stages=list(Stage),
-        counts={verdict: counts[verdict] for verdict in Verdict if counts[verdict]},
-    )
-
-
-def _build_row(run: Run) -> dict[str, object]:
-    stages = run.stages
-    return {
-        "at": format_timestamp(run.intended_at).replace("T", " "),
-        "probe": run.probe,
-        "path": run.path,
-        "verdict": run.verdict,
-        "reason": run.reason,
-        "times": [f"{stages[stage]:.3f} s" if stage in stages else "" for stage in Stage],
-        "id": run.id,
-    }
-
-
-@cache
-def _load_template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("exporter.web", "."),
-        autoescape=True,
-        trim_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["colour"] = lambda verdict: _COLOURS.get(verdict, "bad")
-    return environment.get_template("page.html")
-
-
 class ScenarioControl(Protocol):
     """Control of scenarios, as the pages use it."""
 
@@ -115,6 +56,12 @@ class ScenarioControl(Protocol):
 
     def build_engine_document(self, run: str) -> dict[str, Any] | None:
         """Build the calls of the canary for a run of a load engine; None for an unknown run."""
+
+    def has_document(self, run_id: str) -> bool:
+        """Return whether there is a result file of a run."""
+
+    def list_latest(self) -> Mapping[str, ScenarioResult | None]:
+        """List the newest run of each scenario; None for one that was never run."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the running scenario, the configured ones and the results."""
@@ -138,6 +85,13 @@ class ScenarioPages:
             web.delete("/-/scenario", self._stop),
             web.post("/-/scenario/{name}", self._start),
         )
+
+    def list_rows(self) -> Sequence[ScenarioRow] | None:
+        """List the newest run of each scenario; None on standby."""
+        controller = self.load_controller
+        if controller is None:
+            return None
+        return build_scenario_rows(controller.list_latest(), controller.has_document)
 
     async def _start(self, request: web.Request) -> web.Response:
         if self.load_controller is None:
@@ -212,6 +166,8 @@ class WebPages:
     def __init__(self, status: Status, web_config: WebConfig) -> None:
         self._status = status
         self._auth = AuthMiddleware(web_config)
+        self._links = web_config.links
+        self._rendering = asyncio.Lock()
         self.ready = False
         self._draining = False
         self._reload_config: ReloadFunction | None = None
@@ -221,11 +177,12 @@ class WebPages:
         self._auth.install(self.app)
         self.app.add_routes(
             [
-                web.get("/", self._serve_index),
+                web.get("/", self._serve_front_page),
                 web.get("/metrics", self._serve_metrics),
                 web.get("/-/healthy", self._serve_health),
                 web.get("/-/ready", self._serve_readiness),
                 web.get("/runs", self._serve_runs),
+                web.get("/failures", self._serve_failures),
                 web.post("/-/reload", self._serve_reload),
                 *self.scenarios.routes,
             ]
@@ -264,23 +221,47 @@ class WebPages:
         self._reload_config = self._mark_counted = self.scenarios.load_controller = None
 
     def update_config(self, web_config: WebConfig) -> None:
-        """Apply another protection of the pages."""
+        """Apply another protection of the pages, and other links."""
         self._auth.update_config(web_config)
+        self._links = web_config.links
 
-    async def _serve_index(self, _: web.Request) -> web.Response:
-        status = self._status
-        text = render_page(
+    async def _serve_front_page(self, request: web.Request) -> web.Response:
+        """Serve the front page; a thread renders one at a time, so that no event is sent late."""
+        choice = Choice.from_query(request.query)
+        headers = {"Cache-Control": "no-store"}
+        if choice.is_refreshed:
+            headers["Refresh"] = str(REFRESH_SECONDS)
+        async with self._rendering:
+            text = await asyncio.to_thread(self._build_front_page(choice).render)
+        response = web.Response(text=text, content_type="text/html", headers=headers)
+        response.enable_compression()
+        return response
+
+    def _build_front_page(self, choice: Choice) -> FrontPage:
+        """Build the front page from a copy of what changes."""
+        status, checks = self._status, self._status.metrics.checks
+        counts, now = status.history.counts, status.clock.wall()
+        name = choice.range or counts.choose_range(now)
+        return FrontPage(
             self._describe_state(),
-            status.history,
-            status.metrics.checks.not_configured,
-            accepted=status.metrics.checks.accepted,
+            now,
+            runs=list(status.history),
+            failures=status.history.list_failures(),
+            charts=build_charts(counts, name, now=now),
+            range=name,
+            choice=choice,
+            targets=status.metrics.targets,
+            links=self._links,
+            not_configured=sorted(checks.not_configured),
+            accepted=sorted(checks.accepted, key=lambda entry: (entry.criterion, entry.path or "")),
             backlog=self._describe_backlog(),
+            leaks=dict(status.state.leaks),
+            scenarios=self.scenarios.list_rows(),
         )
-        return web.Response(text=text, content_type="text/html")
 
     def _describe_state(self) -> str:
         if self._measure_stall() > STALL_TIMEOUT:
-            return "stalled: nothing is sent"
+            return STALLED
         if self._reload_config is None:
             return "on standby"
         return "sending" if self.ready else "stopping"
@@ -326,10 +307,17 @@ class WebPages:
         return web.Response(text="ready\n")
 
     async def _serve_runs(self, _: web.Request) -> web.Response:
-        return web.json_response([result.to_json_with_time() for result in self._status.history])
+        return _respond_runs(self._status.history)
+
+    async def _serve_failures(self, _: web.Request) -> web.Response:
+        return _respond_runs(self._status.history.list_failures())
 
     async def _serve_reload(self, _: web.Request) -> web.Response:
         if self._reload_config is None:
             return web.Response(status=503, text="on standby; nothing to reload\n")
         outcome = await self._reload_config()
         return web.Response(status=200 if outcome.is_successful else 500, text=f"{outcome}\n")
+
+
+def _respond_runs(runs: Iterable[Run]) -> web.Response:
+    return web.json_response([run.to_json_with_time() for run in runs])

@@ -173,6 +173,29 @@ async def test_a_leak_of_files_is_seen_where_the_cluster_drops_the_files_of_cont
     assert read_observed_signals(made) == {"working_set": 1, "open_files": 1, "threads": 0}
 
 
+async def test_the_pages_get_the_verdicts_in_words_or_why_there_are_none(
+    setup: LeakSetup, prometheus: FakePrometheus
+) -> None:
+    _, probe, clock = setup
+    leaks = probe._context.state.leaks
+    add_replica(prometheus, per_event=4 * KB)
+    await run_probe(probe)
+    assert leaks["target"].note == "not observed: rss, threads"
+    assert leaks["target"].at == clock.wall()
+    texts = {each.signal: each for each in leaks["target"].explanations}
+    memory = texts[LeakSignal.WORKING_SET]
+    assert (memory.verdict, memory.replica) == (LeakVerdict.LEAK, POD)
+    assert memory.growth.endswith(" MB)")
+    per_event = float(memory.reason.partition(" bytes per event")[0].rpartition(" ")[2])
+    assert per_event == pytest.approx(4 * KB, rel=0.1)
+    assert {each.verdict for each in leaks["slo-probe"].explanations} == {LeakVerdict.INSUFFICIENT}
+    prometheus.down = True
+    clock.move(HOUR / 4)
+    await run_probe(probe)
+    assert leaks["target"].explanations == [], "an old verdict would look current"
+    assert leaks["target"].note.startswith("no verdict: ")
+
+
 async def test_a_signal_without_samples_is_a_visible_gap(
     setup: LeakSetup, prometheus: FakePrometheus
 ) -> None:

@@ -1,10 +1,9 @@
 """Web pages of a prober that is running, stuck or draining."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import aiohttp
 import pytest
@@ -16,15 +15,11 @@ from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.reload import ReloadOutcome
 from exporter.status import create_status
-from exporter.web.pages import ScenarioControl, WebPages, render_page
-from slos.schema.accepted import AcceptedCriterion
+from exporter.web.pages import ScenarioControl, WebPages
 from slos.schema.contract import Stage, StageSource, Verdict
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.in_process_prober import PROBE_PATHS
-
-if TYPE_CHECKING:
-    from exporter.model.stages import StageTimes
 
 RESULT = Run(
     "remediation",
@@ -181,72 +176,20 @@ async def test_runs_are_listed_as_json(pages: ServedPages, client: aiohttp.Clien
         ]
 
 
+async def test_failures_are_listed_as_json(
+    pages: ServedPages, client: aiohttp.ClientSession
+) -> None:
+    pages.face.history.add(RESULT)
+    pages.face.history.add(replace(RESULT, id="lost-1", verdict=Verdict.LOST))
+    async with client.get(f"{pages.url}/failures") as reply:
+        assert [(run["id"], run["verdict"]) for run in await reply.json()] == [("lost-1", "lost")]
+
+
 async def test_the_index_links_every_page(
     pages: ServedPages, client: aiohttp.ClientSession
 ) -> None:
     async with client.get(f"{pages.url}/") as reply:
         text = await reply.text()
-    for path in ("/metrics", "/runs", "/-/healthy", "/-/ready"):
+    for path in ("/metrics", "/runs", "/failures", "/-/healthy", "/-/ready"):
         assert path in text
         assert await get_status(client, pages.url + path) in (200, 503)
-
-
-def extract_text(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html.partition("</style>")[2]).split())
-
-
-def test_the_page_shows_accepted_failures_with_their_reason() -> None:
-    entry = AcceptedCriterion.model_validate(
-        {"criterion": "AC3.leaks", "reason": "<known>", "until": "2027-03-31"}
-    )
-    page = render_page("sending", [], accepted=[entry])
-    assert "<tr><td>AC3.leaks<td>2027-03-31<td>&lt;known&gt;" in page
-    availability = {"criterion": "success.availability", "path": "broker", "reason": "known"}
-    on_path = AcceptedCriterion.model_validate({**availability, "until": "2027-03-31"})
-    page = render_page("sending", [], accepted=[on_path])
-    assert "<tr><td>success.availability on broker<td>2027-03-31<td>known" in page
-
-
-def test_the_page_shows_the_state_and_the_last_runs() -> None:
-    assert "No run has ended yet." in extract_text(render_page("on standby", []))
-    gap = extract_text(render_page("sending", [], ["security.rate_limiting"]))
-    assert "Not configured, so neither passed nor failed: security.rate_limiting" in gap
-    assert "Not configured" not in extract_text(render_page("sending", [RESULT]))
-    html = render_page("sending", [RESULT])
-    for part in (
-        "slo-probe sending",
-        "2023-11-14 22:13:20.000Z remediation direct ok executed once",
-        "0.250 s",
-        "slo-probe-1",
-    ):
-        assert part in extract_text(html)
-    times = re.findall(r'<td class="n">([^<\n]*)', html)
-    assert len(times) == len(Stage)
-    assert [each for each in times if each] == ["0.250 s"], "what nobody saw is empty, not zero"
-    slow = replace(
-        RESULT, stage_times={Stage.VERIFICATION: {StageSource.TEMPO: Bounds.exactly(299.5)}}
-    )
-    assert "299.500 s" in render_page("sending", [slow])
-    bounded: StageTimes = {Stage.LAMBDA_EXECUTION: {StageSource.CANARY: Bounds(0.1, 2.25)}}
-    shared = replace(RESULT, stage_times=bounded)
-    assert "0.100 to 2.250 s" in render_page("sending", [shared])
-    assert shared.to_json()["bounds"] == {"lambda_execution": [0.1, 2.25]}
-    assert shared.to_json()["stages"] == {}
-
-
-def test_verdicts_are_counted_the_good_ones_first() -> None:
-    runs = [replace(RESULT, verdict=verdict) for verdict in (Verdict.LOST, Verdict.OK, Verdict.OK)]
-    pages = render_page("sending", runs)
-    assert "The last 3 runs: ok 2 , lost 1" in extract_text(pages)
-    assert '<span class="bad">lost 1' in pages
-    assert 'class="odd">unknown' in render_page(
-        "sending", [replace(RESULT, verdict=Verdict.UNKNOWN)]
-    )
-
-
-@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x>', "{{ 7 * 7 }}"])
-def test_what_a_run_is_called_is_text(hostile: str) -> None:
-    html = render_page("sending", [replace(RESULT, id=hostile, path=hostile)])
-    assert "<script>" not in html
-    assert "<img" not in html
-    assert "49" not in extract_text(html)

@@ -4,15 +4,17 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from exporter.devstack import stack
-from exporter.devstack.stack import find_free_port, start_process, wait_for_line
+from exporter.devstack.stack import find_binary, find_free_port, start_process, wait_for_line
 from generator.clients.http_config import Source
 from generator.clients.query_api import QUERY_TIMEOUT
 from generator.web.app import Links
@@ -24,6 +26,8 @@ from tests.generator.recorded_history import DAY, History, list_series, outage, 
 HOUR = 3600
 PERIOD = 3
 """Days of the period of the SLOs."""
+_AXE = (Path(__file__).parent / "axe.min.js").read_text()
+_DESKTOP, PHONE = {"width": 1300, "height": 900}, {"width": 390, "height": 844}
 HOSTILE = '"><img src=x onerror=alert(1)>'
 SLOS = (
     History(
@@ -155,3 +159,66 @@ def pages(recorded: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         *("--prometheus", recorded, "--grafana", "https://grafana.example"),
     ) as url:
         yield url
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = find_binary("chromium")
+    if not chromium:
+        pytest.skip("chromium is missing (Debian: apt install chromium)")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens a page; at the end, no page may have had an error in its console."""
+    errors: list[str] = []
+    contexts = []
+
+    def open_one(url: str, *, has_clock: bool = False, **options: Any) -> Page:  # noqa: ANN401
+        context = browser.new_context(**{"viewport": _DESKTOP, **options})
+        contexts.append(context)
+        page = context.new_page()
+        if has_clock:
+            page.clock.install()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on(
+            "console",
+            lambda message: errors.append(message.text) if message.type == "error" else None,
+        )
+        page.goto(url, wait_until="load")
+        return page
+
+    yield open_one
+    for each in contexts:
+        each.close()
+    # A page of status 404 or 502 is an error of the console.
+    assert [each for each in errors if "the server responded with a status of" not in each] == []
+
+
+def list_violations(page: Page) -> list[str]:
+    page.evaluate(_AXE)
+    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{each['id']}: {node['html'][:120]} {node['failureSummary']}"
+        for each in result["violations"]
+        for node in each["nodes"]
+    ]
+
+
+def list_overflowing(page: Page) -> list[str]:
+    """Elements that make a page wider than its window."""
+    found: list[str] = page.evaluate(
+        "document.documentElement.scrollWidth <= innerWidth ? [] : [...document.body"
+        ".querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
+        ".map(e => e.outerHTML.slice(0, 200))"
+    )
+    return found

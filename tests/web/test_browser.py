@@ -2,21 +2,17 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
-from exporter.devstack.stack import find_binary, find_free_port
+from exporter.devstack.stack import find_free_port
 from generator.clients.http_config import Source
 from tests.e2e.conftest import BIN
-from tests.web.conftest import HOUR, open_pages
+from tests.web.conftest import HOUR, PHONE, OpenPage, list_overflowing, list_violations, open_pages
 
-_AXE = (Path(__file__).parent / "axe.min.js").read_text()
-_DESKTOP, _PHONE = {"width": 1300, "height": 900}, {"width": 390, "height": 844}
 _PATHS = (
     "/",
     "/?q=none",
@@ -25,67 +21,6 @@ _PATHS = (
     "/slo?id=bank-transfers",
     "/slo?id=none",
 )
-OpenPage = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = find_binary("chromium")
-    if not chromium:
-        pytest.skip("chromium is missing (Debian: apt install chromium)")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Opens a page; at the end, no page may have had an error in its console."""
-    errors: list[str] = []
-    contexts = []
-
-    def open_one(url: str, *, has_clock: bool = False, **options: Any) -> Page:  # noqa: ANN401
-        context = browser.new_context(**{"viewport": _DESKTOP, **options})
-        contexts.append(context)
-        page = context.new_page()
-        if has_clock:
-            page.clock.install()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
-            "console",
-            lambda message: errors.append(message.text) if message.type == "error" else None,
-        )
-        page.goto(url, wait_until="load")
-        return page
-
-    yield open_one
-    for each in contexts:
-        each.close()
-    # A page of status 404 or 502 is an error of the console.
-    assert [each for each in errors if "the server responded with a status of" not in each] == []
-
-
-def list_violations(page: Page) -> list[str]:
-    page.evaluate(_AXE)
-    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{each['id']}: {node['html'][:120]} {node['failureSummary']}"
-        for each in result["violations"]
-        for node in each["nodes"]
-    ]
-
-
-def list_overflowing(page: Page) -> list[str]:
-    """Elements that make a page wider than its window."""
-    found: list[str] = page.evaluate(
-        "document.documentElement.scrollWidth <= innerWidth ? [] : [...document.body"
-        ".querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
-        ".map(e => e.outerHTML.slice(0, 200))"
-    )
-    return found
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -97,7 +32,7 @@ def test_axe_finds_no_violation(pages: str, open_page: OpenPage, scheme: str) ->
 
 
 def test_nothing_is_wider_than_a_phone(pages: str, open_page: OpenPage) -> None:
-    page = open_page(f"{pages}/", viewport=_PHONE)
+    page = open_page(f"{pages}/", viewport=PHONE)
     for path in _PATHS:
         page.goto(f"{pages}{path}", wait_until="load")
         assert list_overflowing(page) == [], path
@@ -201,4 +136,4 @@ def test_axe_accepts_a_report(
     page = open_page(path.as_uri(), color_scheme=scheme)
     assert "objectives were kept" in page.inner_text(".lead")
     assert list_violations(page) == []
-    assert list_overflowing(open_page(path.as_uri(), viewport=_PHONE)) == []
+    assert list_overflowing(open_page(path.as_uri(), viewport=PHONE)) == []

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from exporter.fields import DurationField, LabelName
 from exporter.httpclient.errors import RequestError
 from exporter.leakdetection.detector import LeakFinding, LeakFindings, detect_leaks
+from exporter.leakdetection.explanation import LeakJudgement, explain_findings
 from exporter.leakdetection.policy import LeakSignal
 from exporter.leakdetection.series import SignalSeries
 from exporter.metrics.gauges import Gauges
@@ -182,10 +183,13 @@ class LeakProbe:
         if self._judged_at is not None and now - self._judged_at < interval:
             return ProbeOutcome()
         self._judged_at = now
-        self._self_gauges.update((await _judge_series(self._self_usage.list_series(), now)).current)
+        own = (await _judge_series(self._self_usage.list_series(), now)).current
+        self._self_gauges.update(own)
+        self._keep_judgement("slo-probe", own)
         if self._context.prometheus is None:
-            gaps = self._set_observed(())
-            return ProbeOutcome(notes=(f"not observed, without prometheus: {', '.join(gaps)}",))
+            note = f"not observed, without prometheus: {', '.join(self._set_observed(()))}"
+            self._keep_judgement("target", note=note)
+            return ProbeOutcome(notes=(note,))
         return await self._judge_target(self._context.prometheus)
 
     async def _judge_target(self, prometheus: PrometheusClient) -> ProbeOutcome:
@@ -196,8 +200,9 @@ class LeakProbe:
         except (RequestError, TimeoutError) as error:
             self._target_gauges.update(())  # an old verdict would look current
             self._set_observed(())
-            why = str(error) or "Prometheus did not respond in time"
-            return ProbeOutcome(notes=(f"no verdict: {why}",), failed=True)
+            note = f"no verdict: {str(error) or 'Prometheus did not respond in time'}"
+            self._keep_judgement("target", note=note)
+            return ProbeOutcome(notes=(note,), failed=True)
         findings = await _judge_series(family, now)
         present = {
             (series.signal, series.instance)
@@ -210,8 +215,17 @@ class LeakProbe:
         self._target_gauges.update(current)
         gaps = self._set_observed(list_observed_signals(family))
         outcome = _to_outcome(findings, current)
-        notes = (f"not observed: {', '.join(gaps)}",) if gaps else ()
-        return replace(outcome, notes=(*outcome.notes, *notes))
+        note = f"not observed: {', '.join(gaps)}" if gaps else ""
+        self._keep_judgement("target", current, note=note)
+        return replace(outcome, notes=(*outcome.notes, *([note] if note else [])))
+
+    def _keep_judgement(
+        self, workload: str, findings: Iterable[LeakFinding] = (), note: str = ""
+    ) -> None:
+        """Keep the verdicts on a workload for the pages."""
+        self._context.state.leaks[workload] = LeakJudgement(
+            self._clock.wall(), explain_findings(findings), note
+        )
 
     def _set_observed(self, observed: Collection[LeakSignal]) -> list[LeakSignal]:
         """Set the gauge of each signal with a query; return those without samples."""
