@@ -50,7 +50,7 @@ TIMES: StageTimes = {
     Stage.VERIFICATION: {StageSource.TEMPO: _EXACTLY(0.3)},
     Stage.END_TO_END: {StageSource.CANARY: _EXACTLY(0.55)},
 }
-SLOW: StageTimes = TIMES | {Stage.END_TO_END: {StageSource.CANARY: _EXACTLY(2.4)}}
+SLOW: StageTimes = {**TIMES, Stage.END_TO_END: {StageSource.CANARY: _EXACTLY(2.4)}}
 
 
 @dataclass
@@ -68,6 +68,9 @@ class FakeScenarios:
         raise NotImplementedError
 
     def build_document(self, run_id: str) -> dict[str, Any] | None:
+        raise NotImplementedError
+
+    def build_engine_document(self, run: str) -> dict[str, Any] | None:
         raise NotImplementedError
 
     def has_document(self, run_id: str) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from exporter.config.web import PageLinks, WebConfig
 from exporter.model.bounds import Bounds
+from exporter.model.stages import StageTimes
 from exporter.model.verdict import Reason
 from exporter.web.explanations import REASONS, WHERE_TO_LOOK
 from exporter.web.front_page import Choice, format_age, list_run_links
@@ -151,7 +152,7 @@ def test_bars_lie_where_the_stages_were() -> None:
 
 
 def test_a_function_that_took_longer_than_the_run_does_not_begin_before_it() -> None:
-    times = {
+    times: StageTimes = {
         Stage.LAMBDA_EXECUTION: {StageSource.TEMPO: Bounds(0.5, 0.9)},
         Stage.END_TO_END: {StageSource.CANARY: Bounds.exactly(0.4)},
     }
