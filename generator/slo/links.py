@@ -1,12 +1,16 @@
 """Links to the generated dashboards and their panels; panel ids are the same in every build."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
 
+import promql_parser as ast
+
 from slos.schema import contract
+from slos.schema.compatibility import read_metric_name
+from slos.schema.promql import list_children, parse_query
 
 
 class Board(StrEnum):
@@ -94,6 +98,8 @@ _PANEL_BY_METRIC: Mapping[str, PanelRef] = {
     contract.PROBE_RUNS: VERDICTS_PANEL,
     **RECORDED_METRIC_PANELS,
 }
+_EXCLUSIONS = frozenset({"unless"})
+_SET_CONDITIONS = _EXCLUSIONS | {"and"}
 _OWN_DASHBOARD_URL = re.compile(rf"(.*/d/)(?:{'|'.join(Board)})(?:/[^?]*)?(\?.*)?")
 # Variables that every dashboard has; a label of the same name needs another one. Those that begin
 # with `__` are Grafana's own.
@@ -101,12 +107,28 @@ _RESERVED_VARIABLES = {"datasource", "service", "slo"}
 
 
 def find_panel(query: str) -> PanelRef:
-    """Panel that a standalone alert links to: that of its metric, else the firing alerts."""
-    names = set(re.findall(r"[a-zA-Z_:][\w:]*", query))
-    metrics = {re.sub("_(bucket|count|sum)$", "", name) for name in names} | names
-    return next(
-        (panel for metric, panel in _PANEL_BY_METRIC.items() if metric in metrics), FIRING_PANEL
-    )
+    """Panel that a standalone alert links to, or that of the firing alerts.
+
+    It is the panel of a metric in the value of the query. If these have none, it is that of a
+    metric in a condition after `and`.
+    """
+    tree = parse_query(query)
+    for skipped in (_SET_CONDITIONS, _EXCLUSIONS):
+        names = set(_list_metrics(tree, skipped))
+        metrics = {re.sub("_(bucket|count|sum)$", "", name) for name in names} | names
+        for metric, panel in _PANEL_BY_METRIC.items():
+            if metric in metrics:
+                return panel
+    return FIRING_PANEL
+
+
+def _list_metrics(node: ast.Expr, condition_operators: frozenset[str]) -> Iterator[str]:
+    """Metrics of a query, without those on the right side of the operators."""
+    if isinstance(node, ast.VectorSelector):
+        yield read_metric_name(node)
+    is_condition = isinstance(node, ast.BinaryExpr) and str(node.op) in condition_operators
+    for child in list_children(node)[: 1 if is_condition else None]:
+        yield from _list_metrics(child, condition_operators)
 
 
 def name_variable(label: str) -> str:

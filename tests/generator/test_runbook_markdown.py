@@ -50,6 +50,8 @@ def test_a_template_of_an_alert_is_read_as_the_names_of_its_values() -> None:
     assert said == "*value* % of *job* {{ bad"
     quoted = markdown.render_alert_text('down: {{ index $labels "http.route" }}, {{ $labels.job }}')
     assert quoted == "down: *http.route*, *job*"
+    chosen = markdown.render_alert_text('it {{ if eq $labels.a "b" }}ends{{ else }}goes{{ end }}')
+    assert chosen == "it ends or goes"
 
 
 @pytest.mark.parametrize("text", ["", "`", "``a```b", "a\n```\nb", "``````"])

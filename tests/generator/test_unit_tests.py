@@ -110,6 +110,13 @@ def test_an_alert_waits_and_stays_as_told(for_: int, keep: int, expected: str) -
         ('{{ "{{" }}x', "{{x"),
         ("{{ $labels.none }}!", "!"),
         ("{{ $value | humanize }}", None),
+        ("x{{ if $labels.pod }} of {{ $labels.pod }}{{ end }}", "x of a"),
+        ("x{{ if $labels.none }} of {{ $labels.none }}{{ else }}!{{ end }}", "x!"),
+        ('{{ if eq $labels.pod "a" }}A{{ else }}B{{ end }}', "A"),
+        ('{{ if eq $labels.pod "b" }}A{{ else }}B{{ end }}', "B"),
+        ('{{ if eq $labels.pod "b" }}A{{ end }}', ""),
+        ("{{ if $labels.none }}A{{ else if $labels.pod }}B{{ end }}", None),
+        ("{{ if $labels.pod }}{{ if $labels.none }}A{{ end }}B{{ end }}", None),
     ],
 )
 def test_texts_are_filled_in_as_prometheus_does(text: str, expected: str | None) -> None:

@@ -19,7 +19,8 @@ _AT_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+=#>|]|[*_](?:\s|$)|[*_]{3}|`{
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
 _VALUE = re.compile(r"\{\{-?\s*(?:\$labels\.|\$|index \$labels \")([^\s\"}]+)\"?\s*-?\}\}")
 # A part of a text that depends on a label, as of a group.
-_CONDITION = re.compile(r"\{\{ if \$labels\.\w+ \}\}|\{\{ end \}\}")
+_CONDITION = re.compile(r"\{\{ if [^{}]*\}\}|\{\{ end \}\}")
+_ALTERNATIVE = "{{ else }}"
 _BRACES = '{{ "{{" }}'
 
 _LONG_SILENCE = Duration.from_parts(days=1)
@@ -33,7 +34,7 @@ def escape_text(text: str) -> str:
 
 def render_alert_text(template: str) -> str:
     """Render the text of an alert, with names in the place of template values."""
-    pieces = _VALUE.split(_CONDITION.sub("", template))
+    pieces = _VALUE.split(_CONDITION.sub("", template.replace(_ALTERNATIVE, " or ")))
     words = (
         f"*{piece}*" if index % 2 else "".join(_escape_parts(piece.replace(_BRACES, "{{")))
         for index, piece in enumerate(pieces)

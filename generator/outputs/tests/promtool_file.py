@@ -22,8 +22,12 @@ _SMALL = -2
 _VALUE_TEMPLATE = re.compile(r"\{\{\s*\$value\s*\}\}")
 _LABEL_TEMPLATE = re.compile(r"\{\{\s*\$labels\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _LITERAL_TEMPLATE = re.compile(r"\{\{\s*`([^`]*)`\s*\}\}|\{\{\s*\"((?:[^\"\\]|\\.)*)\"\s*\}\}")
+# A part of a text without further control structures.
+_PART = r"(?:(?!\{\{-?\s*(?:if|else|with|range|end)\b).)*"
 _CONDITIONAL_TEMPLATE = re.compile(
-    r"\{\{ if \$labels\.([A-Za-z_][A-Za-z0-9_]*) \}\}(.*?)\{\{ end \}\}"
+    r"\{\{ if (?:\$labels\.(?P<present>\w+)"
+    r'|eq \$labels\.(?P<label>\w+) "(?P<value>[^"\\]*)") \}\}'
+    rf"(?P<then>{_PART})(?:\{{\{{ else \}}\}}(?P<otherwise>{_PART}))?\{{\{{ end \}}\}}"
 )
 # No budget is recorded where alerts are tested.
 _QUERY_TEMPLATE = re.compile(
@@ -240,9 +244,7 @@ def expand_annotations(
     texts = {}
     for name, text in annotations.items():
         filled = _QUERY_TEMPLATE.sub(r"\1", text)
-        filled = _CONDITIONAL_TEMPLATE.sub(
-            lambda found: found.group(2) if labels.get(found.group(1)) else "", filled
-        )
+        filled = _CONDITIONAL_TEMPLATE.sub(lambda found: _choose_text(found, labels), filled)
         filled = _VALUE_TEMPLATE.sub(go.format_number(float(value)), filled)
         filled = _LABEL_TEMPLATE.sub(lambda found: labels.get(found.group(1), ""), filled)
         if "{{" in _LITERAL_TEMPLATE.sub("", filled):
@@ -251,3 +253,12 @@ def expand_annotations(
             lambda found: found.group(1) or found.group(2) or "", filled
         )
     return texts
+
+
+def _choose_text(found: re.Match[str], labels: Mapping[str, str]) -> str:
+    """Choose the part of a conditional text that the labels call for."""
+    if present := found["present"]:
+        holds = bool(labels.get(present))
+    else:
+        holds = labels.get(found["label"], "") == found["value"]
+    return found["then"] if holds else found["otherwise"] or ""
