@@ -13,7 +13,6 @@ from slos.schema.sli.threshold import ThresholdSli
 ID = "empty-ratio"
 ALWAYS = False
 
-_COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 _COUNTER_FUNCTIONS = {"rate", "irate", "increase"}
 # Recorded rates, such as `job:http_requests:rate5m`.
 _RECORDED_RATE = re.compile(r":(?:i?rate|increase)\w*$")
@@ -40,7 +39,7 @@ def _is_division(node: ast.Expr) -> bool:
         return False
     divisor = promql.strip_parentheses(node.rhs)
     # `a / (b > 0)` has no value without traffic, on purpose.
-    drops_zeros = isinstance(divisor, ast.BinaryExpr) and str(divisor.op) in _COMPARISONS
+    drops_zeros = isinstance(divisor, ast.BinaryExpr) and str(divisor.op) in promql.COMPARISONS
     return not drops_zeros and any(map(_is_rate, promql.walk_nodes(divisor)))
 
 

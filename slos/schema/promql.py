@@ -25,8 +25,8 @@ _ANY_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 # differ from the window. It is the same everywhere, so that each query is parsed once.
 PLACEHOLDER_WINDOW = "7919s"
 PLACEHOLDER_WINDOW_SECONDS = 7919
+COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 _PLACEHOLDER_WINDOW_PARSED = "2h11m59s"
-_COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 _OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
 
@@ -169,7 +169,7 @@ def wrap_query(query: str) -> str:
 def is_filter_query(template: str) -> bool:
     """Return whether the outermost operator is a comparison that drops samples."""
     tree = strip_parentheses(parse_template(template))
-    if not isinstance(tree, ast.BinaryExpr) or str(tree.op) not in _COMPARISONS:
+    if not isinstance(tree, ast.BinaryExpr) or str(tree.op) not in COMPARISONS:
         return False
     return tree.modifier is None or not tree.modifier.return_bool
 

@@ -6,6 +6,7 @@ from enum import Enum
 import promql_parser as ast
 
 from slos.schema.promql import (
+    COMPARISONS,
     PLACEHOLDER_WINDOW_SECONDS,
     format_label_names,
     format_query,
@@ -206,10 +207,10 @@ def _find_binary_countings(node: ast.BinaryExpr) -> set[Counting]:
     )
 
 
-def drops_zeros(template: str) -> bool:
-    """Return whether a query drops counts of zero somewhere, as `> 0` does."""
+def drops_counts(template: str) -> bool:
+    """Return whether a query drops counts by their value somewhere, as `> 0` drops zeros."""
     return any(
-        isinstance(node, ast.BinaryExpr) and str(node.op) in (">", "!=") and not _returns_bool(node)
+        isinstance(node, ast.BinaryExpr) and str(node.op) in COMPARISONS and not _returns_bool(node)
         for node in walk_nodes(parse_template(template))
     )
 

@@ -79,13 +79,17 @@ def test_specs_that_once_failed_pass_their_tests(tmp_path: Path) -> None:
             for limit in (0.9921, 0.123)
         ],
     )  # fmt: skip
-    path, out = tmp_path / "spec.yaml", tmp_path / "out"
-    path.write_bytes(dump_quoted_yaml(document))
-    result = run_slo_rules("build", path, "-o", out, "--format", "tests")
+    often = build_spec(
+        build_slo(sli={"good_events": queries}), service="often", scrape_interval="1m"
+    )
+    paths, out = [tmp_path / "spec.yaml", tmp_path / "often.yaml"], tmp_path / "out"
+    for path, each in zip(paths, (document, often), strict=True):
+        path.write_bytes(dump_quoted_yaml(each))
+    result = run_slo_rules("build", *paths, "-o", out, "--format", "tests")
     assert result.exit_code == 0, result.output
     patterns = ("*-counting.yaml", "slo-alert-*.yaml", "*-zero-quick.yaml")
     files = [file for pattern in patterns for file in out.rglob(pattern)]
-    assert len(files) == 8
+    assert len(files) == 9
     run_rule_tests(*files)
 
 

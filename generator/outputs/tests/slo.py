@@ -33,7 +33,7 @@ from generator.rules import alert_rules, tiers
 from generator.rules.groups import Role, build_groups_by_role
 from slos.schema import promql
 from slos.schema.no_series import find_result_without_series
-from slos.schema.query_analysis import drops_zeros
+from slos.schema.query_analysis import drops_counts
 from slos.schema.units import Duration
 
 
@@ -43,9 +43,7 @@ def build_counting_cases(slo: SLO) -> Iterator[UnitTestCase]:
     counted = _count_events(slo, series)
     if not counted:
         return
-    # Without zeros, nothing is recorded in the quiet steps of a history.
-    has_zeros = not any(map(drops_zeros, (slo.signal.total, slo.signal.errors)))
-    if tiers.has_counter_queries(slo) and has_zeros and not _has_count_without_series(slo):
+    if tiers.has_counter_queries(slo) and _begins_with_series(slo):
         yield from build_history_cases(slo, series, counted)
     checks = list(_build_tier_checks(slo, counted))
     if slo.signal.histogram:
@@ -109,7 +107,7 @@ def _find_check_time(slo: SLO) -> Duration:
 
     So have the ranges of the queries, which may be longer than a fine step.
     """
-    steps = 3 if _has_count_without_series(slo) else 2
+    steps = 2 if _begins_with_series(slo) else 3
     for template in (slo.signal.total, slo.signal.errors):
         query = promql.render_template(template, str(slo.steps.fine))
         beyond_ms = promql.compute_lookback_ms(query) - slo.steps.fine.ms
@@ -117,13 +115,16 @@ def _find_check_time(slo: SLO) -> Duration:
     return slo.steps.coarse * steps + slo.steps.fine + compute_lateness(slo, slo.steps.coarse)
 
 
-def _has_count_without_series(slo: SLO) -> bool:
-    """Tell whether a count has a value without series, as with `or vector(0)`.
+def _begins_with_series(slo: SLO) -> bool:
+    """Tell whether the first coarse step is recorded as soon as there is a sample.
 
-    Its coarse steps begin with the first evaluation, those of others with the first sample.
+    With `or vector(0)` it is recorded before, and with `> 0` once the counter has increased. Then
+    nothing is recorded in the quiet steps of a history either.
     """
-    queries = (slo.signal.total, slo.signal.errors)
-    return any(find_result_without_series(each) is not None for each in queries)
+    return not any(
+        drops_counts(each) or find_result_without_series(each) is not None
+        for each in (slo.signal.total, slo.signal.errors)
+    )
 
 
 def _build_tier_checks(slo: SLO, counted: CountedEvents) -> Iterator[ValueCheck]:
