@@ -19,7 +19,7 @@ _YAML = list_blocks("yaml")
 
 
 def get_kind(block: DocBlock) -> str:
-    """What a reader would do with it, by how it begins."""
+    """Kind of a block, by its beginning."""
     starts = {
         "version: prometheus/v1": "spec",
         "target:": "configuration",

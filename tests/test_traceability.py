@@ -53,7 +53,7 @@ def coverage() -> Coverage:
 
 
 def count_requirements(coverage: Coverage) -> dict[str, Counter[str]]:
-    """What the specs say was asked, by the section that their ids begin with."""
+    """Requirements in the specs, by the section that their ids begin with."""
     sections: dict[str, Counter[str]] = {}
     for each in coverage.requirements:
         section = each.requirement.id.partition(".")[0]

@@ -42,7 +42,7 @@ _LEAST_WIDTH = 4
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a reader has chosen on the page.
+    """Choices of a reader of the page.
 
     Attributes:
         range: range of the charts, one of `RANGES`; empty for the one that fits.
@@ -113,7 +113,7 @@ class FrontPage:
 
     @property
     def is_stalled(self) -> bool:
-        """Whether nothing is sent although it should be."""
+        """True if nothing is sent although it should be."""
         return self.state == STALLED
 
     def render(self) -> str:

@@ -69,7 +69,7 @@ class Waterfall:
 
     @property
     def is_missed(self) -> bool:
-        """Whether a stage missed its target."""
+        """True if a stage missed its target."""
         return any(bar.counts and bar.is_met is False for bar in self.bars)
 
 

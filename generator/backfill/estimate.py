@@ -59,17 +59,17 @@ def _estimate_slo(
         if parts:
             series[number], spent = _evaluate_last_hour(task, parts, reader)
             seconds += spent
-    of_slo = max(series.values(), default=1)
+    per_slo = max(series.values(), default=1)
     return Estimate(
         slo,
         min(task.times[0] for task in tasks),
         max(task.times[-1] for task in tasks),
         sum(
-            len(task.times) * series.get(number, of_slo if task.reads else 1)
+            len(task.times) * series.get(number, per_slo if task.reads else 1)
             for number, task in enumerate(tasks)
         ),
         seconds,
-        of_slo > 0,
+        per_slo > 0,
     )
 
 

@@ -53,7 +53,7 @@ class Shape:
     texts: tuple[str, ...]
 
     @classmethod
-    def of_slo(cls, slo: SLO) -> "Shape":
+    def from_slo(cls, slo: SLO) -> "Shape":
         """Find the shape of an SLO."""
         splitter = _Splitter()
         shape = splitter.split_slo(slo)

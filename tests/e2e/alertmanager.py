@@ -66,7 +66,7 @@ class AlertmanagerServer:
         requests.delete(f"{self.url}/api/v2/silence/{silence}", timeout=10).raise_for_status()
 
     def read_log(self) -> str:
-        """What it said until now."""
+        """Output until now."""
         return self.child.log.read_text(errors="replace")
 
 

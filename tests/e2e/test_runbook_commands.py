@@ -35,7 +35,7 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmana
 
 
 def run_command(command: str, alertmanager: AlertmanagerServer) -> str:
-    """What a shell makes of a command, with our own Alertmanager in place of that of the page."""
+    """Run a command in a shell, with our own Alertmanager in place of that of the page."""
     program = stack.find_binary("amtool")
     assert program, "amtool is missing; make test brings it"
     place = f"{program.parent}:{os.environ['PATH']}"

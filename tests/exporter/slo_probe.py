@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class ProcessResult:
-    """What a program left behind."""
+    """Output and exit code of a program."""
 
     code: int
     out: str

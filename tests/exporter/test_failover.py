@@ -318,6 +318,6 @@ def read_reason(journal: Path, run: str) -> str:
 
 
 async def is_journal_unlocked(journal: Path) -> bool:
-    """Whether another could take it now."""
+    """Return whether another could take it now."""
     locked = await asyncio.create_subprocess_exec("flock", "-n", str(journal), "true")
     return await locked.wait() == 0

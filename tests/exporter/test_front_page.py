@@ -12,7 +12,6 @@ import pytest
 
 from exporter.config.web import PageLinks, WebConfig
 from exporter.model.bounds import Bounds
-from exporter.model.stages import StageTimes
 from exporter.model.verdict import Reason
 from exporter.web.explanations import REASONS, WHERE_TO_LOOK
 from exporter.web.front_page import Choice, format_age, list_run_links
@@ -152,7 +151,7 @@ def test_bars_lie_where_the_stages_were() -> None:
 
 
 def test_a_function_that_took_longer_than_the_run_does_not_begin_before_it() -> None:
-    times: StageTimes = {
+    times: dict[Stage, dict[str, Bounds]] = {
         Stage.LAMBDA_EXECUTION: {StageSource.TEMPO: Bounds(0.5, 0.9)},
         Stage.END_TO_END: {StageSource.CANARY: Bounds.exactly(0.4)},
     }

@@ -121,7 +121,7 @@ def test_a_bucket_ends_on_a_round_time_and_leaves_the_range_in_time() -> None:
 
 @given(st.lists(st.floats(0, 3e6), max_size=60), st.sampled_from(list(RANGES)))
 def test_counts_in_order_are_those_of_the_range(ages: list[float], name: str) -> None:
-    """What lies in the buckets up to the newest run is counted, each run once."""
+    """Each run in the buckets up to the newest run is counted once."""
     counts = VerdictCounts()
     counts.add(VerdictCount(*PAIR, Verdict.OK, NOW - 3e6))
     for ago in sorted(ages, reverse=True):

@@ -63,7 +63,7 @@ async def interrupt_cleanup(environment: ProberEnvironment) -> Condition:
 
 
 async def read_run_counters(prober: ProberProcess) -> dict[str, Counter[str]]:
-    """What a scrape shows of runs and what was learned of them."""
+    """Counters of runs and of their evidence, from a scrape."""
     await prober.read_counter("in_flight")  # what an earlier process left is counted after a scrape
     names = [
         ("probe_runs_total", "verdict"),

@@ -93,7 +93,7 @@ async def test_only_what_was_shown_is_a_check(
     verdict: Verdict,
     checks: dict[Criterion, bool],
 ) -> None:
-    """What was never executed shows no absence of races, and what is gone no absence of locks."""
+    """Lost events show neither the absence of races nor that of deadlocks."""
     for knob, value in knobs.items():
         setattr(agent, knob, value)
     outcome = await run_burst(prober)

@@ -16,7 +16,7 @@ from tests.exporter.fake_clock import FakeClock
 
 INTERVAL = 10.0
 Value = dict[str, str]
-"""What each file of a set holds."""
+"""Content of each file of a set."""
 
 
 class ConfigFiles:

@@ -33,7 +33,7 @@ class TlsFiles:
         *,
         tls_version: ssl.TLSVersion | None = None,
     ) -> ssl.SSLContext:
-        """What a client uses that trusts the server; with a certificate of its own, if given."""
+        """Settings of a client that trusts the server; with a certificate of its own, if given."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.authority.configure_trust(context)
         if client_authority:

@@ -22,14 +22,14 @@ def run_amtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def check_config(config: Path) -> str:
-    """What amtool says of a configuration that is fine."""
+    """Check a configuration with amtool; return its output."""
     result = run_amtool("check-config", config)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
 
 def find_receivers(config: Path, labels: Mapping[str, str]) -> list[str]:
-    """Who is notified of an alert, as amtool sees it."""
+    """List the receivers of an alert, by amtool."""
     label_arguments = [f"{name}={json.dumps(value)}" for name, value in labels.items()]
     result = run_amtool("config", "routes", "test", f"--config.file={config}", *label_arguments)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -15,7 +15,7 @@ _BASE = "/prometheus/config/v1/rules"
 
 @dataclass
 class FakeRuler:
-    """What it knows, and what was asked of it.
+    """Rule groups of a fake ruler, and its requests.
 
     Attributes:
         groups: of each tenant, by namespace and name, as they came.

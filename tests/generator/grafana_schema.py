@@ -20,7 +20,7 @@ _UNMODELLED_KEYS = {"titleFormat", "textFormat", "tagKeys"}
 
 
 def find_problems(board: dict[str, Any]) -> list[str]:
-    """What is wrong, each with the place in the JSON."""
+    """List the faults, each with its place in the JSON."""
     plugins.register_default_plugins()
     dashboard = Dashboard.from_json(board)
     written = json.loads(json.dumps(dashboard, cls=JSONEncoder))

@@ -19,7 +19,7 @@ class CodeBlock:
 
 @dataclass(frozen=True, slots=True)
 class MarkdownPage:
-    """What a page holds.
+    """Content of a page.
 
     Attributes:
         lines: those that are no code, spans of code in them left out.
@@ -36,7 +36,7 @@ class MarkdownPage:
 
     @property
     def links(self) -> list[str]:
-        """Where they lead."""
+        """Targets of its links."""
         return [target for line in self.lines for _, target in _LINK.findall(line)]
 
     @property

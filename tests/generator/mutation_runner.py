@@ -40,7 +40,7 @@ class MutationTest:
     cost: int
 
     def reads_mutated_rule(self, mutation: Mutation) -> bool:
-        """Whether the rule that was changed is one of its rules."""
+        """Return whether it has the rule that was changed."""
         return any(
             group["name"] == mutation.group and mutation.rule in group["rules"]
             for group in self.groups

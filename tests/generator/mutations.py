@@ -94,7 +94,7 @@ def generate_mutations(groups: list[dict[str, Any]]) -> Iterator[Mutation]:
 
 
 def counts_raw_series(rule: Rule) -> bool:
-    """Whether a rule counts increments, with all that it takes to deal with restarts and gaps."""
+    """Return whether a rule counts increments, over restarts and gaps."""
     counts = str(rule.get("record")).startswith(("slo:sli_errors:", "slo:sli_total:"))
     return counts and "rate(" in rule["expr"]
 

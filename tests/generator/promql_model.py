@@ -1,4 +1,4 @@
-"""What Prometheus gives for a built expression over one series, in version 2 and in 3.
+"""Model of Prometheus 2 and 3: the value of a built expression over one series.
 
 A small model beside promtool, which knows one version and in which no sample is ever late.
 """

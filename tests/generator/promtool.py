@@ -53,12 +53,12 @@ def select_rules(groups: list[dict[str, Any]], case: dict[str, Any]) -> list[dic
 
 
 def check_rules(*files: Path) -> str:
-    """What promtool says about files that it accepts."""
+    """Check files with promtool; return its output."""
     return _run_promtool("check", *files)
 
 
 def run_rule_tests(*files: Path) -> str:
-    """What promtool says about unit tests that pass."""
+    """Run unit tests with promtool; return its output."""
     return _run_promtool("test", *files)
 
 

@@ -62,7 +62,7 @@ def render_files(*documents: object, settings: BuildSettings | None = None) -> d
 
 
 def is_matched(matcher: Matcher, value: str) -> bool:
-    """Whether a label with this value matches, by the engine that Alertmanager uses."""
+    """Return whether a label with this value matches, by the engine that Alertmanager uses."""
     if matcher.op in ("=", "!="):
         return (matcher.value == value) is (matcher.op == "=")
     return Re2Pattern(f"^(?:{matcher.value})$").matches(value) is (matcher.op == "=~")

@@ -26,7 +26,7 @@ def read_repository_slos() -> list[SLO]:
 
 
 def is_tried_alone(slo: SLO, alert: BurnAlert, one: Condition, step: Duration) -> bool:
-    """Whether the others are false from the beginning until it has fired."""
+    """Return whether the others are false from the beginning until it has fired."""
     every = list_conditions(slo, alert)
     waits = alert.meta.for_.ms // step.ms if alert.meta.for_ else 0
     found = alert_timing.find_isolated_incident(one, every, step, waits, lambda _: True)

@@ -1,4 +1,4 @@
-"""What holds for any history of counters, judged by Prometheus' own evaluation."""
+"""Properties of any history of counters, evaluated by Prometheus."""
 
 from itertools import groupby
 from pathlib import Path

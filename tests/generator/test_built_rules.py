@@ -92,5 +92,5 @@ def _list_groups_read(unit_test: Path) -> list[dict[str, Any]]:
 
 
 def _get_subject(group: dict[str, str]) -> str:
-    """What a group is about: `slo-fine-<slo>`, `slo-alert-<name>`, `slo-recording-<name>`."""
+    """Subject of a group: `slo-fine-<slo>`, `slo-alert-<name>`, `slo-recording-<name>`."""
     return group["name"].split("-", 2)[2]

@@ -45,7 +45,7 @@ def generate_all_mutations() -> Iterator[Mutation]:
 
 
 def describe_rule(mutation: Mutation) -> str:
-    """What a sample is taken of."""
+    """Mutations of which a sample is taken."""
     rule = mutation.rule
     if "alert" in rule:
         return f"{mutation.group} {rule['alert']}"

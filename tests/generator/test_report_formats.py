@@ -34,7 +34,7 @@ def check_uri(given: str, *, absolute: bool | None = None) -> None:
 
 
 def check_sarif(document: dict[str, Any]) -> None:
-    """What the JSON schema of SARIF 2.1.0 asks of the parts that are used here."""
+    """Requirements of the JSON schema of SARIF 2.1.0 for the parts that are used here."""
     check_keys(document, required={"version", "runs"}, optional={"$schema"})
     assert document["version"] == "2.1.0"
     for run in document["runs"]:

@@ -105,14 +105,14 @@ def test_slos_that_differ_in_texts_only_have_one_shape() -> None:
         )
         for name in ("cart", "search")
     )
-    assert Shape.of_slo(first).slo == Shape.of_slo(second).slo
-    assert Shape.of_slo(first).texts != Shape.of_slo(second).texts
+    assert Shape.from_slo(first).slo == Shape.from_slo(second).slo
+    assert Shape.from_slo(first).texts != Shape.from_slo(second).texts
     check_groups(second)
 
 
 def test_another_objective_or_label_is_another_shape() -> None:
     shapes = [
-        Shape.of_slo(resolve_single_slo(**changes)).slo
+        Shape.from_slo(resolve_single_slo(**changes)).slo
         for changes in ({}, {"objective": 99}, {"labels": {"a": "b"}}, {"labels": {"a": '"'}})
     ]
     assert all(shapes.count(each) == 1 for each in shapes)

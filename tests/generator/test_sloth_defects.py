@@ -74,7 +74,7 @@ def test_2_quiet_minutes_leave_no_nan_behind(tmp_path: Path) -> None:
 
 
 def test_4_a_changed_label_touches_no_history() -> None:
-    """What is summed over the period has no user labels, and no expression names one."""
+    """Sums over the period have no user labels, and no expression names one."""
     before, after = (
         [
             rule

@@ -77,14 +77,21 @@ class UserRepository:
         (self.root / "slos/shop.yaml").write_bytes(dump_yaml(build_spec(build_slo(objective=99.5))))
 
 
-@pytest.fixture
-def repository(base: Environment, tmp_path: Path) -> UserRepository:
-    found = UserRepository(tmp_path / "repository", base, tmp_path)
+@pytest.fixture(scope="module")
+def built_repository(base: Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    found = UserRepository(folder / "repository", base, folder)
     (found.root / "slos").mkdir(parents=True)
     (found.root / "slos/shop.yaml").write_bytes(dump_yaml(build_spec()))
     assert found.run("slo-rules build").returncode == 0
     commit_files(found.root)
-    return found
+    return found.root
+
+
+@pytest.fixture
+def repository(base: Environment, built_repository: Path, tmp_path: Path) -> UserRepository:
+    shutil.copytree(built_repository, tmp_path / "repository")
+    return UserRepository(tmp_path / "repository", base, tmp_path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,7 @@ def find_kubectl() -> Path | None:
 
 
 def run_kustomize(program: Path, folder: Path) -> list[dict[str, Any]]:
-    """What `kubectl kustomize` makes of a folder; a warning counts as a fault."""
+    """Build a folder with `kubectl kustomize`; a warning counts as a fault."""
     done = subprocess.run(
         [program, "kustomize", folder], capture_output=True, check=False, text=True, timeout=60
     )

@@ -18,7 +18,7 @@ _CLOSED_PORT_URL = "http://127.0.0.1:9"
 
 @dataclass(frozen=True, slots=True)
 class LoopbackConfig:
-    """Where everything went.
+    """Addresses of the servers of a configuration.
 
     Attributes:
         file: the configuration.

@@ -53,7 +53,7 @@ class Manifests:
 
     @property
     def config(self) -> Json:
-        """What the prober reads."""
+        """Configuration that the prober reads."""
         (text,) = self.get_object("ConfigMap", "slo-probe-config")["data"].values()
         loaded: Json = yaml.safe_load(text)
         return loaded
@@ -67,7 +67,7 @@ class Manifests:
 
 
 def build_objects(folder: Path) -> list[Json]:
-    """What `kubectl kustomize` makes of a folder, or our part of it where there is no kubectl."""
+    """Build a folder with `kubectl kustomize`, or with our part of it where there is no kubectl."""
     program = find_kubectl()
     return run_kustomize(program, folder) if program else build_kustomization(folder)
 
@@ -92,14 +92,14 @@ def build_with_component(name: str, folder: Path, *, overlay_name: str = "dev") 
 
 
 def read_sections() -> Json:
-    """What a configuration says where a stand-in serves Linear."""
+    """Settings of a configuration for which a stand-in serves Linear."""
     text = (K8S / "components" / "linear-stand-in" / "sections.yaml").read_text()
     loaded: Json = yaml.safe_load(text)
     return loaded
 
 
 def matches_selector(selector: Json, labels: Json) -> bool:
-    """Whether a label selector takes these labels; an empty one takes all."""
+    """Return whether a label selector matches these labels; an empty one matches all."""
     assert set(selector) <= {"matchLabels", "matchExpressions"}
     match_labels: Json = selector.get("matchLabels", {})
     return all(labels.get(key) == value for key, value in match_labels.items()) and all(

@@ -33,7 +33,7 @@ _INSTRUCTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What stands between two FROM."""
+    """Stage of a Containerfile, up to the next FROM."""
 
     base: str
     name: str
@@ -91,7 +91,7 @@ LOCKS = {"slo-rules": "requirements-rules.lock", "slo-probe": "requirements.lock
 
 
 def _list_sources(stage: Stage) -> list[str]:
-    """What a stage copies from the repository."""
+    """List the files that a stage copies from the repository."""
     copies = [text.split() for text in stage.every("COPY")]
     return [source for words in copies if "--from" not in words[0] for source in words[:-1]]
 

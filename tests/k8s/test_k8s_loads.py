@@ -47,7 +47,7 @@ def _allow_scenarios(environment: ProberEnvironment, section: Json) -> None:
 
 
 async def _run_job(overlay: Manifests, scenario: str, prober: ProberProcess) -> ProcessResult:
-    """What a CronJob's pod runs, to its end; only the prober is elsewhere."""
+    """Run the command of a CronJob's pod to its end; only the prober is elsewhere."""
     pod: Any = dict(overlay.list_pods())[f"slo-probe-{scenario}"]
     (container,) = pod["spec"]["containers"]
     *words, _ = container["args"]

@@ -30,7 +30,7 @@ class Pod:
 def is_allowed(
     overlay: Manifests, source: Pod, target: Pod, port: int, *, udp: bool = False
 ) -> bool:
-    """Whether a connection comes about: the source may leave and the target lets in."""
+    """Return whether a connection is allowed: out of the source, and into the target."""
     protocol = "UDP" if udp else "TCP"
     return all(
         _allows_direction(overlay, direction, subject, other, (port, protocol, target))

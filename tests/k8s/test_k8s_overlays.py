@@ -229,7 +229,7 @@ _AFTER_THE_RUNS = 2 + 5 + 5 + 2
 
 
 def _is_evictable(budget: Json, ready: Sequence[bool], pod: int) -> bool:
-    """Whether the API server lets a running pod be evicted; `ready` tells of all pods."""
+    """Return whether the API server lets a running pod be evicted; `ready` counts all pods."""
     assert "minAvailable" not in budget
     desired = max(len(ready) - int(budget["maxUnavailable"]), 0)
     healthy = sum(ready)
@@ -241,7 +241,7 @@ def _is_evictable(budget: Json, ready: Sequence[bool], pod: int) -> bool:
 
 
 def _finishes_rollout(strategy: Json, replicas: int) -> bool:
-    """Whether a rollout ends although no new pod is ready before every old one is gone."""
+    """Return whether a rollout ends although no new pod is ready before all old ones are gone."""
     if strategy["type"] == "Recreate":
         return True
     most = strategy["rollingUpdate"]["maxUnavailable"]

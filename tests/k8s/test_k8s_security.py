@@ -16,7 +16,7 @@ from tests.k8s.manifests import COMPONENTS, Json, Manifests, build_overlay, buil
 
 
 def allows(role: Json, verb: str, name: str | None) -> bool:
-    """Whether a Role allows a verb on a Lease; the name is not known while one is made."""
+    """Return whether a Role allows a verb on a Lease; its name is unknown while it is created."""
     return any(
         "coordination.k8s.io" in rule["apiGroups"]
         and "leases" in rule["resources"]
@@ -34,7 +34,7 @@ _KEY = re.compile(r"lin_[a-z]+_|Bearer |-----BEGIN|password: ", re.IGNORECASE)
 
 
 def _check_restricted(pod: Json) -> None:
-    """What the Pod Security Standard `restricted` asks, and a root that cannot be written."""
+    """Pods meet the Pod Security Standard `restricted`, and their root is read-only."""
     spec = pod["spec"]
     for key in ("hostNetwork", "hostPID", "hostIPC", "hostUsers", "initContainers"):
         assert key not in spec

@@ -207,9 +207,12 @@ class _TimelineBuilder:
     def _choose_samples(self) -> int:
         """Choose the samples of a step: as few as windows of the fine tier hold a whole number of.
 
-        promtool takes time for each sample of each window.
+        promtool takes time for each sample of each window. A minimum of errors is a sum of fine
+        steps, so that it needs a sample for each.
         """
         step, fine = self.numbers.step, self.numbers.fine
+        if any(condition.min_errors for condition in self.conditions):
+            return step.ms // fine.ms
         windows = {
             each for condition in self.conditions for each in (condition.short, condition.long)
         }

@@ -51,7 +51,7 @@ def load_groups() -> tuple[GroupModule, ...]:
 
 def build_groups(slo: SLO) -> tuple[RuleGroup, ...]:
     """Build the rule groups of an SLO, in their order."""
-    shape = Shape.of_slo(slo)
+    shape = Shape.from_slo(slo)
     return tuple(
         RuleGroup(name.fill(shape.texts), interval, FilledRules(rules, shape.texts), slo.id)
         for name, interval, rules in _build_slotted_groups(shape.slo)

@@ -151,7 +151,7 @@ class ElectorProcess:
         self._process = process
 
     async def attempt(self) -> tuple[float, bool]:
-        """What it says after its next attempt: when that was, and whether it may send."""
+        """Result of its next attempt: its time, and whether it may send."""
         assert self._process.stdout is not None
         async with asyncio.timeout(20):
             line = await self._process.stdout.readline()

@@ -108,11 +108,11 @@ class SimulatedAgent:
     start: float = START
     base: float = 107 * MB
     warm_up: float = 13 * MB
-    """What filling lists take."""
+    """Memory of lists that are filled."""
     seed: int = 0
     minutes: Floats = field(init=False)
     events: Floats = field(init=False)
-    """How many there were, at each minute."""
+    """Their number at each minute."""
 
     def __post_init__(self) -> None:
         minutes = np.arange(0, self.hours * HOUR, MINUTE)
@@ -161,5 +161,5 @@ def build_series(
 
 
 def judge_series(series: SignalSeries, *, time: float | None = None) -> LeakFinding:
-    """What is said of the last epoch of a series that is a family of its own."""
+    """Finding for the last epoch of a series that is a family of its own."""
     return detect_leaks([series], now=time).current[0]

@@ -105,7 +105,7 @@ class Cell:
 
     @property
     def agrees(self) -> bool:
-        """Whether both counts may come from one probability: Fisher's exact test, two-sided."""
+        """Return whether both counts may have one probability: Fisher's exact test, two-sided."""
         known = round(self.reference * _REFERENCE_SERIES)
         counts = np.array(
             [[self.hits, self.series - self.hits], [known, _REFERENCE_SERIES - known]]

@@ -25,13 +25,13 @@ def build_linear_settings(url: str, **options: Any) -> LinearSettings:  # noqa: 
 
 
 def read_planted_key() -> SecretStr:
-    """What a prober with a good key reads."""
+    """Read the key of a prober with a good key."""
     return SecretStr(KEY)
 
 
 @dataclass
 class LinearHarness:
-    """What a test looks at and turns."""
+    """State of a server that a test reads and changes."""
 
     api: LinearApi
     clock: FakeClock

@@ -263,7 +263,7 @@ async def test_what_failed_is_given_back_and_can_be_tried_again(linear: LinearHa
 
 @pytest.mark.parametrize("tells", [True, False])
 async def test_refused_issues_stay_alone(serving: Serve, clock: FakeClock, *, tells: bool) -> None:
-    """Whether or not the refusal tells which of them it is about."""
+    """The refusal may or may not say which of them it is about."""
     done: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:

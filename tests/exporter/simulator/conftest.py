@@ -116,7 +116,7 @@ async def _parse_call(request: web.Request) -> Call:
 
 @dataclass
 class Answer:
-    """What the simulator answered, and how long it took in seconds."""
+    """Answer of the simulator, and its seconds."""
 
     status: int
     body: Any

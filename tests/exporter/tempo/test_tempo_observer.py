@@ -196,7 +196,7 @@ class TempoHarness:
         return run
 
     def read_selections(self) -> tuple[float | None, float]:
-        """How many selections it timed, and the sum of their times."""
+        """Number of the selections that it timed, and the sum of their times."""
         count, seconds = self.reconciler.read_stage_durations(SELECTION, StageSource.TEMPO)
         return count, round(seconds or 0.0, 6)
 

@@ -74,7 +74,7 @@ def change_span(spans: Sequence[DrawnSpan], name: str, **changes: Any) -> list[D
 
 @dataclass(frozen=True)
 class TempoFormat:
-    """How a version of Tempo writes a trace."""
+    """Format of a trace in a version of Tempo."""
 
     resources: str = "batches"
     scopes: str = "scopeSpans"
@@ -179,7 +179,7 @@ class FakeTempo:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of a search that is refused."""
     broken: dict[str, bytes] = field(default_factory=dict)
-    """What to answer for a trace instead of it."""
+    """Answers to give instead of a trace."""
     hang: bool = False
     asked: list[str] = field(default_factory=list)
     queries: list[dict[str, str]] = field(default_factory=list)
