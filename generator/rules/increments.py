@@ -107,10 +107,11 @@ def render_delayed_increase(template: str, steps: Steps, engine: Engine = Engine
     failed scrapes lose nothing: the counter before a gap is found up to `max_gap` back. All samples
     of the step have arrived; a later one would be counted in neither step.
 
-    Where a counter was reset, `rate` scaled to the step is used instead, or `increase` in
-    VictoriaMetrics, see `render_extended_increase`. A reset that its range does not hold, because
-    scrapes failed around it, shows in samples lower than the counter one step before; then the
-    whole value of the counter is the increase.
+    A reset before the first sample of the step shows in samples lower than the counter one step
+    before; then the whole value of the counter is the increase. Where a counter was reset later in
+    the step, `rate` scaled to the step is used instead, or `increase` in VictoriaMetrics, see
+    `render_extended_increase`. Resets are looked for one millisecond less far back: Prometheus 2
+    would read the sample on the border too.
 
     A counter that has just appeared counts from its first value on, which may be old. One step
     later that value is counted as well, if it is known to be new, see `_render_first_value`.
@@ -121,6 +122,7 @@ def render_delayed_increase(template: str, steps: Steps, engine: Engine = Engine
     def render_difference(series: str, argument: Expr) -> str:
         now = f"{render_template(series, str(step + scrape))} offset {delay}"
         within = f"{render_template(series, str(step))} offset {delay}"
+        inside = f"{render_template(series, str(Duration(step.ms - 1)))} offset {delay}"
         lowest = f"min_over_time({within})"
         before = f"last_over_time({render_template(series, str(reach))} offset {step + delay})"
         start = before
@@ -133,7 +135,7 @@ def render_delayed_increase(template: str, steps: Steps, engine: Engine = Engine
         return (
             f"\n  last_over_time({now})"
             f"\n  - ({start} * ({lowest} >= bool {before}) or {lowest})"
-            f"\n  unless resets({now}) > 0"
+            f"\n  unless resets({inside}) > 0"
             f"\n  or {around_reset}\n"
         )
 

@@ -158,6 +158,10 @@ CASES: dict[str, tuple[dict[str, str], int]] = {
     ),
     "a restart between two scrapes": ({NEW: f"100+1x{BIRTH} 1+1x{SCRAPES}"}, END - START),
     "a restart at the start of a step": ({NEW: f"100+1x{BIRTH + 13} 1+1x{SCRAPES}"}, END - START),
+    "a restart among failed scrapes from the last scrape of a step on": (
+        {NEW: f"100+1x112 _x20 7+1x{SCRAPES}"},
+        END - START - 21 + 7,
+    ),
     "a restart among failed scrapes": (
         {NEW: f"100+1x{BIRTH} _x25 7+1x{SCRAPES}"},
         END - START - 26 + 7,

@@ -39,7 +39,7 @@ def test_the_coarse_count_is_the_counter_minutes_ago_less_the_counter_a_step_bef
     assert flat.startswith("sum( last_over_time(m[10m15s] offset 3m15s) - ((last_over_time(m[10m]")
     assert "last_over_time(m[1h15s] offset 13m15s)) * (min_over_time(m[10m] offset 3m15s)" in flat
     assert flat.endswith(
-        "unless resets(m[10m15s] offset 3m15s) > 0 or rate(m[10m15s] offset 3m15s) * 600 )"
+        "unless resets(m[9m59s999ms] offset 3m15s) > 0 or rate(m[10m15s] offset 3m15s) * 600 )"
     )
 
 
