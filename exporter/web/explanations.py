@@ -20,7 +20,7 @@ WHERE_TO_LOOK: Mapping[Verdict, str] = {
 }
 
 REASONS: Mapping[Reason, str] = {
-    Reason.EXECUTED_ONCE: "executed once, with the right parameters, in time",
+    Reason.EXECUTED_ONCE: "executed once, with the right parameters, by the deadline",
     Reason.EXECUTED_LATE: "executed once, but too late",
     Reason.EXECUTION_UNFINISHED: "the function was called, and had not finished by the deadline",
     Reason.EXECUTED_TWICE: "the function was called more than once",

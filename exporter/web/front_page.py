@@ -119,11 +119,13 @@ class FrontPage:
     def render(self) -> str:
         """Render the page as HTML; all values are escaped."""
         limit = None if self.choice.is_all else _SHOWN_RUNS
+        newest = self._list_newest()
         return _load_template().render(
             page=self,
             runs=self.runs[:limit],
             failures=self.failures[:limit],
-            failing=self._list_failing(),
+            failing=[run for run in newest if run.verdict is not Verdict.OK],
+            slow=[run for run in newest if self._is_slow(run)],
             history_size=HISTORY_SIZE,
             failures_size=FAILURES_SIZE,
             ranges=list(RANGES),
@@ -136,12 +138,16 @@ class FrontPage:
             ),
         )
 
-    def _list_failing(self) -> list[Run]:
-        """List the newest run of each probe and path, where it is not `ok`."""
+    def _list_newest(self) -> list[Run]:
+        """List the newest run of each probe and path."""
         newest: dict[tuple[str, str], Run] = {}
         for run in self.runs:
             newest.setdefault((run.probe, run.path), run)
-        return [run for run in newest.values() if run.verdict is not Verdict.OK]
+        return list(newest.values())
+
+    def _is_slow(self, run: Run) -> bool:
+        """Return whether a run is `ok` but missed a latency target."""
+        return run.verdict is Verdict.OK and build_waterfall(run, self.targets).is_missed
 
 
 def list_run_links(run: Run, links: PageLinks) -> list[tuple[str, str]]:

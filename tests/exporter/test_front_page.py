@@ -97,12 +97,13 @@ async def test_a_prober_that_is_stalled_says_so_first() -> None:
 
 def test_the_summary_names_what_fails_now() -> None:
     healthy = extract_text(render(build_healthy(), "range=day"))
-    assert "The newest run of each probe is ok. In the last day: 240 runs, none of them not" in (
-        healthy
-    )
+    assert (
+        "The newest run of each probe is ok. The newest run of resolved on direct is ok but missed "
+        "a latency target. In the last day: 240 runs, no failure."
+    ) in healthy
     failing = extract_text(render(build_failing(), "range=hour"))
     assert "The newest run of remediation on direct is rejected: answered 5xx." in failing
-    assert "In the last hour: 44 runs, 4 of them not ok. The last one was 2 min ago." in failing
+    assert "In the last hour: 44 runs, 4 failures. The last one was 2 min ago." in failing
     assert "Not configured, so neither passed nor failed: security.rate_limiting" in failing
 
 
@@ -112,7 +113,7 @@ def test_a_run_shows_each_stage_with_its_source_and_time() -> None:
     text = extract_text(render(state))
     for part in (
         "2023-11-14 22:11:50 90 s ago remediation on direct ✓ ok",
-        "Ok: executed once, with the right parameters, in time.",
+        "Ok: executed once, with the right parameters, by the deadline.",
         "cloudevent processing reply 0.020 s",
         "linear issue creation linear 0.000 to 0.900 s not decided 0.5 s",
         "remediation selection tempo 0.120 s",

@@ -186,8 +186,11 @@ async def test_the_pages_get_the_verdicts_in_words_or_why_there_are_none(
     memory = texts[LeakSignal.WORKING_SET]
     assert (memory.verdict, memory.replica) == (LeakVerdict.LEAK, POD)
     assert memory.growth.endswith(" MB)")
-    per_event = float(memory.reason.partition(" bytes per event")[0].rpartition(" ")[2])
-    assert per_event == pytest.approx(4 * KB, rel=0.1)
+    events_per_hour = SimulatedAgent(HOURS).events[-1] / HOURS
+    assert float(memory.growth.split(" MB")[0]) == pytest.approx(
+        4 * KB * events_per_hour / 1e6, rel=0.1
+    )
+    assert "events and time cannot be told apart" in memory.reason, "no events are counted"
     assert {each.verdict for each in leaks["slo-probe"].explanations} == {LeakVerdict.INSUFFICIENT}
     prometheus.down = True
     clock.move(HOUR / 4)

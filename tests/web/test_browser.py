@@ -36,6 +36,11 @@ def test_nothing_is_wider_than_a_phone(pages: str, open_page: OpenPage) -> None:
     for path in _PATHS:
         page.goto(f"{pages}{path}", wait_until="load")
         assert list_overflowing(page) == [], path
+        scrolling = page.evaluate(
+            "[...document.querySelectorAll('section')].filter(e => e.scrollWidth > e.clientWidth)"
+            ".map(e => e.getAttribute('aria-label'))"
+        )
+        assert scrolling == [], path
         assert list_violations(page) == [], path
 
 

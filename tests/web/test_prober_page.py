@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from queue import Queue
 
 import pytest
+from playwright.sync_api import expect
 
 from exporter.fields import Address
 from exporter.listener.server import bind_socket, format_url, serve_app
@@ -53,7 +54,11 @@ def test_axe_finds_no_violation_and_nothing_is_too_wide(
 ) -> None:
     for name, url in prober_pages.items():
         page = open_page(url, color_scheme=scheme, viewport=viewport)
-        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        # Runs beyond these are alike; axe takes a second for each dozen.
+        page.evaluate(
+            "document.querySelectorAll('.runs > li:nth-child(n+7)').forEach(each => each.remove());"
+            "document.querySelectorAll('details').forEach(each => each.open = true)"
+        )
         assert list_overflowing(page) == [], name
         assert list_violations(page) == [], name
 
@@ -80,8 +85,11 @@ def test_a_range_and_all_runs_are_a_link_away(
     page.click("text=week")
     assert page.locator(".ranges b").inner_text() == "week"
     page.click("text=Show all 100 runs")
-    assert page.locator("section[aria-labelledby=runs] details").count() == 100
+    page.wait_for_load_state("load")
+    expect(page.locator("section[aria-labelledby=runs] details")).to_have_count(100)
     assert page.locator(".ranges b").inner_text() == "week"
+    page.go_back()
+    expect(page.locator("section[aria-labelledby=runs] details")).to_have_count(20)
 
 
 def test_bars_have_the_width_of_the_page(prober_pages: dict[str, str], open_page: OpenPage) -> None:
