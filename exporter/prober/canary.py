@@ -158,7 +158,10 @@ class Canary:
         except ConnectionError:
             _log.info("canary: the caller disconnected before the response")
         finally:
-            inflight_run.finish_call(number, Bounds(before, self._clock.now()))
+            finished = Bounds(before, self._clock.now())
+            if finished.is_certain:
+                finished = Bounds.exactly(finished.high)
+            inflight_run.finish_call(number, finished)
         return response
 
     async def _reply_without_run(

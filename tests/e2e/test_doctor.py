@@ -91,7 +91,7 @@ class Cluster:
             lambda: "ShopHeartbeat" in self.alertmanager.list_inhibited(alertname="ShopHeartbeat")
         )
 
-    def examine(self, *args: str, spec: dict[str, Any] = SPEC) -> Result:
+    def examine(self, *args: str | Path, spec: dict[str, Any] = SPEC) -> Result:
         return run_slo_rules(
             "doctor", self.write_spec(spec), "--prometheus", self.prometheus,
             "--alertmanager", self.alertmanager.url, *args,
@@ -297,8 +297,12 @@ def test_the_rules_of_this_repository_are_those_that_prometheus_prints(cluster: 
     assert "metrics that the rules read missing" in results["metrics"]
 
 
-def test_without_a_named_acting_receiver_the_doctor_asks_for_it(cluster: Cluster) -> None:
-    result = cluster.examine()
+def test_without_a_named_acting_receiver_the_doctor_asks_for_it(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    settings = tmp_path / "slo-rules.yaml"
+    settings.write_text("{}\n")
+    result = cluster.examine("--config", settings)
     assert result.exit_code == 0, result.output
     assert "--remediation-receiver PATTERN" in result.stdout
 

@@ -70,7 +70,12 @@ def build_dashboard(summary: BuildSummary, others: Sequence[BoardInfo]) -> dashb
         ),
     )
     frame.mark_alerts(board, select_firing_alerts(summary, f'{names.SERVICE}="{contract.SERVICE}"'))
-    frame.add_row(board, 100, "Results", [_build_age_table(summary), _build_running_timeline()])
+    frame.add_row(
+        board,
+        100,
+        "Results",
+        [_build_age_table(summary), _build_running_timeline(), _build_events_gauge()],
+    )
     frame.add_row(
         board,
         101,
@@ -125,6 +130,16 @@ def _build_running_timeline() -> statetimeline.Panel:
     return panels.build_state_timeline(
         PanelOptions(2, "Load", description, 14, 6), running
     ).thresholds(panels.build_thresholds(color_base("transparent"), color_from(1, BLUE)))
+
+
+def _build_events_gauge() -> bargauge.Panel:
+    description = "Events of the last run of each scenario, by their verdict."
+    last = f"max by (scenario, verdict) ({contract.SCENARIO_EVENTS}{{{_SCENARIO_MATCHER}}}) > 0"
+    return panels.build_bar_gauge(
+        PanelOptions(3, "Events of the last run", description, 10, 6),
+        query_instant(last, "{{scenario}} {{verdict}}"), unit=units.Short,
+        steps=(color_base(BLUE),),
+    )  # fmt: skip
 
 
 def _build_throughput_gauge() -> bargauge.Panel:
