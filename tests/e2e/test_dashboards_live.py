@@ -48,6 +48,7 @@ _SCENARIOS = (
     (contract.BREAKING_POINT, {"scenario": "stress"}, 80),
     (contract.BREAKING_POINT_LEVEL, {"scenario": "stress"}, 150),
     (contract.SCENARIO_COMPLETED, {"scenario": "stress"}, 1_700_000_000),
+    (contract.SCENARIO_EVENTS, {"scenario": "stress", "verdict": "ok"}, 1_000),
     (contract.SCENARIO_RUNNING, {"scenario": "stress"}, 1),
 )
 
