@@ -51,13 +51,16 @@ EQUIVALENT_MUTATIONS = {
     r"^slo:sli_(total|errors):sum1m: 50s becomes 33333ms": "the fine tier is evaluated once in a "
     "step here, and more often in test_evaluation_intervals",
     r"^slo:sli_coverage:ratio\w+: 1h10m becomes": "without a gap, there is a sample in each",
-    r"^slo:sli_(total|errors):sum10m: (23m30s|1h30s|1410|5040|without instance)": FIRST_VALUES,
+    r"^slo:sli_(total|errors):sum10m: (23m30s|1h30s|10m30s|1410|5040|without instance|instance!=)": FIRST_VALUES,
     r"^slo:sli_(total|errors):sum10m: 9m59s999ms becomes 899998ms": FIRST_VALUES,
     r"^agent_sre_validation_dominating_stage_ratio: 1 becomes 1\.5": "topk takes whole "
     "numbers, and cuts others off",
     r"^AgentSRELoadUneven: 1 becomes 1\.5": "a count is whole",
     r"^AgentSRE(ReplicasMissing|ContainerWithoutLimits|ValidationWatchdog): 0\.01 becomes "
     r"0\.006": "its values are whole, and so are multiples of both",
+    r"^AgentSREAcceptedOutdated: 1 becomes 1\.5 at 9": "numbers of replicas are whole",
+    r"^SLOProbeUnhealthy: 1 becomes 0\.6\d+ at 5": "a rejected configuration is 0, and anything "
+    "above 0 fires",
     r"^SLORulesFailing: a shorter for": "80 seconds are two rounds of a minute, as two minutes are",
     r"^agent_sre_validation_resource_utilization_ratio: without (pod|container)=~": "pods and "
     "containers are those of both sides of the division, or of the sum",
