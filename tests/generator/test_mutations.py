@@ -1,9 +1,8 @@
 """Mutation tests: a small change of a built rule makes a generated test fail.
 
 By default a few mutants of each alert and recording are tried, always the same ones; with
-MUTATIONS=all every one is, which takes half an hour, and with any other text every one whose group or
-description it is a pattern of. The expressions that count raw series read
-them in several places; there a number, a range or a matcher is changed in all of these at once.
+MUTATIONS=all every one is, which takes half an hour, and with another pattern those whose group or
+description it matches. The expressions that count raw series read them in several places; there a number, a range or a matcher is changed in all of these at once.
 What each place is for is tried by `test_any_history`, on real histories.
 """
 
