@@ -169,7 +169,7 @@ def test_the_receivers_of_the_project_are_those_of_the_object(tmp_path: Path) ->
 
 
 def test_a_receiver_has_integrations_only(tmp_path: Path) -> None:
-    settings = {"receivers": {"slo-page": {"pagerduty": [{}]}}}
+    settings: dict[str, Any] = {"receivers": {"slo-page": {"pagerduty": [{}]}}}
     (tmp_path / FILE).write_text(yaml.safe_dump(settings))
     with contextlib.chdir(tmp_path):
         result = CliRunner().invoke(slo_rules, ["build"])

@@ -60,7 +60,7 @@ def check_alert(
     check_rules_on_series(folder, lines, checks)
 
 
-@pytest.mark.timeout(180 if DAYS < 1 else 3600)
+@pytest.mark.timeout(180 if DAYS < 1 else 1800)
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_it_is_silent_on_a_healthy_house_with_accepted_and_rare_failures(
     tmp_path: Path, overlay: str
