@@ -26,6 +26,7 @@ def get_kind(block: DocBlock) -> str:
         # What Alertmanager reads is tried in tests/generator/test_alertmanager_docs.py.
         "templates:": "alertmanager",
         "alertmanager:": "alertmanager",
+        "receivers:": "alertmanager",
         # Prometheus reads it in tests/newcomer.
         "global:": "prometheus",
         # The receivers of tests/e2e/test_backfill.py run with it.

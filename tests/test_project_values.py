@@ -3,7 +3,7 @@
 import contextlib
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from exporter.cli import main as slo_probe
 from generator.cli import main as slo_rules
 from tests.generator.amtool import check_config
+from tests.generator.test_alertmanager_object import validate_object
 from tests.k8s.manifests import COMPONENTS, OVERLAYS, build_objects
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +26,12 @@ SETTERS = {
     "agent_namespace": "agents-zone",
     "broker_namespace": "broker-zone",
     "tempo_namespace": "traces-zone",
+    "knative_namespace": "scaler-zone",
+    "gateway_namespace": "gateway-zone",
+    "prometheus_service": "metrics-of-all",
+    "alertmanager_service": "bells-of-all",
+    "broker_service": "ingress-of-all",
+    "tempo_service": "traces-of-all",
     "image": "registry.example/prober",
     "image_digest": f"sha256:{'a1' * 32}",
 }
@@ -39,6 +46,7 @@ _WORD = r"(?<![\w-]){}(?![\w-])"
 PATTERNS = {
     "namespace": r"namespace(?:=|: )\\?[\"']?{0}(?![\w-])|-n {0} |\.{0}\.svc|matchNames:\s+- {0}\b",
     "tempo_namespace": r"\.{0}:\d|-n {0} ",
+    "tempo_service": r"//{0}\.",
     "image": r"image: {0}@",
     "dashboard_url": r"{0}",
 }
@@ -113,6 +121,19 @@ def test_each_value_is_changed_everywhere_by_a_change_in_one_file(project: Path)
             assert len(new_pattern.findall(text)) == found[name], (setting, name)
 
 
+def build_routing(folder: Path, receivers: Mapping[str, Any]) -> Path:
+    settings = {"inputs": [str(ROOT / "slos" / "agent-sre-meta.yaml")], "receivers": receivers}
+    (folder / FILE).write_text(yaml.safe_dump(settings))
+    with contextlib.chdir(folder):
+        run(slo_rules, "build", "--format", "alertmanager")
+    return folder / "rules"
+
+
+def read_addresses(receivers: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    found = {each.pop("name"): each for each in receivers}
+    return {name: each for name, each in found.items() if each}
+
+
 def test_the_receivers_of_the_project_are_those_of_the_configuration(tmp_path: Path) -> None:
     receivers = {
         "slo-page": {"pagerduty_configs": [{"routing_key": "planted", "send_resolved": False}]},
@@ -128,11 +149,30 @@ def test_the_receivers_of_the_project_are_those_of_the_configuration(tmp_path: P
         },
         "slo-watchdog": {"webhook_configs": [{"url": "http://beat.example/", "max_alerts": 5}]},
     }
-    settings = {"inputs": [str(ROOT / "slos" / "agent-sre-meta.yaml")], "receivers": receivers}
+    path = build_routing(tmp_path, receivers) / "alertmanager.yml"
+    check_config(path)
+    assert read_addresses(yaml.safe_load(path.read_text())["receivers"]) == receivers
+
+
+def test_the_receivers_of_the_project_are_those_of_the_object(tmp_path: Path) -> None:
+    secret = {"name": "pagerduty", "key": "key"}
+    receivers = {
+        "slo-page": {"pagerdutyConfigs": [{"routingKey": secret, "sendResolved": False}]},
+        "slo-watchdog": {"webhookConfigs": [{"url": "http://beat.example/", "maxAlerts": 5}]},
+    }
+    of_file = {"slo-ticket": {"webhook_configs": [{"url": "http://ticket.example/"}]}}
+    folder = build_routing(tmp_path, {**receivers, **of_file})
+    config = validate_object(yaml.safe_load((folder / "alertmanagerconfig.yaml").read_text()))
+    assert read_addresses(config["spec"]["receivers"]) == receivers
+    config = yaml.safe_load((folder / "alertmanager.yml").read_text())
+    assert read_addresses(config["receivers"]) == of_file
+
+
+def test_a_receiver_has_integrations_only(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"receivers": {"slo-page": {"pagerduty": [{}]}}}
     (tmp_path / FILE).write_text(yaml.safe_dump(settings))
     with contextlib.chdir(tmp_path):
-        run(slo_rules, "build", "--format", "alertmanager")
-    path = tmp_path / "rules" / "alertmanager.yml"
-    check_config(path)
-    found = {each.pop("name"): each for each in yaml.safe_load(path.read_text())["receivers"]}
-    assert {name: each for name, each in found.items() if each} == receivers
+        result = CliRunner().invoke(slo_rules, ["build"])
+    assert result.exit_code == 1
+    assert "'pagerduty' is not a list of integrations" in result.output
+    assert "write it like pagerduty_configs, or pagerdutyConfigs" in result.output

@@ -21,6 +21,7 @@ _MATCHER = re.compile(
     r'\s*("(?:[^"\\]|\\.)*"|[^\s"=!~,{}]+)\s*(=~|!=|!~|=)\s*("(?:[^"\\]|\\.)*"|[^,]*)\s*(?:,|$)',
     re.DOTALL,
 )
+_DEFAULTS = {"receiver": "", "repeat_interval": "4h", "group_interval": "5m"}
 _ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -50,6 +51,7 @@ class MatchedRoute:
         muted_in: time intervals in which it does not notify.
         active_in: time intervals outside of which it does not notify.
         repeat_interval: interval of repeated notifications, inherited from the routes above.
+        group_interval: shortest time between two notifications, inherited likewise.
     """
 
     receiver: str
@@ -57,6 +59,7 @@ class MatchedRoute:
     muted_in: tuple[str, ...]
     active_in: tuple[str, ...]
     repeat_interval: str
+    group_interval: str
 
 
 def list_receivers(config: Config) -> dict[str, Receiver]:
@@ -75,7 +78,7 @@ def list_receivers(config: Config) -> dict[str, Receiver]:
 def match_routes(config: Config, labels: Labels) -> list[MatchedRoute]:
     """Find the routes that an alert takes; more than one where routes set `continue`."""
     root = config.get("route") or {}
-    return list(_walk_route(root, labels, (), {"receiver": "", "repeat_interval": "4h"}))
+    return list(_walk_route(root, labels, (), _DEFAULTS))
 
 
 def _walk_route(
@@ -99,6 +102,7 @@ def _walk_route(
             muted_in=tuple(route.get("mute_time_intervals") or ()),
             active_in=tuple(route.get("active_time_intervals") or ()),
             repeat_interval=settings["repeat_interval"],
+            group_interval=settings["group_interval"],
         )
 
 

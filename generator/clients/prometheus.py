@@ -1,6 +1,7 @@
 """Client of a running Prometheus: facts about metrics, metrics of a job, bounds of buckets."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from generator import names
-from generator.clients.json_api import expect_server, read_json
+from generator.clients.http_config import HTTPConfig
+from generator.clients.json_api import APIError, expect_server, read_json, read_text
 from generator.model import SLO, MetricFacts
 from generator.rules import increments, tiers
 from slos.schema import promql
@@ -19,39 +21,58 @@ from slos.schema.units import Duration
 # Range for queries outside SLOs, whose templates have no window of an SLO.
 _DEFAULT_WINDOW = Duration.from_parts(minutes=5)
 _SINCE_STEP = Duration.from_parts(hours=1)
+NO_SUCH_PATH = (400, 404)
+"""Statuses with which a server that is compatible refuses what only Prometheus has."""
 _METRIC_SUFFIXES = ("_bucket", "_count", "_sum", "_total")
 
 
-def read_prometheus(url: str, path: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
+def read_prometheus(
+    url: str, path: str, http_config: HTTPConfig | None = None, /, **parameters: str
+) -> Any:  # noqa: ANN401 - JSON
     """Read the data that the HTTP API of a Prometheus has at a path.
 
     Args:
         url: base URL, with a path prefix if there is one.
         path: path below `/api/v1/`.
+        http_config: credentials, headers and TLS.
         parameters: parameters of the query.
 
     Raises:
         APIError: the request fails, or it is not a Prometheus.
     """
-    document = read_json(url, f"api/v1/{path}", **parameters)
+    document = read_json(url, f"api/v1/{path}", http_config, **parameters)
     with expect_server(url, "a Prometheus"):
         if document["status"] != "success":
             raise ValueError(document["status"])
         return document["data"]
 
 
-def read_retention(url: str) -> Duration | None:
-    """Read for how long a Prometheus keeps samples; None where only the size limits it.
+def read_retention(url: str, http_config: HTTPConfig | None = None) -> Duration | None:
+    """Read for how long a server keeps samples; None where only the size limits it.
 
     Raises:
         APIError: when the request fails.
     """
     # Like `15d`, `10GiB` or `15d or 10GiB`; defaults included.
-    information = read_prometheus(url, "status/runtimeinfo")
+    try:
+        information = read_prometheus(url, "status/runtimeinfo", http_config)
+    except APIError as error:
+        if error.status not in NO_SUCH_PATH:
+            raise
+        return _read_victoria_retention(read_text(url, "flags", http_config))
     with expect_server(url, "a Prometheus"):
         text = str(information.get("storageRetention", ""))
         limits = [limit for limit in text.split(" or ") if not limit.endswith("B")]
         return Duration.parse(limits[0]) if limits and limits[0] else None
+
+
+def _read_victoria_retention(flags: str) -> Duration | None:
+    """Read the retention from the flags that VictoriaMetrics prints; without a unit, in months."""
+    found = re.search(r'^-retentionPeriod="(\d+)([hdwMy]?)"$', flags, re.MULTILINE)
+    if not found:
+        return None
+    units = {"h": "1h", "d": "1d", "w": "1w", "y": "1y"}
+    return Duration(int(found[1]) * Duration.parse(units.get(found[2], "31d")).ms)
 
 
 def read_oldest_sample(url: str, selector: str, reach: Duration) -> datetime | None:

@@ -1,13 +1,14 @@
 """State of a running Prometheus and Alertmanager, read through their APIs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from generator.clients.http_config import HTTPConfig
 from generator.clients.json_api import APIError, expect_server, read_json
-from generator.clients.prometheus import read_prometheus, read_retention
+from generator.clients.prometheus import NO_SUCH_PATH, read_prometheus, read_retention
 from slos.schema.units import Duration
 
 Labels = Mapping[str, str]
@@ -53,7 +54,8 @@ class PrometheusState:
         groups: loaded rules of each group, by the name of the group.
         targets: active scrape targets.
         metrics: names of all metrics that have samples.
-        alertmanagers: URLs of the Alertmanagers that it sends alerts to.
+        alertmanagers: URLs of the Alertmanagers that it sends alerts to; None where it does not
+            say, as VictoriaMetrics.
         firing: labels of the alerts that fire.
     """
 
@@ -63,37 +65,52 @@ class PrometheusState:
     groups: Mapping[str, Sequence[LiveRule]]
     targets: Sequence[LiveTarget]
     metrics: frozenset[str]
-    alertmanagers: Sequence[str]
+    alertmanagers: Sequence[str] | None
     firing: Sequence[Labels]
 
 
-def read_prometheus_state(url: str) -> PrometheusState:
+def read_prometheus_state(url: str, http_config: HTTPConfig | None = None) -> PrometheusState:
     """Read the state of a Prometheus.
+
+    Args:
+        url: base URL, with a path prefix if there is one.
+        http_config: credentials, headers and TLS.
 
     Raises:
         APIError: a request fails.
     """
+
+    def read(path: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
+        return read_prometheus(url, path, http_config, **parameters)
+
     with expect_server(url, "a Prometheus"):
-        config = _parse_yaml(url, read_prometheus(url, "status/config")["yaml"])
+        config = _parse_yaml(url, read("status/config")["yaml"])
         groups: dict[str, list[LiveRule]] = {}
-        for group in read_prometheus(url, "rules")["groups"]:
+        for group in read("rules")["groups"]:
             groups.setdefault(group["name"], []).extend(map(_read_rule, group["rules"]))
-        alerts = read_prometheus(url, "alerts")["alerts"]
+        alerts = read("alerts")["alerts"]
         return PrometheusState(
-            version=read_prometheus(url, "status/buildinfo").get("version", ""),
-            retention=read_retention(url),
+            version=read("status/buildinfo").get("version", ""),
+            retention=read_retention(url, http_config),
             external_labels=(config.get("global") or {}).get("external_labels") or {},
             groups=groups,
             targets=[
                 LiveTarget(each["labels"], each["scrapeUrl"], each["health"], each["lastError"])
-                for each in read_prometheus(url, "targets", state="active")["activeTargets"]
+                for each in read("targets", state="active")["activeTargets"]
             ],
-            metrics=frozenset(read_prometheus(url, "label/__name__/values")),
-            alertmanagers=[
-                each["url"] for each in read_prometheus(url, "alertmanagers")["activeAlertmanagers"]
-            ],
+            metrics=frozenset(read("label/__name__/values")),
+            alertmanagers=_read_alertmanagers(read),
             firing=[each["labels"] for each in alerts if each["state"] == "firing"],
         )
+
+
+def _read_alertmanagers(read: Callable[[str], Any]) -> list[str] | None:
+    try:
+        return [each["url"] for each in read("alertmanagers")["activeAlertmanagers"]]
+    except APIError as error:
+        if error.status in NO_SUCH_PATH:
+            return None
+        raise
 
 
 def _read_rule(rule: Mapping[str, Any]) -> LiveRule:
@@ -137,13 +154,21 @@ class AlertmanagerState:
     silences: Sequence[Mapping[str, Any]]
 
 
-def read_alertmanager_state(url: str) -> AlertmanagerState:
+def read_alertmanager_state(url: str, http_config: HTTPConfig | None = None) -> AlertmanagerState:
     """Read the state of an Alertmanager.
+
+    Args:
+        url: base URL, with a path prefix if there is one.
+        http_config: credentials, headers and TLS.
 
     Raises:
         APIError: a request fails, or it is not an Alertmanager.
     """
-    status = read_json(url, "api/v2/status")
+
+    def read(path: str) -> Any:  # noqa: ANN401 - JSON
+        return read_json(url, f"api/v2/{path}", http_config)
+
+    status = read("status")
     with expect_server(url, "an Alertmanager"):
         return AlertmanagerState(
             version=status["versionInfo"]["version"],
@@ -152,19 +177,10 @@ def read_alertmanager_state(url: str) -> AlertmanagerState:
                 LiveAlert(
                     each["labels"], each["status"]["silencedBy"], each["status"]["inhibitedBy"]
                 )
-                for each in read_json(url, "api/v2/alerts")
+                for each in read("alerts")
             ],
-            silences=[
-                each
-                for each in read_json(url, "api/v2/silences")
-                if each["status"]["state"] == "active"
-            ],
+            silences=[each for each in read("silences") if each["status"]["state"] == "active"],
         )
-
-
-def _read_alert(alert: Mapping[str, Any]) -> LiveAlert:
-    status = alert["status"]
-    return LiveAlert(alert["labels"], status["silencedBy"], status["inhibitedBy"])
 
 
 def _parse_yaml(url: str, text: str) -> Mapping[str, Any]:

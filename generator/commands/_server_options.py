@@ -1,7 +1,7 @@
 """Options of the commands that read several Prometheus servers: their URLs and credentials."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import click
@@ -56,11 +56,8 @@ def parse_sources(urls: Sequence[str], http_configs: Sequence[str]) -> list[Sour
         except click.BadParameter as error:
             shown = re.sub("//.*@", "//", url)  # no password in a log
             raise click.UsageError(f"--prometheus {shown}: {error.message}") from error
-    configs = _read_configs([_split(text) for text in http_configs], named)
-    return [
-        Source(name, url, configs.get(name) or configs.get("") or HTTPConfig())
-        for name, url in named.items()
-    ]
+    configs = read_http_configs(http_configs, named)
+    return [Source(name, url, configs.get(name, HTTPConfig())) for name, url in named.items()]
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -68,11 +65,19 @@ def _split(text: str) -> tuple[str, str]:
     return match.groups() if match else ("", text)  # type: ignore[return-value]
 
 
-def _read_configs(pairs: Sequence[tuple[str, str]], named: dict[str, str]) -> dict[str, HTTPConfig]:
+def read_http_configs(texts: Sequence[str], names: Collection[str]) -> dict[str, HTTPConfig]:
+    """Read repeated `[NAME=]FILE` by the names of the servers; without a name for all others.
+
+    Raises:
+        click.UsageError: a value cannot be used; the message says why.
+    """
     configs, problems = {}, []
-    for name, file in pairs:
-        if name and name not in named:
-            raise click.UsageError(f"--http-config {name}={file}: no --prometheus has this name")
+    for name, file in map(_split, texts):
+        if name and name not in names:
+            raise click.UsageError(
+                f"--http-config {name}={file}: no --prometheus has this name; names: "
+                f"{', '.join(names)}"
+            )
         try:
             configs[name], found = read_http_config(Path(file))
         except OSError as error:
@@ -83,4 +88,5 @@ def _read_configs(pairs: Sequence[tuple[str, str]], named: dict[str, str]) -> di
     _report.print_problems(problems)
     if filter_errors(problems):
         raise click.UsageError("--http-config has problems; fix those above")
-    return configs
+    default = configs.pop("", None)
+    return dict.fromkeys(names, default) | configs if default else configs

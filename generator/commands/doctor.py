@@ -11,10 +11,16 @@ import click
 from generator import build
 from generator.alerting.graph import list_alerts
 from generator.clients.json_api import APIError
-from generator.clients.server_state import read_alertmanager_state, read_prometheus_state
+from generator.clients.server_state import (
+    AlertmanagerState,
+    PrometheusState,
+    read_alertmanager_state,
+    read_prometheus_state,
+)
 from generator.commands import _report, _values
 from generator.commands._options import add_spec_options, keep_going_option
 from generator.commands._request import parse_request
+from generator.commands._server_options import read_http_configs
 from generator.doctor import CheckResult, CheckStatus
 from generator.doctor.alertmanager import ReceiverSettings, check_alertmanager
 from generator.doctor.prometheus import check_prometheus
@@ -24,6 +30,7 @@ from slos.schema.golang import Re2Pattern
 from slos.schema.problem import filter_errors
 from slos.schema.units import format_count
 
+_PROMETHEUS, _ALERTMANAGER = "prometheus", "alertmanager"
 _COLOURS = {
     CheckStatus.OK: "green",
     CheckStatus.WARNING: "yellow",
@@ -65,13 +72,22 @@ _COLOURS = {
     help="Regular expression of the name or URL of webhook receivers that notify people. "
     "Repeatable.",
 )
+@click.option(
+    "--http-config",
+    "http_configs",
+    multiple=True,
+    metavar="[prometheus=|alertmanager=]FILE",
+    help="Credentials, headers and TLS for a server, as http_config of Prometheus. "
+    "Without a name for both. Repeatable.",
+)
 @keep_going_option
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
-def command(
+def command(  # noqa: PLR0913 - options
     prometheus_url: str | None,
     alertmanager_url: str | None,
     remediation: tuple[Re2Pattern, ...],
     on_call: tuple[Re2Pattern, ...],
+    http_configs: tuple[str, ...],
     *,
     keep_going: bool,
     as_json: bool,
@@ -94,6 +110,7 @@ def command(
     """
     if not (prometheus_url or alertmanager_url):
         raise click.UsageError("add --prometheus URL, --alertmanager URL or both")
+    configs = read_http_configs(http_configs, (_PROMETHEUS, _ALERTMANAGER))
     request = parse_request(options)
     build_plan = build.plan_inputs(
         request.inputs,
@@ -107,7 +124,17 @@ def command(
         sys.exit(1)
     try:
         settings = ReceiverSettings(on_call, remediation)
-        results = list(_examine(build_plan, prometheus_url, alertmanager_url, settings))
+        prometheus = (
+            read_prometheus_state(prometheus_url, configs.get(_PROMETHEUS))
+            if prometheus_url
+            else None
+        )
+        alertmanager = (
+            read_alertmanager_state(alertmanager_url, configs.get(_ALERTMANAGER))
+            if alertmanager_url
+            else None
+        )
+        results = list(_examine(build_plan, prometheus, alertmanager, settings))
     except APIError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
@@ -121,17 +148,16 @@ def command(
 
 def _examine(
     build_plan: BuildPlan,
-    prometheus_url: str | None,
-    alertmanager_url: str | None,
+    prometheus: PrometheusState | None,
+    alertmanager: AlertmanagerState | None,
     settings: ReceiverSettings,
 ) -> Iterator[CheckResult]:
     """Run all checks on what the servers have now."""
     groups = [group for plan in build_plan.plans for group in plan.groups]
     slos = [slo for slo in build_plan.slos if isinstance(slo, SLO)]
-    prometheus = read_prometheus_state(prometheus_url) if prometheus_url else None
     if prometheus:
         yield from check_prometheus(groups, slos, prometheus)
-    if not alertmanager_url:
+    if not alertmanager:
         yield CheckResult(
             "alertmanager",
             CheckStatus.WARNING,
@@ -141,9 +167,8 @@ def _examine(
         return
     specs = [(part.spec, part.slos) for plan in build_plan.plans for part in plan.spec_plans]
     heartbeats = [alert.name for alert in list_alerts(specs) if alert.heartbeat]
-    state = read_alertmanager_state(alertmanager_url)
     try:
-        yield from check_alertmanager(groups, heartbeats, prometheus, state, settings)
+        yield from check_alertmanager(groups, heartbeats, prometheus, alertmanager, settings)
     except ValueError as error:  # of a matcher that only another version knows
         yield CheckResult("alertmanager", CheckStatus.FAILED, f"cannot read its routes: {error}")
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from generator import names
+from generator.alerting.live_intervals import LOOKAHEAD, find_notifying_time
 from generator.alerting.model import Matcher
 from generator.alerting.route_matching import (
     Labels,
@@ -19,10 +21,11 @@ from generator.clients.server_state import AlertmanagerState, LiveRule, Promethe
 from generator.doctor import CheckResult, CheckStatus, list_names
 from generator.model import AlertingRule, RecordingRule, RuleGroup
 from slos.schema.golang import Re2Pattern
-from slos.schema.units import format_count
+from slos.schema.units import Duration, format_count
 
 _PAGE_SEVERITY, _INFO_SEVERITY, _NO_SEVERITY = "critical", "info", "none"
 _WEBHOOK = "webhook"
+_SLOW_HEARTBEAT = Duration.from_parts(minutes=15)
 _FOREIGN_ALERT = "AlertOfOtherRules"
 
 
@@ -87,7 +90,7 @@ def check_alertmanager(
     inhibitors = _route_inhibitors(alerts, state)
     yield check_remediation_receivers([*alerts, *inhibitors], receivers, settings)
     yield check_on_call_receivers(others, receivers, settings)
-    yield check_delivery_times(others)
+    yield check_delivery_times(alerts, state)
     yield check_inhibitions(alerts, heartbeats, external_labels, state)
     yield check_silences(alerts, state)
     if prometheus:
@@ -213,8 +216,33 @@ def check_on_call_receivers(
     return CheckResult("on-call-receivers", CheckStatus.OK, f"all of {count} reach people")
 
 
-def check_delivery_times(alerts: Sequence[RoutedAlert]) -> CheckResult:
-    """Check that no page waits for a time interval."""
+def check_delivery_times(alerts: Sequence[RoutedAlert], state: AlertmanagerState) -> CheckResult:
+    """Check that no page waits for a time interval, and that every alert is notified at some time.
+
+    The heartbeat is among the alerts; what else it needs, `check_heartbeat` finds.
+    """
+    now = datetime.now(UTC)
+    intervals = {
+        (each.muted_in, each.active_in)
+        for alert in alerts
+        for each in alert.routes
+        if each.muted_in or each.active_in
+    }
+    closed = {each for each in intervals if not find_notifying_time(state.config, *each, now)}
+    never = [
+        alert.name
+        for alert in alerts
+        if alert.routes and all((each.muted_in, each.active_in) in closed for each in alert.routes)
+    ]
+    if never:
+        (muted, active), *_ = closed
+        return CheckResult(
+            "delivery-times",
+            CheckStatus.FAILED,
+            f"{format_count(len(never), 'alert')} not notified at any time in the next "
+            f"{LOOKAHEAD.days} days: {list_names(never)}",
+            f"remove the time interval {list_names([*muted, *active])} from the route",
+        )
     pages = [a for a in alerts if a.labels.get(names.SEVERITY) == _PAGE_SEVERITY]
     waiting = {
         page.name: each for page in pages for each in page.routes if each.muted_in or each.active_in
@@ -253,6 +281,8 @@ def check_inhibitions(
     are no distinction, since all alerts of the Prometheus have them.
     """
     own = {alert.name for alert in alerts}
+    urgent = {*heartbeats}
+    urgent |= {a.name for a in alerts if a.labels.get(names.SEVERITY) == _PAGE_SEVERITY}
     muted: dict[str, str] = {}
     for rule in list_inhibitions(state.config):
         if _selects_built_alerts(rule.source, own):
@@ -266,13 +296,13 @@ def check_inhibitions(
     if not muted:
         message = f"no foreign inhibition mutes one of {format_count(len(own), 'alert')}"
         return CheckResult("inhibitions", CheckStatus.OK, message)
-    name, source = next(iter(muted.items()))
+    name = next((each for each in muted if each in urgent), next(iter(muted)))
     return CheckResult(
         "inhibitions",
-        CheckStatus.FAILED if set(muted) & set(heartbeats) else CheckStatus.WARNING,
+        CheckStatus.FAILED if name in urgent else CheckStatus.WARNING,
         f"{format_count(len(muted), 'alert')} muted by foreign inhibitions: {list_names([*muted])}",
-        f"{name} is muted while an alert with {source} fires; give the alert the label that the "
-        "inhibition compares, such as namespace",
+        f"{name} is muted while an alert with {muted[name]} fires; give the alert the label that "
+        "the inhibition compares, such as namespace",
     )
 
 
@@ -342,5 +372,24 @@ def check_heartbeat(
             f"reaches the receiver {receiver}, which sends nothing",
             "configure a receiver that raises an alarm when the heartbeat stops",
         )
-    message = f"{name} reaches {sent[0].receiver}, repeated every {sent[0].repeat_interval}"
-    return CheckResult("heartbeat", CheckStatus.OK, message)
+    return _check_heartbeat_times(name, sent[0])
+
+
+def _check_heartbeat_times(name: str, route: MatchedRoute) -> CheckResult:
+    """Check that a heartbeat is sent at any time, and often."""
+    waiting = [*route.muted_in, *route.active_in]
+    interval = max(map(Duration.parse, (route.repeat_interval, route.group_interval)))
+    message, hint = f"{name} reaches {route.receiver}, repeated every {interval}", ""
+    status = CheckStatus.OK
+    if waiting:
+        status = CheckStatus.FAILED
+        message = f"{name} is sent to {route.receiver} at some times only"
+        hint = f"remove the time interval {list_names(waiting)} from the route"
+    elif interval > _SLOW_HEARTBEAT:
+        status = CheckStatus.WARNING
+        message = f"{name} reaches {route.receiver} every {interval} only"
+        hint = (
+            "set repeat_interval and group_interval of its route to 1m; an outage is not known "
+            "before a heartbeat is missing"
+        )
+    return CheckResult("heartbeat", status, message, hint)

@@ -1,5 +1,6 @@
 """Checks of a running Prometheus: are the built rules loaded, and do their metrics exist?"""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import promql_parser as ast
@@ -30,7 +31,14 @@ def check_prometheus(
     yield check_metrics(groups, state)
     yield from check_targets(groups, state)
     yield check_retention(slos, state)
-    if state.alertmanagers:
+    if state.alertmanagers is None:
+        yield CheckResult(
+            "alertmanagers",
+            CheckStatus.WARNING,
+            "the server does not say where alerts are sent",
+            "check notifier.url of vmalert",
+        )
+    elif state.alertmanagers:
         yield CheckResult("alertmanagers", CheckStatus.OK, f"alerts go to {state.alertmanagers[0]}")
     else:
         yield CheckResult(
@@ -49,6 +57,7 @@ def check_loaded_rules(groups: Sequence[RuleGroup], state: PrometheusState) -> C
         for group in groups
         if group.name in state.groups and not _is_loaded(group, state.groups[group.name])
     ]
+    repeated = [group.name for group in groups if _is_repeated(state.groups.get(group.name, ()))]
     if missing:
         hint = (
             "apply them; a PrometheusRule is read only if its labels and its namespace match "
@@ -60,6 +69,10 @@ def check_loaded_rules(groups: Sequence[RuleGroup], state: PrometheusState) -> C
         message = f"{format_count(len(stale), 'rule group')} not of this build"
         hint = "apply the built rules again; check the flags of the build, such as --extra-labels"
         return CheckResult("rules", CheckStatus.FAILED, f"{message}: {list_names(stale)}", hint)
+    if repeated:
+        message = f"{format_count(len(repeated), 'rule group')} loaded more than once"
+        hint = "remove the other rule file or object; both write the same series"
+        return CheckResult("rules", CheckStatus.FAILED, f"{message}: {list_names(repeated)}", hint)
     loaded = format_count(len(groups), "rule group")
     return CheckResult("rules", CheckStatus.OK, f"all rules of {loaded} loaded")
 
@@ -68,6 +81,12 @@ def _is_loaded(group: RuleGroup, live: Sequence[LiveRule]) -> bool:
     """Tell whether a group has all of its rules; a namespace label may have been enforced."""
     loaded = {(rule.name, normalize_query(rule.query), rule.for_seconds) for rule in live}
     return all(_identify_rule(rule) in loaded for rule in group.rules)
+
+
+def _is_repeated(live: Sequence[LiveRule]) -> bool:
+    """Tell whether a rule is there twice, as from a second file with the same group."""
+    rules = Counter((rule.name, rule.query, *sorted(rule.labels.items())) for rule in live)
+    return any(count > 1 for count in rules.values())
 
 
 def _identify_rule(rule: Rule) -> tuple[str, str, float]:
@@ -145,6 +164,8 @@ def check_targets(groups: Sequence[RuleGroup], state: PrometheusState) -> Iterat
         matchers = list_selector_matchers(selector)
         targets = [each for each in state.targets if match_labels(matchers, each.labels)]
         down = [each for each in targets if each.health != "up"]
+        scrapes = Counter(each.url for each in state.targets)
+        twice = [each.url for each in targets if scrapes[each.url] > 1]
         if not targets:
             jobs = sorted({each.labels.get("job", "") for each in state.targets})
             yield CheckResult(
@@ -153,6 +174,14 @@ def check_targets(groups: Sequence[RuleGroup], state: PrometheusState) -> Iterat
                 f"no scrape target matches {selector}, which {reader} reads",
                 f"add its ServiceMonitor or scrape job; jobs of this Prometheus: "
                 f"{list_names(jobs, shown=20) or 'none'}",
+            )
+        elif twice:
+            jobs = [each.labels.get("job", "") for each in state.targets if each.url == twice[0]]
+            yield CheckResult(
+                "targets",
+                CheckStatus.FAILED,
+                f"{twice[0]} is scraped {scrapes[twice[0]]} times, by the jobs {list_names(jobs)}",
+                "remove all but one ServiceMonitor or scrape job; every event is counted by each",
             )
         elif down:
             message = f"{down[0].url} is {down[0].health}"

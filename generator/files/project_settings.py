@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from generator.alerting.hours import parse_office_hours
 from generator.model import Engine
 from generator.outputs import OutputSettings, ReceiverName, load_formats
+from generator.outputs.alertmanager.receivers import IN_CONFIG, IN_OBJECT
 from generator.profiles import load_profiles
 from generator.text import kubernetes
 from slos.schema.fields import (
@@ -61,6 +62,16 @@ def _check_hours(value: str) -> str:
     return value
 
 
+def _check_integration(value: str) -> str:
+    if not value.endswith((IN_CONFIG, IN_OBJECT)):
+        raise ValueError(
+            f"{value!r} is not a list of integrations; write it like pagerduty_configs, or "
+            "pagerdutyConfigs for the AlertmanagerConfig"
+        )
+    return value
+
+
+IntegrationName = Annotated[str, AfterValidator(_check_integration)]
 FormatName = Annotated[str, _check_member("format", load_formats)]
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
 Namespace = Annotated[str, AfterValidator(kubernetes.check_namespace)]
@@ -133,10 +144,11 @@ class ProjectSettings(SpecModel):
     office_hours: Annotated[str, AfterValidator(_check_hours)] | None = Field(
         None, description="Hours in which notifications for tickets are sent, or `always`."
     )
-    receivers: dict[ReceiverName, dict[str, Any]] = Field(
+    receivers: dict[ReceiverName, dict[IntegrationName, list[dict[str, Any]]]] = Field(
         {},
-        description="Integrations of the receivers in `alertmanager.yml`, such as "
-        "`pagerduty_configs`, as in the configuration of Alertmanager.",
+        description="Integrations of the receivers: keys such as `pagerduty_configs`, as in the "
+        "configuration of Alertmanager, for `alertmanager.yml`; keys such as `pagerdutyConfigs`, "
+        "as in an AlertmanagerConfig, for `alertmanagerconfig.yaml`.",
     )
     remediation_receiver: list[Pattern] = Field(
         [],

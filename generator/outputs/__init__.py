@@ -37,7 +37,8 @@ class OutputSettings:
         object_labels: labels of Kubernetes objects, instead of those by which
             kube-prometheus-stack selects them.
         office_hours: hours in which tickets are notified; None for always.
-        receivers: integrations of the receivers of Alertmanager's configuration.
+        receivers: integrations of the receivers of Alertmanager's configuration and of the
+            AlertmanagerConfig.
     """
 
     namespace: str = "prometheus"

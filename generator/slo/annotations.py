@@ -85,6 +85,10 @@ class AlertMetaBuilder:
         common = Runbook(escalate=self.alerting.runbook.escalate)
         return replace(meta, runbook=spec.runbook.merge_defaults(common))
 
+    def format_first_step(self, spec: FiringSpec) -> str:
+        """Format the first check of an alert's runbook, for the middle of a sentence."""
+        return _format_first_step(spec.runbook.merge_defaults(self.alerting.runbook))
+
     def _build_meta(
         self,
         name: str,
@@ -149,6 +153,14 @@ def _read_label(label: str) -> str:
 
 def _format_groups(group_by: Iterable[str]) -> str:
     return ", ".join(f"{label} {{{{ {_read_label(label)} }}}}" for label in group_by)
+
+
+def _format_first_step(runbook: Runbook) -> str:
+    """Format the first sentence of the first check; empty without checks."""
+    if not runbook.checks:
+        return ""
+    sentence = runbook.checks[0].say.partition(". ")[0].rstrip(".")
+    return escape_template(f"{sentence[0].lower()}{sentence[1:]}.")
 
 
 def _omit_zero(length: Duration | None) -> Duration | None:
@@ -226,9 +238,12 @@ class AnnotationContext:
 
 
 def describe_burn_alert(
-    context: AnnotationContext, severity: AlertSeverity, conditions: Sequence[BurnCondition]
+    context: AnnotationContext,
+    severity: AlertSeverity,
+    conditions: Sequence[BurnCondition],
+    first_step: str = "",
 ) -> dict[str, str]:
-    """Annotations of a burn-rate alert."""
+    """Annotations of a burn-rate alert; `first_step` is that of its runbook."""
     burn_rates = " or ".join(_describe_burn_rate(context, condition) for condition in conditions)
     allowed = format_decimal(100 - context.objective)
     window = min(condition.short for condition in conditions)
@@ -241,7 +256,8 @@ def describe_burn_alert(
         "summary": f"{context.subject}: {value}, {allowed} % allowed",
         "description": f"{context} Over the last {window} {bad}; the error budget is {allowed} % "
         f"over {format_period(context.period)}. This {severity} fires at a burn rate of "
-        f"{burn_rates}. First check the remaining error budget and what changed.",
+        f"{burn_rates}. First "
+        f"{first_step or 'check the remaining error budget and what changed.'}",
     }
 
 
@@ -300,9 +316,9 @@ def _compute_time_to_exhaustion(context: AnnotationContext, condition: BurnCondi
 
 
 def describe_threshold_alert(
-    context: AnnotationContext, above: Decimal, over: Duration
+    context: AnnotationContext, above: Decimal, over: Duration, first_step: str = ""
 ) -> dict[str, str]:
-    """Annotations of a threshold alert."""
+    """Annotations of a threshold alert; `first_step` is that of its runbook."""
     limit = format_decimal(above * 100)
     return {
         "value": f"{{{{ $value }}}} % {context.bad_phrase} over {over}, the limit is {limit} %",
@@ -310,7 +326,7 @@ def describe_threshold_alert(
         "summary": f"{context.subject}: {{{{ $value }}}} % {context.bad_phrase} over {over}, "
         f"the limit is {limit} %",
         "description": f"{context} Over {over} {{{{ $value }}}} % {context.bad_phrase}; "
-        f"this alert fires above {limit} %. First check what changed.",
+        f"this alert fires above {limit} %. First {first_step or 'check what changed.'}",
     }
 
 
@@ -326,17 +342,21 @@ def describe_absent_alert(context: AnnotationContext, sources: Sequence[str]) ->
     }
 
 
-def describe_no_data_alert(group_by: Sequence[str], hold: Duration) -> dict[str, str]:
+def describe_no_data_alert(
+    group_by: Sequence[str], hold: Duration, runbook: Runbook
+) -> dict[str, str]:
     """Texts of the alert of a spec on missing data, whose series name the SLO and its group."""
     groups = "".join(
         f"{{{{ if {_read_label(label)} }}}}, {label} {{{{ {_read_label(label)} }}}}{{{{ end }}}}"
         for label in group_by
     )
+    first_step = _format_first_step(runbook)
     return {
         "value": "no events are counted",
         "summary": f"{{{{ $labels.{names.ID} }}}}{groups}: no events are counted",
         "description": f"No events of this SLO have been counted for {hold}, so none of its "
-        "alerts can fire. First check that the series that it is counted from exist.",
+        "alerts can fire. First "
+        f"{first_step or 'check that the series that it is counted from exist.'}",
     }
 
 

@@ -27,7 +27,7 @@ def build_no_data_alert(spec: Spec, slos: Sequence[SLO]) -> StandaloneAlert | No
         return None
     hold = options.for_ or DEFAULT_FOR
     group_by = sorted({each for slo in slos for each in slo.signal.group_by})
-    texts = describe_no_data_alert(group_by, hold)
+    texts = describe_no_data_alert(group_by, hold, options.runbook)
     fields = {
         **{key: getattr(options, key) for key in options.model_fields_set},
         "for_": hold,

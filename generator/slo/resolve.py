@@ -189,7 +189,12 @@ class _SloResolver:
         self, severity: AlertSeverity, spec: BurnAlertSpec, pair: tuple[Window, Window]
     ) -> BurnAlert:
         conditions = tuple(self._build_condition(window) for window in pair)
-        texts = annotations.describe_burn_alert(self.annotation_context, severity, conditions)
+        texts = annotations.describe_burn_alert(
+            self.annotation_context,
+            severity,
+            conditions,
+            self.meta_builder.format_first_step(spec),
+        )
         return BurnAlert(
             severity, conditions, self.meta_builder.build_burn_alert_meta(severity, spec, texts)
         )
@@ -207,7 +212,10 @@ class _SloResolver:
     def _build_threshold_alerts(self) -> Iterator[ThresholdAlert]:
         for alert in self.spec.alerting.threshold_alerts:
             texts = annotations.describe_threshold_alert(
-                self.annotation_context, alert.above, alert.over
+                self.annotation_context,
+                alert.above,
+                alert.over,
+                self.meta_builder.format_first_step(alert),
             )
             meta = self.meta_builder.build_threshold_alert_meta(alert, texts)
             yield ThresholdAlert(above=alert.above, over=alert.over, meta=meta)

@@ -129,9 +129,8 @@ def _describe_elements(value: Schema, definitions: Definitions) -> str:
     elements = value.get("additionalProperties")
     if not isinstance(elements, dict) or isinstance(elements.get("type"), list):
         return "texts"
-    return " or ".join(
-        f"{_describe_option(option, definitions)}s" for option in _list_options(elements)
-    )
+    described = [_describe_option(option, definitions) for option in _list_options(elements)]
+    return " or ".join(each if " of " in each else f"{each}s" for each in described)
 
 
 def _describe_unit(value: Schema) -> str:

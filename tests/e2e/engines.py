@@ -88,7 +88,7 @@ class VictoriaServer:
 
 
 @contextmanager
-def run_victoria(folder: Path) -> Iterator[VictoriaServer]:
+def run_victoria(folder: Path, *, retention: str = "100y") -> Iterator[VictoriaServer]:
     """Run VictoriaMetrics over an empty folder."""
     port = stack.find_free_port()
     url = f"http://127.0.0.1:{port}"
@@ -98,7 +98,7 @@ def run_victoria(folder: Path) -> Iterator[VictoriaServer]:
             find_tool("victoria-metrics"),
             f"-storageDataPath={folder / 'victoria'}",
             f"-httpListenAddr=127.0.0.1:{port}",
-            "-retentionPeriod=100y",
+            f"-retentionPeriod={retention}",
             "-search.latencyOffset=0s",
             "-search.disableCache",
         ],

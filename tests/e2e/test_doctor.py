@@ -1,7 +1,9 @@
 """`slo-rules doctor` on a real Prometheus and Alertmanager, right and broken in many ways."""
 
+import base64
 import json
 import re
+import shutil
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -15,10 +17,12 @@ import requests
 from click.testing import Result
 
 from tests.e2e.alertmanager import AlertmanagerServer, run_alertmanager
+from tests.e2e.engines import run_victoria
 from tests.exporter.slo_probe import run_prometheus
 from tests.generator.command_line import run_slo_rules
 from tests.schema.specs import build_slo, build_spec, dump_yaml
 from tests.schema.test_standalone_alerts import build_alert
+from tests.web.test_sources import serve_proxy
 
 ROOT = Path(__file__).parents[2]
 REQUESTS = 'sum(rate(prometheus_http_requests_total{code=~"CODE"}[{{.window}}]))'
@@ -143,7 +147,7 @@ def test_a_cluster_where_all_is_right_passes(cluster: Cluster) -> None:
     result = cluster.examine("--remediation-receiver", "prometheus-events")
     assert result.exit_code == 0, result.output
     assert "0 failed, 0 warnings" in result.stderr
-    assert "ShopHeartbeat reaches beat, repeated every 1m" in result.stdout
+    assert "ShopHeartbeat reaches beat, repeated every 5m" in result.stdout
 
 
 def test_routes_are_checked_before_any_rule_is_applied(cluster: Cluster) -> None:
@@ -184,7 +188,25 @@ WITHOUT_OWN: dict[str, Any] = {**RIGHT, "route": {"receiver": "prometheus-events
 IN_NAMESPACE = {**OWN, "matchers": ['namespace="prometheus"', 'sloth_service="shop"']}
 INHIBITED = [{"source_matchers": ["a=b"], "target_matchers": ['alertname="ShopHeartbeat"']}]
 ANY_PAGE = [{"source_matchers": ["severity=critical"], "target_matchers": ["severity=warning"]}]
+ANY_OTHER = [{"source_matchers": ["a=b"], "target_matchers": ["severity=critical"], "equal": []}]
 WEEKDAYS = [{"name": "weekdays", "time_intervals": [{"weekdays": ["monday:friday"]}]}]
+EVERY_DAY = [{"name": "all", "time_intervals": [{"weekdays": ["sunday:saturday"]}]}]
+
+
+def route_own(**keys: object) -> dict[str, Any]:
+    """The right configuration with other keys of the route of these alerts."""
+    return {**RIGHT, "route": {**RIGHT["route"], "routes": [{**OWN, **keys}]}}
+
+
+def route_beats(**keys: object) -> dict[str, Any]:
+    """The right configuration with other keys of the route of the heartbeat."""
+    return route_own(routes=[{**BEATS, **keys}])
+
+
+def route_first(**keys: object) -> dict[str, Any]:
+    """The right configuration with a route before those of these alerts."""
+    first = {"receiver": "prometheus-events", **keys}
+    return {**RIGHT, "route": {**RIGHT["route"], "routes": [first, OWN]}}
 
 
 @pytest.mark.parametrize(
@@ -229,6 +251,32 @@ WEEKDAYS = [{"name": "weekdays", "time_intervals": [{"weekdays": ["monday:friday
             "heartbeat",
             "ShopHeartbeat reaches the receiver beat, which sends nothing",
         ),
+        (
+            {**route_own(mute_time_intervals=["all"]), "time_intervals": EVERY_DAY},
+            "delivery-times",
+            "failed: 4 alerts not notified at any time in the next 31 days",
+        ),
+        (
+            {**route_beats(active_time_intervals=["weekdays"]), "time_intervals": WEEKDAYS},
+            "heartbeat",
+            "failed: ShopHeartbeat is sent to beat at some times only; remove the time interval",
+        ),
+        (
+            route_beats(repeat_interval="12h"),
+            "heartbeat",
+            "warning: ShopHeartbeat reaches beat every 12h only",
+        ),
+        (
+            route_first(match={"sloth_service": "shop"}, match_re={"severity": "crit.*|none"}),
+            "remediation-receivers",
+            "failed: 3 of 5 alerts reach prometheus-events",
+        ),
+        (
+            route_first(matchers=['severity=~"warn.+"'], **{"continue": True}),
+            "remediation-receivers",
+            "failed: 2 of 5 alerts reach prometheus-events",
+        ),
+        ({**RIGHT, "inhibit_rules": ANY_OTHER}, "inhibitions", "failed: 2 alerts muted"),
         ({**RIGHT, "inhibit_rules": INHIBITED}, "inhibitions", "failed: 1 alert muted"),
         ({**RIGHT, "inhibit_rules": ANY_PAGE}, "inhibitions", "warning: 2 alerts muted"),
         (
@@ -305,6 +353,47 @@ def test_without_a_named_acting_receiver_the_doctor_asks_for_it(
     result = cluster.examine("--config", settings)
     assert result.exit_code == 0, result.output
     assert "--remediation-receiver PATTERN" in result.stdout
+
+
+def test_rules_and_targets_that_are_there_twice_are_found(cluster: Cluster, tmp_path: Path) -> None:
+    copies = [tmp_path / "one.yaml", tmp_path / "two.yaml"]
+    for copy in copies:
+        shutil.copy(cluster.folder / "rules.yaml", copy)
+    targets = [{"targets": [cluster.prometheus.removeprefix("http://")]}]
+    jobs = [{"job_name": job, "static_configs": targets} for job in ("shop", "shop-again")]
+    sections = {"rule_files": [str(copy) for copy in copies], "scrape_configs": jobs}
+    every = 'count(up) == 2 and on () ALERTS{alertname="ShopHeartbeat"}'
+    with run_prometheus(tmp_path, "shop", holds=every, sections=sections) as prometheus:
+        spec = cluster.write_spec(SPEC)
+        results = list_results(run_slo_rules("doctor", spec, "--prometheus", prometheus, "--json"))
+    assert "rule groups loaded more than once" in results["rules"], results
+    assert "/metrics is scraped 2 times, by the jobs shop, shop-again" in results["targets"]
+
+
+def test_the_retention_of_victoria_metrics_is_compared(cluster: Cluster, tmp_path: Path) -> None:
+    spec = cluster.write_spec(SPEC)
+    with run_victoria(tmp_path, retention="24h") as server:
+        results = list_results(run_slo_rules("doctor", spec, "--prometheus", server.url, "--json"))
+    assert (
+        "retention of 1d is shorter than the period of shop-requests (1w)" in (results["retention"])
+    )
+    assert results["alertmanagers"].startswith("warning: the server does not say where")
+
+
+def test_a_protected_alertmanager_is_read_with_its_credentials(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    spec, config = cluster.write_spec(SPEC), tmp_path / "http.yaml"
+    config.write_text("basic_auth: {username: reader, password: planted}\n")
+    header = ("Authorization", f"Basic {base64.b64encode(b'reader:planted').decode()}")
+    with serve_proxy(cluster.alertmanager.url, header=header) as url:
+        command = ("doctor", spec, "--alertmanager", url)
+        assert f"{url} returned 401" in run_slo_rules(*command).stderr
+        result = run_slo_rules(*command, "--http-config", f"alertmanager={config}")
+        assert "all of 4 alerts reach people" in result.stdout, result.output
+        other = run_slo_rules(*command, "--http-config", f"prometheus={config}")
+        assert f"{url} returned 401" in other.stderr
+        assert "planted" not in result.output + other.output
 
 
 def test_a_silenced_heartbeat_is_found(cluster: Cluster) -> None:

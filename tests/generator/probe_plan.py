@@ -1,7 +1,7 @@
 """Results of runs that the prober counts on its own schedule, with the settings of an overlay."""
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -81,20 +81,29 @@ class PlannedProber:
         for probe_path in probe_paths:
             self._checks.start_results(probe_path.probe, probe_path.path)
 
-    def count_results(self, seconds: float) -> dict[str, str]:
-        """Count the results of all runs of a time, as series in promtool's notation."""
+    def count_results(self, seconds: float) -> dict[str, list[float]]:
+        """Count the results of all runs of a time: a sample of each series for every scrape."""
         columns: dict[str, list[float]] = {}
         slots = heapq.merge(*(self._list_slots(each, seconds) for each in self._build_timetables()))
         following = next(slots, None)
-        results = self._registry.restricted_registry([contract.RESULTS])
+        values = self._read_values()
         for scrape in range(int(seconds / SCRAPE) + 1):
-            while following is not None and following[0] < scrape * SCRAPE:
-                self._run_slot(*following)
-                following = next(slots, None)
-            for family in results.collect():
-                for sample in family.samples:
-                    columns.setdefault(format_series(sample.labels), []).append(sample.value)
-        return {series: format_samples(values) for series, values in columns.items()}
+            if following is not None and following[0] < scrape * SCRAPE:
+                while following is not None and following[0] < scrape * SCRAPE:
+                    self._run_slot(*following)
+                    following = next(slots, None)
+                values = self._read_values()
+            for series, value in values.items():
+                columns.setdefault(series, []).append(value)
+        return columns
+
+    def _read_values(self) -> dict[str, float]:
+        results = self._registry.restricted_registry([contract.RESULTS])
+        return {
+            format_series(sample.labels): sample.value
+            for family in results.collect()
+            for sample in family.samples
+        }
 
     def _build_timetables(self) -> Iterator[Timetable]:
         context = MagicMock(targets=self.loaded.targets)
@@ -131,6 +140,6 @@ def format_series(labels: Mapping[str, str]) -> str:
     return f"{contract.RESULTS}{{{matchers}}}"
 
 
-def format_samples(values: list[float]) -> str:
+def format_samples(values: Sequence[float]) -> str:
     """Format samples in promtool's notation; equal ones in a row take one word."""
     return " ".join(f"{value:.0f}x{sum(1 for _ in run) - 1}" for value, run in groupby(values))

@@ -17,6 +17,7 @@ from tests.generator.amtool import (
     read_fragment,
     run_amtool,
 )
+from tests.generator.test_alertmanager_object import SPEC, build_object
 
 PAGE = (ROOT / "docs" / "alertmanager.md").read_text()
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -36,7 +37,11 @@ def merged(tmp_path: Path) -> Path:
 
 
 def test_every_block_is_tried_here() -> None:
-    assert sorted(text.split(":")[0] for text in BLOCKS) == ["alertmanager", "templates"]
+    assert sorted(text.split(":")[0] for text in BLOCKS) == [
+        "alertmanager",
+        "receivers",
+        "templates",
+    ]
 
 
 def test_the_merged_configuration_keeps_alerts_of_ours_from_what_acts_on_them(
@@ -67,6 +72,12 @@ def test_the_values_of_the_chart_name_the_config_map_that_is_generated() -> None
     values = load_block("alertmanager:")["alertmanager"]
     assert values["alertmanagerSpec"]["configMaps"] == [generated["name"]]
     assert any(generated["name"] in path for path in values["config"]["templates"])
+
+
+def test_the_receivers_of_the_object_are_valid() -> None:
+    receivers = load_block("receivers:")["receivers"]
+    found = build_object(SPEC, receivers=receivers)["spec"]["receivers"]
+    assert {"name": "slo-page", **receivers["slo-page"]} in found
 
 
 def test_the_matcher_for_the_owners_routes_is_the_one_that_is_built() -> None:

@@ -156,7 +156,10 @@ CASES: dict[str, tuple[dict[str, str], int]] = {
         {NEW: f"100+1x{BIRTH} _x110 {100 + BIRTH + 111}+1x{SCRAPES}"},
         END - START,
     ),
-    "a counter that ends soon after a step began": ({NEW: "100+1x137"}, 137 - START),
+    "failed scrapes from a minute after the start of a step until after its end": (
+        {NEW: f"100+1x116 _x23 240+1x{SCRAPES}"},
+        END - START,
+    ),
     "a restart between two scrapes": ({NEW: f"100+1x{BIRTH} 1+1x{SCRAPES}"}, END - START),
     "a restart at the start of a step": ({NEW: f"100+1x{BIRTH + 13} 1+1x{SCRAPES}"}, END - START),
     "a restart among failed scrapes from the last scrape of a step on": (

@@ -2,7 +2,8 @@
 
 By default a few mutants of each alert and recording are tried, always the same ones; with
 MUTATIONS=all every one is, which takes half an hour, and with another pattern those whose group or
-description it matches. The expressions that count raw series read them in several places; there a number, a range or a matcher is changed in all of these at once.
+description it matches. The expressions that count raw series read them in several places; there a
+number, a range or a matcher is changed in all of these at once.
 What each place is for is tried by `test_any_history`, on real histories.
 """
 

@@ -181,6 +181,20 @@ def _list_spec_checks(page: MarkdownPage) -> list[str]:
     return [step for step in steps if not step.startswith(CHECKS_OF_ANY_SERVICE)]
 
 
+# Texts with a first step for each of several cases, and one about a call of the receiver.
+NO_FIRST_STEP = ("AgentSREAcceptedOutdated", "AgentSREValidationWatchdog")
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_an_alert_names_the_first_step_of_its_page(rule: dict[str, Any]) -> None:
+    if rule["alert"] in NO_FIRST_STEP:
+        return
+    page = OF_ALERTS[names.name_runbook_page(rule["alert"])]
+    step = _list_spec_checks(page)[0].removeprefix("1. ").lower()
+    told = rule["annotations"]["description"].rpartition(" First ")[2]
+    assert re.findall(r"\w+", told)[:3] == re.findall(r"\w+", step)[:3]
+
+
 def test_the_index_names_every_page_once() -> None:
     assert sorted(PAGES["README.md"].links) == sorted(OF_ALERTS)
 

@@ -36,7 +36,7 @@ def render_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Arti
     yield _build_file("alertmanager.yml", render_config(routing_tree, settings.receivers))
     yield _build_file(templates.TEMPLATE_PATH, templates.TEMPLATE_TEXT.strip("\n").split("\n"))
     config = operator.render_alertmanager_config(
-        routing_tree, settings.namespace, settings.stack_labels
+        routing_tree, settings.namespace, settings.stack_labels, settings.receivers
     )
     yield _build_file(_OBJECT_FILE, config)
     yield _build_file("kustomization.yaml", _render_kustomization(settings))

@@ -1,12 +1,12 @@
 """Routing as an Alertmanager configuration file."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from generator.alerting.hours import format_day_ranges
 from generator.alerting.model import Inhibition, Matcher, Route, Routing, TimeInterval
 from generator.outputs import ReceiverName
+from generator.outputs.alertmanager.receivers import IN_CONFIG, map_receivers
 from generator.outputs.alertmanager.templates import TEMPLATE_PATH
 from generator.text import yaml_writer
 
@@ -28,17 +28,7 @@ def render_config(
     yield "# One receiver per role. One without addresses sends nothing; set them with `receivers`"
     yield "# of the project settings."
     names = (*routing.receivers, OTHERS_RECEIVER)
-    # JSON is YAML, and keeps what is empty.
-    integrations = {
-        str(name): {
-            key: yaml_writer.Raw(json.dumps(value, default=float, ensure_ascii=False))
-            for key, value in each.items()
-        }
-        for name, each in receivers.items()
-    }
-    yield from yaml_writer.render_mapping(
-        {"receivers": [{"name": name, **integrations.get(name, {})} for name in names]}
-    )
+    yield from yaml_writer.render_mapping({"receivers": map_receivers(names, receivers, IN_CONFIG)})
     yield from yaml_writer.render_mapping(
         {"inhibit_rules": [_map_inhibition(each) for each in routing.inhibitions]}
     )

@@ -1,16 +1,22 @@
 """Routing as an AlertmanagerConfig object of the Prometheus Operator."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from generator.alerting.hours import UTC, format_day_ranges
 from generator.alerting.model import Inhibition, Matcher, Route, Routing, TimeInterval
+from generator.outputs import ReceiverName
+from generator.outputs.alertmanager.receivers import IN_OBJECT, map_receivers
 from generator.text import yaml_writer
 
 OBJECT_NAME = "slo-routing"
 
 
 def render_alertmanager_config(
-    routing: Routing, namespace: str, labels: Mapping[str, str]
+    routing: Routing,
+    namespace: str,
+    labels: Mapping[str, str],
+    receivers: Mapping[ReceiverName, Mapping[str, Any]],
 ) -> Iterator[str]:
     """Render an AlertmanagerConfig.
 
@@ -24,7 +30,9 @@ def render_alertmanager_config(
     intervals = [each for each in routing.intervals if each.hours.zone == UTC]
     spec: Mapping[str, yaml_writer.YamlValue] = {
         "route": _map_route(routing.own_route, {each.name for each in intervals}),
-        "receivers": [{"name": name} for name in dict.fromkeys(routing.own_route.receivers)],
+        "receivers": map_receivers(
+            dict.fromkeys(routing.own_route.receivers), receivers, IN_OBJECT
+        ),
         "inhibitRules": [_map_inhibition(each) for each in routing.inhibitions],
         "muteTimeIntervals": [_map_interval(each) for each in intervals],
     }
