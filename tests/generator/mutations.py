@@ -63,6 +63,12 @@ EQUIVALENT_MUTATIONS = {
     r"^AgentSRELoadUneven: 1 becomes 1\.5": "a count is whole",
     r"^AgentSRE(ReplicasMissing|ContainerWithoutLimits|ValidationWatchdog): 0\.01 becomes "
     r"0\.006": "its values are whole, and so are multiples of both",
+    r"^AgentSRENoData: 0\.01 becomes": "its texts are without the value",
+    r"^(AgentSREUnavailable: |AgentSRE(Unavailable|ConcurrencyFailing)Ticket: 23h)59m\S+ becomes "
+    r"(5399998|129599998)ms": "older errors fulfil the condition of the longer window, but for a "
+    "few per cent; the same range of the longest window is tried",
+    r"^AgentSRECalledAfterVerdictTicket: (1\.4|0\.01) becomes (2\.0|0\.015)": "evaluations half an "
+    "hour apart step over it; AgentSREUnavailableTicket has the same condition",
     r"^AgentSREAcceptedOutdated: 1 becomes 1\.5 at 9": "numbers of replicas are whole",
     r"^SLOProbeUnhealthy: 1 becomes 0\.6\d+ at 5": "a rejected configuration is 0, and anything "
     "above 0 fires",

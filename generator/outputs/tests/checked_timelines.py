@@ -4,11 +4,11 @@ They depend on the numbers of an alert only, and many SLOs have alerts with the 
 they are computed once for each set of numbers.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
-from math import gcd
+from math import ceil, gcd
 
 from generator.model import SLO, BurnAlert, ThresholdAlert
 from generator.outputs.tests import alert_timing
@@ -139,29 +139,67 @@ class _TimelineBuilder:
 
     def build_few_errors(self, min_errors: int) -> Iterator[CheckedTimeline]:
         """Build timelines whose long window has one error too few at the end, or just enough."""
+        too_few = self._build_too_few_errors(min_errors - 1)
+        self.checks = []
+        if not self._may_fire(too_few):
+            self._expect_silence(too_few.last_step)
+            yield self._finish(f"too few errors in {self.condition.long}", too_few)
+        enough = self._build_enough_errors(min_errors)
+        if enough:
+            yield self._finish(f"enough errors in {self.condition.long}", enough)
+
+    def _build_too_few_errors(self, errors: int) -> ErrorTimeline:
+        """Build a timeline with some errors in the long window.
+
+        The longest window has as many right before it. They count for no condition.
+        """
         long = self._count_steps(self.condition.long)
-        share = self.incident.share
-        for errors, title in ((min_errors - 1, "too few errors"), (min_errors, "enough errors")):
-            parts = [
-                (Decimal(0), self._count_past_steps()),
-                (share, long + self._count_pending_steps()),
-            ]
+        share, past = self.incident.share, self._count_past_steps()
+        events = Decimal(errors) / (share * long)
+        steps = ceil(share * long)
+        older = [(share * long / steps, steps), (Decimal(0), long)]
+        is_longest = all(each.long.ms <= self.condition.long.ms for each in self.conditions)
+        parts = (
+            [(Decimal(0), past), *older, older[0]]
+            if is_longest and not self.numbers.for_
+            else [(Decimal(0), past), (share, long + self._count_pending_steps())]
+        )
+        return self._build_timeline(events, parts)
+
+    def _build_enough_errors(self, errors: int) -> ErrorTimeline | None:
+        """Build a timeline with just enough errors; if possible, no other condition holds."""
+        long = self._count_steps(self.condition.long)
+        longest = max(self._count_steps(each.long) for each in self.conditions) + 1
+        fallback: tuple[ErrorTimeline, tuple[tuple[int, Decimal | None], ...]] | None = None
+        for share, past in (
+            (self.incident.share, self._count_past_steps()),
+            (self.condition.limit * 5 / 4, longest),
+        ):
+            if share > 1:
+                continue
+            parts = [(Decimal(0), past), (share, long + self._count_pending_steps())]
             timeline = self._build_timeline(Decimal(errors) / (share * long), parts)
             firing = self._evaluate_alert(timeline)
+            steps = [n for n, fires in enumerate(firing) if fires]
+            shown_step = self._find_showable_step(timeline, steps)
+            if shown_step is None:
+                continue
             self.checks = []
-            if errors < min_errors:
-                if any(each is not False for each in firing):
-                    continue
-                self._expect_silence(timeline.last_step)
-            else:
-                steps = [n for n, fires in enumerate(firing) if fires]
-                shown_step = self._find_showable_step(timeline, steps)
-                if shown_step is None:
-                    continue
-                if firing[steps[0] - 1] is False:
-                    self._expect_silence(steps[0] - 1)
-                self._expect_firing(timeline, shown_step)
-            yield self._finish(f"{title} in {self.condition.long}", timeline)
+            if firing[steps[0] - 1] is False:
+                self._expect_silence(steps[0] - 1)
+            self._expect_firing(timeline, shown_step)
+            if self._holds_alone(timeline, shown_step):
+                return timeline
+            fallback = fallback or (timeline, tuple(self.checks))
+        if fallback is None:
+            return None
+        self.checks = [*fallback[1]]
+        return fallback[0]
+
+    def _holds_alone(self, timeline: ErrorTimeline, step: int) -> bool:
+        """Return whether no other condition holds at a step."""
+        others = (each for each in self.conditions if each != self.condition)
+        return all(each.holds(timeline, step) is False for each in others)
 
     def build_blip(self) -> CheckedTimeline | None:
         """Build a timeline of an incident that ends before the shortest window is full of it."""
@@ -292,6 +330,7 @@ class _TimelineBuilder:
         held_step = self._find_showable_step(ahead, held_steps)
         if held_step is not None:
             self._expect_firing(ahead, held_step)
+        self._expect_kept(ahead, firing, silent_step - 1)
         self._expect_silence(silent_step)
         return timeline.extend(self.incident.before, silent_step - timeline.last_step)
 
@@ -360,6 +399,25 @@ class _TimelineBuilder:
         ratio = find_alert_value(self.conditions, timeline, step)
         percentage = alert_rules.round_to_percentage(self.numbers.budget, ratio)
         self.checks.append((step, percentage))
+
+    def _expect_kept(
+        self, timeline: ErrorTimeline, firing: Sequence[bool | None], step: int
+    ) -> None:
+        """Expect an alert that `keep_firing_for` keeps to show its last value, if one is sure."""
+        if not self.numbers.keep_firing_for or not firing[step]:
+            return
+        last_held = next(n for n in range(step, -1, -1) if self._holds(timeline, n) is not False)
+        if last_held == step or not self._holds(timeline, last_held):
+            return
+        ratio = find_alert_value(self.conditions, timeline, last_held)
+        if self._rounds_one_way(ratio):
+            percentage = alert_rules.round_to_percentage(self.numbers.budget, ratio)
+            self.checks.append((step, percentage))
+
+    def _holds(self, timeline: ErrorTimeline, step: int) -> bool | None:
+        """Return whether a condition holds at a step; None if rounding could decide it."""
+        states = [each.holds(timeline, step) for each in self.conditions]
+        return True if True in states else None if None in states else False
 
     def _expect_silence(self, step: int) -> None:
         self.checks.append((step, None))

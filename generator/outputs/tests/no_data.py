@@ -19,6 +19,7 @@ from generator.outputs.tests.promtool_file import (
 )
 from generator.outputs.tests.series import (
     OTHER_VALUE,
+    build_foreign_series,
     build_group_labels,
     build_tier_series,
     round_up_length,
@@ -104,7 +105,14 @@ def _build_uncounted_group_case(
     ]
     checks = _expect_missing(meta, wait, [{**names.build_key_labels(slo), **group}])
     title = f"{meta.name}: a group of {slo.id} is missing"
-    return UnitTestCase(title, INTERVAL, INTERVAL, (*counted, *ratios), checks)
+    foreign = _build_foreign_group(slo, groups, length)
+    return UnitTestCase(title, INTERVAL, INTERVAL, (*counted, *ratios, *foreign), checks)
+
+
+def _build_foreign_group(slo: SLO, groups: ExpectedGroups, length: int) -> Iterator[InputSeries]:
+    """Build the same group of another SLO, which was seen and is counted."""
+    metrics = (names.name_error_ratio(groups.seen_within), names.name_total(slo.steps.fine))
+    return build_foreign_series(slo, metrics, length)
 
 
 def _build_seen_series(
@@ -178,6 +186,7 @@ def _build_vanished_group_case(slo: SLO, meta: AlertMeta, groups: ExpectedGroups
             [*zeros[:counted_steps], *[None] * (length - counted_steps)],
             ends=True,
         ),
+        *_build_foreign_group(slo, groups, length),
     )
     labels = {**group, **names.build_display_labels(slo), **meta.labels}
     checks = (
