@@ -76,6 +76,14 @@ def test_without_an_issue_the_first_two_parts_are_one() -> None:
     assert part.part is Part.UNTIL_CONTACT
 
 
+def test_the_share_of_a_part_is_that_of_the_events_that_show_it() -> None:
+    slow = {"linear_issue_creation": Bounds(3.0, 3.0), "end_to_end": Bounds(4.0, 4.0)}
+    fast = {"end_to_end": Bounds(0.1, 0.1)}
+    events = [Event(0, "ok", slow), *[Event(n, "ok", fast) for n in range(1, 10)]]
+    (part,) = break_down(build_step(events))
+    assert (part.share, part.events) == (Bounds(0.75, 0.75), 1)
+
+
 def test_a_step_without_an_executed_event_has_no_breakdown() -> None:
     assert break_down(build_step([Event(0, "lost", {})])) == []
 
@@ -88,6 +96,14 @@ def test_littles_law_compares_the_readings_with_rate_times_time(read: float, hol
     (check,) = check_littles_law(build_run(build_step(events), readings))
     assert check.expected == pytest.approx(8.0)
     assert check.holds is holds
+
+
+def test_a_difference_below_one_event_in_flight_is_no_agreement_and_no_fault() -> None:
+    events = [Event(n / 4, "ok", {"end_to_end": Bounds(0.1, 0.1)}) for n in range(40)]
+    readings = Series([float(t) for t in range(11)], [1.0] * 11)
+    (check,) = check_littles_law(build_run(build_step(events), readings))
+    assert check.difference > 0.5
+    assert check.describe() == "differs by less than 1 event"
 
 
 def test_littles_law_is_not_checked_with_too_few_readings() -> None:

@@ -106,6 +106,34 @@ def test_a_missed_target_is_missed_with_its_number(documents: list[dict[str, Any
     assert judged["done.targets"].status is RequirementStatus.MISSED
 
 
+def test_a_target_whose_value_was_not_observed_is_neither_met_nor_missed(
+    documents: list[dict[str, Any]],
+) -> None:
+    """All latencies are only met where each of them was measured; so it is for the rates."""
+    judged = {each.id: each for each in build_report(documents).judgements}
+    latency = judged["success.latency"]
+    assert latency.status is RequirementStatus.NOT_MEASURABLE
+    assert latency.evidence.startswith("baseline did not measure verification; baseline: ")
+    changed = copy.deepcopy(documents)
+    for measure in changed[0]["measures"]:
+        if measure["name"] == "linear_issue_creation":
+            measure |= {"value": None, "met": False}
+    judged = {each.id: each for each in build_report(changed).judgements}
+    issues = judged["AC1.linear_issue_creation"]
+    assert issues.status is RequirementStatus.NOT_MEASURABLE
+    assert issues.evidence == "baseline did not measure linear_issue_creation"
+
+
+def test_without_a_valid_run_no_bottleneck_was_looked_for(
+    documents: list[dict[str, Any]],
+) -> None:
+    for document in documents:
+        document["verdict"] = "invalid"
+    judged = {each.id: each for each in build_report(documents).judgements}
+    for id_ in ("AC6.identified", "AC6.opportunities", "AC6.plan", "AC3.cpu"):
+        assert judged[id_].status is RequirementStatus.NOT_MEASURABLE, id_
+
+
 def test_later_runs_are_compared_with_those_before(
     documents: list[dict[str, Any]], tmp_path: Path
 ) -> None:
