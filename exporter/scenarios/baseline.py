@@ -14,6 +14,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from exporter.fields import DurationField, Share, in_unit
+from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.quantiles import SHOWN_QUANTILES, count_needed_values
 from exporter.loadtest.result import LoadStep, Measure, ScenarioResult
@@ -44,6 +45,12 @@ class Settings(LoadSettings):
     def count_max_events(self) -> int:
         """Count the events, and the one before."""
         return 1 + self.events
+
+    def plan_arrivals(self) -> ArrivalPlan:
+        """Plan one sender."""
+        rest = float(self.rest.seconds)
+        step = ArrivalStep(1, 0.0, "single", repeat=self.events, rest=rest)
+        return ArrivalPlan([step], self.least)
 
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
