@@ -1,5 +1,7 @@
 """Scalability law, breakdown and Little's law on data whose truth is known."""
 
+from math import inf
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,6 +49,32 @@ def test_the_fit_is_refused_with_too_few_sizes(points: list[tuple[float, float]]
     refusal = fit_scalability_law(points)
     assert isinstance(refusal, FitRefusal)
     assert "and 5 are needed" in refusal.reason
+
+
+@pytest.mark.parametrize(
+    "throughputs",
+    [
+        [44, 3, 90, 12, 55, 7, 98, 20],
+        [n**2 for n in range(1, 9)],
+        [100 / n**3 for n in range(1, 9)],
+    ],
+)
+def test_the_fit_is_refused_where_the_points_are_far_from_the_law(throughputs: list[float]) -> None:
+    """At random, faster than linear, and falling faster than the law."""
+    refusal = fit_scalability_law(list(enumerate(throughputs, 1)))
+    assert isinstance(refusal, FitRefusal)
+    assert "the points differ from the law by" in refusal.reason
+
+
+def test_negative_throughputs_are_no_points() -> None:
+    assert isinstance(fit_scalability_law([(n, -5.0 * n) for n in range(1, 9)]), FitRefusal)
+
+
+def test_a_throughput_that_is_the_same_at_each_size_is_all_contention() -> None:
+    fit = fit_scalability_law([(n, 20.0) for n in range(1, 7)])
+    assert isinstance(fit, ScalabilityFit)
+    assert fit.contention.value == pytest.approx(1.0)
+    assert fit.peak.value == inf
 
 
 def test_a_linear_target_has_no_peak() -> None:
