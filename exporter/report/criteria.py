@@ -209,11 +209,12 @@ def _judge_distribution(results: Results) -> tuple[RequirementStatus, str]:
 
 def _judge_availability(results: Results) -> tuple[RequirementStatus, str]:
     events = lost = 0.0
-    for document in (
+    documents = [
         document
         for scenario in ("baseline", "concurrent", "sustained")
         for document in results.find_runs(scenario)[0]
-    ):
+    ]
+    for document in documents:
         for step in document["steps"]:
             known = step["sent"] - step["verdicts"].get("unknown", 0)
             executed = step["verdicts"].get("ok", 0) + step["verdicts"].get("late", 0)
@@ -224,7 +225,8 @@ def _judge_availability(results: Results) -> tuple[RequirementStatus, str]:
             "neither baseline, concurrent nor sustained has a result",
         )
     share = 1 - lost / events
-    text = f"baseline, concurrent and sustained: {share:.3%} of {events:,.0f} events executed once"
+    names = ", ".join(document["scenario"] for document in documents)
+    text = f"{names}: {share:.3%} of {events:,.0f} events executed once"
     return (RequirementStatus.MET if share > _AVAILABILITY else RequirementStatus.MISSED), text
 
 

@@ -107,7 +107,8 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
         ramped = replace(ramped, sent=tuple(map(scenario_run.get_latest, ramped.sent)))
     else:
         limits = limits_without_issues
-        why = "Linear returned too few issues"
+        seen = controls.can_see_issues
+        why = "Linear returned too few issues" if seen else "Linear is not observed"
         notes.append(f"{why}: issue creation was not measured")
         not_measured[Stage.LINEAR_ISSUE_CREATION.value] = why
     if controls.environment.get("linear") == "real":

@@ -158,6 +158,25 @@ def test_a_folder_without_result_files_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"settings": {"settle": {"ms": 100}}},
+        {"steps": [{}]},
+        {"steps": None},
+        {"series": {}},
+        {"processes": [{"columns": None}]},
+    ],
+)
+def test_a_damaged_result_file_is_named(
+    documents: list[dict[str, Any]], tmp_path: Path, damage: dict[str, Any]
+) -> None:
+    write_result_file(tmp_path, documents[0] | damage)
+    with pytest.raises(ResultFileError, match=r"baseline\.json is damaged, or of an earlier"):
+        write_report(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
 @pytest.mark.parametrize("is_logarithmic", [False, True])
 @pytest.mark.parametrize(
     "points", [[(1, 1)], [(0, 0), (5, 5)], [(2, 3), (2, 3)], [(-1, -2), (1e9, 1e-9)]]
