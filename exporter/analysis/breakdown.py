@@ -33,7 +33,7 @@ class PartTime:
     Attributes:
         part: the part.
         bounds: mean of the lower and of the upper bounds in seconds.
-        share: share of the end-to-end time, as bounds.
+        share: share of the end-to-end time of the events that show it, as bounds.
         events: number of events that show it.
     """
 
@@ -45,16 +45,12 @@ class PartTime:
 
 def break_down(step: Step) -> list[PartTime]:
     """Break the end-to-end time of a step down; empty without events that show it."""
-    found: dict[Part, list[Bounds]] = {}
-    totals = []
+    found: dict[Part, list[tuple[Bounds, float]]] = {}
     for event in step.events:
-        if event.total is None:
-            continue
-        totals.append(event.total)
-        for part, bounds in _list_parts(event):
-            found.setdefault(part, []).append(bounds)
-    total = sum(totals) / len(totals) if totals else 0.0
-    return [_summarize(part, found[part], total) for part in Part if part in found and total > 0]
+        if event.total:
+            for part, bounds in _list_parts(event):
+                found.setdefault(part, []).append((bounds, event.total))
+    return [_summarize(part, found[part]) for part in Part if part in found]
 
 
 def _list_parts(event: Event) -> Iterable[tuple[Part, Bounds]]:
@@ -72,8 +68,10 @@ def _list_parts(event: Event) -> Iterable[tuple[Part, Bounds]]:
         yield Part.FUNCTION, function
 
 
-def _summarize(part: Part, times: Sequence[Bounds], total: float) -> PartTime:
-    low = sum(each.low for each in times) / len(times)
-    high = sum(each.high for each in times) / len(times)
+def _summarize(part: Part, times: Sequence[tuple[Bounds, float]]) -> PartTime:
+    """Summarize a part over the events that show it."""
+    count, total = len(times), sum(total for _, total in times)
+    low = sum(bounds.low for bounds, _ in times)
+    high = sum(bounds.high for bounds, _ in times)
     share = Bounds(min(1.0, low / total), min(1.0, high / total))
-    return PartTime(part, Bounds(low, high), share, len(times))
+    return PartTime(part, Bounds(low / count, high / count), share, count)

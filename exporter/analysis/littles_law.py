@@ -39,9 +39,20 @@ class LittleCheck:
         return abs(self.in_flight - self.expected) / max(self.in_flight, self.expected, 1e-9)
 
     @property
+    def is_within_resolution(self) -> bool:
+        """Return whether both differ by less than one event in flight."""
+        return abs(self.in_flight - self.expected) < 1
+
+    @property
     def holds(self) -> bool:
-        """Return whether both agree; less than one event in flight is within the resolution."""
-        return self.difference <= TOLERANCE or abs(self.in_flight - self.expected) < 1
+        """Return whether both agree."""
+        return self.difference <= TOLERANCE or self.is_within_resolution
+
+    def describe(self) -> str:
+        """Describe the outcome."""
+        if self.difference <= TOLERANCE:
+            return "holds"
+        return "differs by less than 1 event" if self.is_within_resolution else "differs"
 
 
 def check_littles_law(run: RunMeasurements) -> list[LittleCheck]:

@@ -5,7 +5,8 @@ X(n) = rate * n / (1 + contention * (n - 1) + coherency * n * (n - 1))
 (Gunther, Guerrilla Capacity Planning, 2007, chapter 4). The fit is by non-negative least squares of
 n / X(n), which is linear in the three parameters. Intervals are those of a bootstrap over the
 points. The fit is refused with fewer than five different sizes: three parameters through three or
-four points describe the points, and predict nothing.
+four points describe the points, and predict nothing. It is refused as well where the points are far
+from any curve of the law.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,10 @@ from scipy.optimize import nnls
 
 FEWEST_SIZES = 5
 _RESAMPLES = 400
+_FARTHEST = 0.25
+"""Largest relative error of the fit, as the root of the mean square."""
+_NO_COHERENCY = 1e-12
+"""Coherency below which it is an error of rounding."""
 _TAILS = (2.5, 97.5)
 
 
@@ -76,6 +81,9 @@ def fit_scalability_law(points: Sequence[tuple[float, float]]) -> ScalabilityFit
     best = _fit(array)
     if best is None:
         return FitRefusal(len(sizes), "the throughput does not start above zero")
+    error = _measure_relative_error(best, kept)
+    if error > _FARTHEST:
+        return FitRefusal(len(sizes), f"the points differ from the law by {error:.0%}")
     rng = np.random.default_rng(0)
     fits = []
     for _ in range(_RESAMPLES):
@@ -116,7 +124,7 @@ def _predict(parameters: _Parameters, n: float) -> float:
 
 def _find_peak(parameters: _Parameters) -> float:
     _, contention, coherency = parameters
-    return sqrt(max(0.0, 1 - contention) / coherency) if coherency > 0 else inf
+    return sqrt(max(0.0, 1 - contention) / coherency) if coherency > _NO_COHERENCY else inf
 
 
 def _estimate(value: float, resampled: Sequence[float]) -> Interval:
@@ -124,6 +132,13 @@ def _estimate(value: float, resampled: Sequence[float]) -> Interval:
     last = len(ordered) - 1
     low, high = (ordered[round(last * tail / 100)] for tail in _TAILS)
     return Interval(value, min(low, value), max(high, value))
+
+
+def _measure_relative_error(
+    parameters: _Parameters, points: Sequence[tuple[float, float]]
+) -> float:
+    errors = [x / _predict(parameters, n) - 1 for n, x in points]
+    return sqrt(sum(error**2 for error in errors) / len(errors))
 
 
 def _measure_fit(parameters: _Parameters, points: Sequence[tuple[float, float]]) -> float:

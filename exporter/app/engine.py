@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 
 from exporter import read_version
@@ -58,12 +57,14 @@ def write_engine_files(
     arrivals = check_arrivals(name, settings.plan_arrivals())
     arrivals = check_arrivals(name, arrivals.scale(rate=options.multiply * factor, time=1 / factor))
     _check_issues(name, arrivals, is_real=section.linear == "real", most=section.real_issues)
+    # A runner without a sender has nothing to do.
+    senders = [round(step.rate) for step in arrivals.steps if step.repeat]
     plan = K6Plan(
         create_engine_run(),
         name,
         target.url,
         f"{float(settings.timeout.seconds):g}s",
-        options.runners,
+        min([options.runners, *senders]),
         float(arrivals.least),
         list_limits(loaded.targets),
         arrivals.steps,
@@ -88,7 +89,7 @@ def write_engine_files(
     for file, text in build_files(plan, k6_target, remote_write=options.remote_write).items():
         write_text(folder / file, text)
     return [
-        f"run {plan.run}: {_count_events(arrivals):,} events",
+        f"run {plan.run}: {_count_events(arrivals):,} events by {plan.runners} runners",
         *_list_remarks(target, k6_target),
     ]
 
@@ -108,7 +109,7 @@ def _check_issues(name: str, arrivals: ArrivalPlan, *, is_real: bool, most: int)
 
 
 def _count_events(arrivals: ArrivalPlan) -> int:
-    return sum(ceil(step.rate * step.duration) for step in arrivals.steps)
+    return sum(step.events for step in arrivals.steps)
 
 
 def _list_remarks(target: TargetSettings, k6_target: K6Target) -> Iterable[str]:

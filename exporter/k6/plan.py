@@ -72,14 +72,14 @@ def check_arrivals(scenario: str, arrivals: ArrivalPlan | None) -> ArrivalPlan:
     """
     if arrivals is None:
         raise K6PlanError(
-            f"{scenario} is not a series of rates, so k6 cannot send it; "
-            "k6 takes throughput, sustained, and stress with ramp_up"
+            f"k6 cannot send {scenario}: its load follows from what was measured before; "
+            "k6 takes baseline, throughput, concurrent, sustained, and stress with ramp_up"
         )
     if len(arrivals.steps) > MAX_STEPS:
         raise K6PlanError(
             f"{scenario} has {len(arrivals.steps)} steps, and k6 takes {MAX_STEPS}; send fewer"
         )
-    if any(step.duration < _SHORTEST for step in arrivals.steps):
+    if any(step.duration < _SHORTEST for step in arrivals.steps if not step.repeat):
         raise K6PlanError(f"{scenario} has steps below 1s, the shortest of k6; compress less")
     return arrivals
 
@@ -108,16 +108,28 @@ def build_options(plan: K6Plan, *, skip_verify: bool) -> dict[str, Any]:
 
 
 def _build_executor(step: ArrivalStep, plan: K6Plan) -> dict[str, Any]:
+    shared = {
+        "startTime": f"{step.start:g}s",
+        "gracefulStop": plan.timeout,
+        "tags": {"phase": step.phase},
+    }
+    if step.repeat:
+        longest = step.repeat * (float(plan.timeout.removesuffix("s")) + step.rest)
+        return {
+            "executor": "per-vu-iterations",
+            "vus": round(step.rate),
+            "iterations": step.repeat,
+            "maxDuration": f"{longest:g}s",
+            **shared,
+        }
     rate, unit = _choose_rate(step.rate)
     return {
         "executor": "constant-arrival-rate",
         "rate": rate,
         "timeUnit": unit,
         "duration": f"{step.duration:g}s",
-        "startTime": f"{step.start:g}s",
         "preAllocatedVUs": max(1, ceil(step.rate * plan.reply_limit)),
-        "gracefulStop": plan.timeout,
-        "tags": {"phase": step.phase},
+        **shared,
     }
 
 

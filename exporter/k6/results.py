@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from exporter.k6.measures import measure_run
 from exporter.k6.plan import K6Plan
 from exporter.loadtest.arrivals import ArrivalStep
 from exporter.loadtest.histograms import decode_estimates
@@ -16,7 +17,6 @@ from exporter.loadtest.quantiles import QuantileEstimate
 from exporter.loadtest.result import (
     InvalidReason,
     LoadStep,
-    Measure,
     ScenarioResult,
     ScenarioState,
 )
@@ -84,6 +84,7 @@ def _build_document(summaries: Sequence[Document], calls: Document | None) -> di
             zip(plan.steps, zip(*runners, strict=True), strict=True)
         )
     ]
+    measures, not_measured = measure_run(plan, steps, has_canary=calls is not None)
     missing, crossed = plan.runners - len(summaries), _list_crossed(summaries)
     result = ScenarioResult(
         plan.run,
@@ -95,10 +96,15 @@ def _build_document(summaries: Sequence[Document], calls: Document | None) -> di
         sum(step.sent for step in steps),
         "events a second",
         tuple(steps),
-        tuple(_list_measures(plan, steps, has_canary=calls is not None)),
+        tuple(measures),
         notes=tuple(_list_notes(plan, missing, crossed, has_canary=calls is not None)),
         invalid=tuple(_list_invalid([each for seen in runners for each in seen])),
-        details={"engine": "k6", "runners": len(summaries), "thresholds": crossed},
+        details={
+            "engine": "k6",
+            "runners": len(summaries),
+            "thresholds": crossed,
+            "not_measured": not_measured,
+        },
     )
     return {
         "format": FORMAT,
@@ -140,24 +146,35 @@ def _merge_step(step: ArrivalStep, seen: Sequence[_RunnerStep], calls: Document 
     sent = processed + failed
     shares = {_REPLY: processed / sent if sent else 0.0}
     longest = max(each.longest for each in seen)
-    rates = {_REPLY: processed / (step.duration + longest)}
+    rates = {_REPLY: _divide(processed, step.duration + longest)}
     quantiles = {_REPLY: _merge_quantiles(seen, sent)}
     verdicts = {Verdict.UNKNOWN.value: sent}
     if calls is not None:
         once, twice = calls.get("executed_once", 0), calls.get("duplicated", 0)
+        # Neither knows the other's events, so at least these have both.
+        both = max(0, processed + once - sent)
+        shares[_REPLY] = both / sent if sent else 0.0
+        rates[_REPLY] = _divide(both, step.duration + longest)
+        left = max(0, sent - once - twice)
+        corrupted = min(calls.get("corrupted", 0), left)
+        rejected = min(failed, left - corrupted)
         found = {
             Verdict.OK: once,
             Verdict.DUPLICATED: twice,
-            Verdict.CORRUPTED: calls.get("corrupted", 0),
-            Verdict.LOST: max(0, processed - once - twice),
-            Verdict.REJECTED: max(0, min(failed, sent - once - twice)),
+            Verdict.CORRUPTED: corrupted,
+            Verdict.LOST: left - corrupted - rejected,
+            Verdict.REJECTED: rejected,
         }
         verdicts = {verdict.value: count for verdict, count in found.items() if count}
         shares[_END] = once / sent if sent else 0.0
         estimates, slowest = decode_estimates(calls.get("end_to_end"))
         quantiles[_END] = estimates
-        rates[_END] = once / (step.duration + slowest)
+        rates[_END] = _divide(once, step.duration + slowest)
     return LoadStep(step.rate, sent, verdicts, shares, rates, phase=step.phase, quantiles=quantiles)
+
+
+def _divide(count: int, seconds: float) -> float:
+    return count / seconds if seconds else 0.0
 
 
 def _merge_quantiles(seen: Sequence[_RunnerStep], count: int) -> dict[str, QuantileEstimate]:
@@ -168,34 +185,6 @@ def _merge_quantiles(seen: Sequence[_RunnerStep], count: int) -> dict[str, Quant
         low, high = (min(known), max(known)) if known else (None, None)
         merged[name] = QuantileEstimate(high, low, high, count)
     return merged
-
-
-def _list_measures(
-    plan: K6Plan, steps: Sequence[LoadStep], *, has_canary: bool
-) -> Iterable[Measure]:
-    stages = (_REPLY, _END) if has_canary else (_REPLY,)
-    targets = plan.settings.get("targets") or {}
-    for stage in stages:
-        held = [step.rates[stage] for step in steps if _holds(step, stage, plan)]
-        target = targets.get(stage)
-        yield Measure(stage, max(held, default=0.0), target, exclusive=True)
-    if has_canary:
-        sent = sum(step.sent for step in steps)
-        once = sum(step.verdicts.get(Verdict.OK.value, 0) for step in steps)
-        yield Measure("executed_once", once / sent if sent else 0.0, plan.least)
-        for name, verdict in (
-            ("cross_talk", Verdict.CORRUPTED), ("executed_twice", Verdict.DUPLICATED)
-        ):  # fmt: skip
-            count = sum(step.verdicts.get(verdict.value, 0) for step in steps)
-            yield Measure(name, count, 0, at_most=True)
-
-
-def _holds(step: LoadStep, stage: str, plan: K6Plan) -> bool:
-    """Return whether enough events of a step completed a stage, and its p95 is in time."""
-    p95 = step.quantiles[stage]["p95"].value if step.quantiles.get(stage) else None
-    limit = plan.limits.get(stage)
-    in_time = limit is None or (p95 is not None and p95 < limit)
-    return step.shares[stage] >= plan.least and in_time
 
 
 def _list_notes(

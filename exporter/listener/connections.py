@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
@@ -148,8 +148,14 @@ class RequestHandler(web.RequestHandler):
 
     def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401 - as aiohttp
         """Log an error, unless it is the client's: it could fill the log, and with its secrets."""
-        if not isinstance(kw.get("exc_info"), HttpProcessingError):
-            super().log_exception(*args, **kw)
+        error = kw.get("exc_info")
+        # aiohttp writes `100 Continue` before the middlewares, which know a client that is gone.
+        is_gone = self.transport is None or self.transport.is_closing()
+        if isinstance(error, HttpProcessingError) or (
+            is_gone and isinstance(error, ClientConnectionResetError)
+        ):
+            return
+        super().log_exception(*args, **kw)
 
     def begin_request(self) -> None:
         """Lift the deadline, as the headers are complete; the handler limits the time of a body."""

@@ -3,23 +3,33 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from math import ceil
 
 
 @dataclass(frozen=True, slots=True)
 class ArrivalStep:
-    """Step of a constant rate.
+    """Step of a constant rate, or of senders that wait for their replies.
 
     Attributes:
-        rate: events a second.
+        rate: events a second; with `repeat`, number of senders.
         duration: seconds.
         phase: part of the load that it belongs to.
         start: seconds from the start of the load.
+        repeat: events of each sender, one after the other; 0 for a constant rate.
+        rest: seconds that a sender waits after a reply.
     """
 
     rate: float
     duration: float
     phase: str
     start: float = 0.0
+    repeat: int = 0
+    rest: float = 0.0
+
+    @property
+    def events(self) -> int:
+        """Number of events."""
+        return round(self.rate) * self.repeat if self.repeat else ceil(self.rate * self.duration)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,17 +59,23 @@ class RampResult:
 
     Attributes:
         sent: the events of each step.
-        is_saturated: whether the last rate was more than the target could handle.
     """
 
     sent: tuple[SentEvents, ...]
-    is_saturated: bool
 
     def find_highest_rate(self, stage: Stage, limit: float, *, share: float) -> float:
         """Find the highest rate at which enough events completed a stage in time."""
         return find_highest_rate(
             (measure_step(events, {stage: limit}) for events in self.sent), stage, share=share
         )
+
+    def list_notes(self, limits: Mapping[Stage, float], *, share: float) -> list[str]:
+        """Note the stages whose throughput may be higher, because they held the last rate."""
+        shares = measure_step(self.sent[-1], limits).shares
+        held = [stage.value for stage in limits if shares[stage.value] >= share]
+        if not held:
+            return []
+        return [f"the highest rate was held, so throughput may be higher: {', '.join(held)}"]
 
 
 async def send_ramp(
@@ -95,5 +101,5 @@ async def send_ramp(
         sent.append(record.sent)
         step = record.step
         if all(step.shares[stage.value] < share for stage in limits):
-            return RampResult(tuple(sent), is_saturated=True)
-    return RampResult(tuple(sent), is_saturated=False)
+            break
+    return RampResult(tuple(sent))

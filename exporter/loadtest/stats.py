@@ -10,7 +10,8 @@ throughput.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, log
+from statistics import linear_regression
 
 from exporter.loadtest.quantiles import QuantileEstimate, estimate_quantiles
 from exporter.loadtest.result import LoadStep
@@ -136,3 +137,11 @@ def is_issue_known(run: Run, issues: IssueCount | None) -> bool:
 def list_limits(targets: Mapping[Stage, Duration], stages: Iterable[Stage]) -> dict[Stage, float]:
     """List the limit of each stage in seconds; infinite where no spec has a target."""
     return {stage: float(targets[stage].seconds) if stage in targets else inf for stage in stages}
+
+
+def fit_growth_exponent(points: Iterable[tuple[float, float | None]]) -> float | None:
+    """Fit the exponent by which a time grows with the size of a burst; None without two sizes."""
+    found = [(log(size), log(time)) for size, time in points if time]
+    if len({size for size, _ in found}) < 2:  # noqa: PLR2004 - a line
+        return None
+    return linear_regression(*zip(*found, strict=True)).slope

@@ -55,7 +55,7 @@ def build_breakdown_section(runs: Sequence[RunMeasurements]) -> ReportSection:
     rows = [
         [
             step.title,
-            str(len(step.totals)),
+            f"{part.events} of {len(step.totals)}",
             part.part.value.replace("_", " "),
             format_range(part.bounds.low, part.bounds.high, " s"),
             format_range(100 * part.share.low, 100 * part.share.high, " %"),
@@ -67,13 +67,14 @@ def build_breakdown_section(runs: Sequence[RunMeasurements]) -> ReportSection:
     ]
     says = (
         "Mean time of each part of the end-to-end time, by load. A range is what is known: the "
-        "time lies within it. The time until the issue holds all work before it as well."
+        "time lies within it. The time until the issue holds all work before it as well. A part is "
+        "the mean of the events that show it, and its share is that of their time."
     )
     if not rows:
         return ReportSection(
             "breakdown", "Time by part", ["Not enough data: no event was executed."]
         )
-    columns = ("step", "executed", "part", "mean time", "share")
+    columns = ("step", "events", "part", "mean time", "share")
     return ReportSection("breakdown", "Time by part", [says], [Table("", columns, rows)])
 
 
@@ -87,7 +88,7 @@ def build_laws_section(
             f"{check.in_flight:.1f}",
             f"{check.expected:.1f}",
             f"{check.difference:.0%}",
-            "holds" if check.holds else "differs",
+            check.describe(),
         ]
         for run in runs
         for check in check_littles_law(run)

@@ -94,7 +94,12 @@ def build_report(
     judged = [run for document, run in pairs if document["verdict"] != ScenarioVerdict.INVALID]
     diagnosis = diagnose(judged)
     actions = plan_optimizations(diagnosis.findings)
-    results = Results({each["scenario"]: each for each in ordered}, diagnosis, len(actions))
+    results = Results(
+        {each["scenario"]: each for each in ordered},
+        diagnosis,
+        len(actions),
+        [run.scenario for run in judged],
+    )
     judgements = judge(results)
     history = _extend_history(earlier, ordered)
     sections = [

@@ -20,6 +20,7 @@ _EVEN = 0.9
 _AVAILABILITY = 0.995
 _LIMIT = 0.8
 _TEN_REPLICAS = 10
+_NOTHING_ANALYZED = "no scenario of the prober was run, or none is valid"
 
 
 class RequirementStatus(StrEnum):
@@ -42,23 +43,46 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Results of the runs: the result files by scenario, and the diagnosis over all."""
+    """Results of the runs: the result files by scenario, and the diagnosis over all.
+
+    Attributes:
+        documents: result files; a scenario that a load engine sent has the engine in its name.
+        diagnosis: bottlenecks and gaps.
+        actions: number of actions of the plan.
+        analyzed: scenarios that the diagnosis is of.
+    """
 
     documents: Mapping[str, Document]
     diagnosis: Diagnosis
     actions: int
+    analyzed: Sequence[str]
 
-    def find_measures(self, scenario: str) -> tuple[list[Mapping[str, Any]], str]:
-        """Find the measures of a valid run; without one, the text says why there are none."""
+    def find_runs(self, scenario: str) -> tuple[list[Document], str]:
+        """Find the runs of a scenario that count; the text says why the others do not."""
+        names = [name for name in (scenario, f"{scenario}-k6") if name in self.documents]
+        reasons = {name: _explain_exclusion(self.documents[name]) for name in names}
+        why = "; ".join(reason for reason in reasons.values() if reason)
+        counted = [self.documents[name] for name in names if reasons[name] is None]
+        return counted, why or ("" if names else f"{scenario} was not run")
+
+    def find_run(self, scenario: str) -> tuple[Document | None, str]:
+        """Find the run that the prober sent, if it counts; the text says why it does not."""
         document = self.documents.get(scenario)
         if document is None:
-            return [], f"{scenario} was not run"
-        if document["verdict"] == ScenarioVerdict.INVALID:
-            reasons = "; ".join(reason["text"] for reason in document["invalid"])
-            return [], f"{scenario} is invalid: {reasons}"
-        if document["verdict"] == ScenarioVerdict.PARTIAL:
-            return [], f"{scenario} was stopped: {document['reason']}"
-        return list(document["measures"]), f"{scenario} did not measure it"
+            return None, f"{scenario} was not run"
+        reason = _explain_exclusion(document)
+        return (None, reason) if reason else (document, f"{scenario} did not measure it")
+
+
+def _explain_exclusion(document: Document) -> str | None:
+    """Explain why a run shows nothing about the target; None if it does."""
+    name = document["scenario"]
+    if document["verdict"] == ScenarioVerdict.INVALID:
+        reasons = "; ".join(reason["text"] for reason in document["invalid"])
+        return f"{name} is invalid: {reasons}"
+    if document["verdict"] == ScenarioVerdict.PARTIAL:
+        return f"{name} was stopped: {document['reason']}"
+    return None
 
 
 _Judge = Callable[[Results], tuple[RequirementStatus, str]]
@@ -70,40 +94,70 @@ def judge_requirements(results: Results) -> list[Judgement]:
 
 
 def _judge_measures(scenario: str, *names: str, prefix: str = "") -> _Judge:
-    """Judge by measures of a scenario; all must be met."""
+    """Judge by measures of a scenario, of all its runs that count; all must be met.
+
+    Each of the names must be measured. A prefix takes what there is.
+    """
 
     def judge(results: Results) -> tuple[RequirementStatus, str]:
-        measures, why = results.find_measures(scenario)
-        found = [
-            measure
-            for measure in measures
-            if measure["name"] in names or (prefix and measure["name"].startswith(prefix))
+        documents, why = results.find_runs(scenario)
+        found = {
+            document["scenario"]: [
+                measure
+                for measure in document["measures"]
+                if measure["met"] is not None
+                and measure["value"] is not None
+                and (measure["name"] in names or (prefix and measure["name"].startswith(prefix)))
+            ]
+            for document in documents
+        }
+        evidence = [
+            f"{name}: {'; '.join(map(describe_measure, measures))}"
+            for name, measures in found.items()
+            if measures
         ]
-        judged = [measure for measure in found if measure["met"] is not None]
-        if not judged:
-            return RequirementStatus.NOT_MEASURABLE, why
-        evidence = "; ".join(map(describe_measure, judged))
-        met = all(measure["met"] for measure in judged)
-        return (
-            RequirementStatus.MET if met else RequirementStatus.MISSED
-        ), f"{scenario}: {evidence}"
+        judged = [measure for measures in found.values() for measure in measures]
+        if not all(measure["met"] for measure in judged):
+            return RequirementStatus.MISSED, "; ".join(evidence)
+        missing = [name for name in names if name not in {each["name"] for each in judged}]
+        if judged and not missing:
+            return RequirementStatus.MET, "; ".join(evidence)
+        gaps = [_explain_gap(document, missing) for document in documents]
+        return RequirementStatus.NOT_MEASURABLE, "; ".join(filter(None, [why, *gaps, *evidence]))
 
     return judge
+
+
+def _explain_gap(document: Document, missing: Sequence[str]) -> str:
+    """Explain why a run did not measure something."""
+    known: Mapping[str, str] = document["details"].get("not_measured", {})
+    reasons = [f"{name}: {known[name]}" for name in missing if name in known]
+    unknown = [name for name in missing if name not in known]
+    if unknown or not missing:
+        reasons.append(f"{document['scenario']} did not measure {', '.join(unknown) or 'it'}")
+    return "; ".join(reasons)
 
 
 def describe_measure(measure: Mapping[str, Any]) -> str:
     """Describe a measure with its interval and target."""
     if measure["value"] is None:
         return f"{measure['name']} was not observed"
-    text = f"{measure['name']} {measure['value']:.4g}"
+    text = f"{measure['name']} {measure['value']:.4g}{_find_unit(measure)}"
     bounds = [measure["low"], measure["high"]]
     if any(bound is not None for bound in bounds):
         low, high = ("unknown" if bound is None else f"{bound:.4g}" for bound in bounds)
         text += f" ({low} to {high})"
     if measure["target"] is not None:
         sign = SIGNS[measure["at_most"], measure["exclusive"]] or ">="
-        text += f", target {sign}{measure['target']:g}"
+        text += f", target {sign}{measure['target']:g}{_find_unit(measure)}"
     return text
+
+
+def _find_unit(measure: Mapping[str, Any]) -> str:
+    """Find the unit of a stage: a latency has a highest value, and a rate a lowest."""
+    if measure["name"] not in set(Stage):
+        return ""
+    return " s" if measure["at_most"] else "/s"
 
 
 def _judge_all(*judges: _Judge) -> _Judge:
@@ -125,9 +179,10 @@ def _build_not_measured_judge(why: str) -> _Judge:
 
 
 def _judge_cpu(results: Results) -> tuple[RequirementStatus, str]:
-    document = results.documents.get("sustained") or results.documents.get("baseline")
+    (sustained, why), (baseline, also) = map(results.find_run, ("sustained", "baseline"))
+    document = sustained or baseline
     if document is None:
-        return RequirementStatus.NOT_MEASURABLE, "neither sustained nor baseline was run"
+        return RequirementStatus.NOT_MEASURABLE, f"{why}; {also}"
     means = [
         (sum(known) / len(known), process["replica"] or process["name"])
         for process in document["processes"]
@@ -141,8 +196,8 @@ def _judge_cpu(results: Results) -> tuple[RequirementStatus, str]:
 
 
 def _judge_distribution(results: Results) -> tuple[RequirementStatus, str]:
-    measures, why = results.find_measures("scalability")
-    rows = results.documents["scalability"]["details"].get("scaling", []) if measures else []
+    document, why = results.find_run("scalability")
+    rows = document["details"].get("scaling", []) if document else []
     indices = [(row["replicas"], row["jain_index"]) for row in rows if row["replicas"] > 1]
     known = [(replicas, index) for replicas, index in indices if index is not None]
     if not known:
@@ -154,25 +209,30 @@ def _judge_distribution(results: Results) -> tuple[RequirementStatus, str]:
 
 def _judge_availability(results: Results) -> tuple[RequirementStatus, str]:
     events = lost = 0.0
-    for scenario in ("baseline", "concurrent", "sustained"):
-        if results.find_measures(scenario)[0]:
-            for step in results.documents[scenario]["steps"]:
-                known = step["sent"] - step["verdicts"].get("unknown", 0)
-                executed = step["verdicts"].get("ok", 0) + step["verdicts"].get("late", 0)
-                events, lost = events + known, lost + known - executed
+    documents = [
+        document
+        for scenario in ("baseline", "concurrent", "sustained")
+        for document in results.find_runs(scenario)[0]
+    ]
+    for document in documents:
+        for step in document["steps"]:
+            known = step["sent"] - step["verdicts"].get("unknown", 0)
+            executed = step["verdicts"].get("ok", 0) + step["verdicts"].get("late", 0)
+            events, lost = events + known, lost + known - executed
     if not events:
         return (
             RequirementStatus.NOT_MEASURABLE,
             "neither baseline, concurrent nor sustained has a result",
         )
     share = 1 - lost / events
-    text = f"baseline, concurrent and sustained: {share:.3%} of {events:,.0f} events executed once"
+    names = ", ".join(document["scenario"] for document in documents)
+    text = f"{names}: {share:.3%} of {events:,.0f} events executed once"
     return (RequirementStatus.MET if share > _AVAILABILITY else RequirementStatus.MISSED), text
 
 
 def _judge_ten_replicas(results: Results) -> tuple[RequirementStatus, str]:
-    _, why = results.find_measures("scalability")
-    rows = (results.documents.get("scalability") or {}).get("details", {}).get("scaling", [])
+    document, why = results.find_run("scalability")
+    rows = document["details"].get("scaling", []) if document else []
     most = max((row["replicas"] for row in rows), default=0)
     if most < _TEN_REPLICAS:
         return RequirementStatus.NOT_MEASURABLE, f"measured up to {most} replicas" if rows else why
@@ -181,8 +241,8 @@ def _judge_ten_replicas(results: Results) -> tuple[RequirementStatus, str]:
 
 def _judge_identified(results: Results) -> tuple[RequirementStatus, str]:
     found = results.diagnosis.bottleneck
-    if not results.documents:
-        return RequirementStatus.NOT_MEASURABLE, "no scenario was run"
+    if not results.analyzed:
+        return RequirementStatus.NOT_MEASURABLE, _NOTHING_ANALYZED
     if found is None:
         gaps = len(results.diagnosis.gaps)
         return RequirementStatus.MET, f"none was found; {gaps} questions have not enough data"
@@ -197,17 +257,20 @@ def _judge_profiled(results: Results) -> tuple[RequirementStatus, str]:
 
 
 def _judge_plan(results: Results) -> tuple[RequirementStatus, str]:
-    if not results.documents:
-        return RequirementStatus.NOT_MEASURABLE, "no scenario was run"
+    if not results.analyzed:
+        return RequirementStatus.NOT_MEASURABLE, _NOTHING_ANALYZED
     return RequirementStatus.MET, f"{results.actions} actions, in the order of what they cost"
 
 
 def _judge_scenarios(results: Results) -> tuple[RequirementStatus, str]:
     wanted = ("baseline", "throughput", "concurrent", "sustained", "scalability", "stress")
     verdicts = {
-        name: results.documents[name]["verdict"] if name in results.documents else "not run"
-        for name in wanted
+        name: document["verdict"]
+        for scenario in wanted
+        for name in (scenario, f"{scenario}-k6")
+        if (document := results.documents.get(name))
     }
+    verdicts |= {name: "not run" for name in wanted if not {name, f"{name}-k6"} & verdicts.keys()}
     text = ", ".join(f"{name} {verdict}" for name, verdict in verdicts.items())
     if any(verdict == ScenarioVerdict.MISSED for verdict in verdicts.values()):
         return RequirementStatus.MISSED, text

@@ -7,6 +7,7 @@ from typing import Any
 
 import jinja2
 
+from exporter.analysis.measurements import read_measurements
 from exporter.k6.plan import SUMMARY_FORMAT, SUMMARY_VERSION
 from exporter.k6.results import build_engine_documents
 from exporter.loadtest.result_file import (
@@ -48,7 +49,7 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
         ResultFileError: there is no result file, or a file cannot be read or written.
     """
     target = out or folder
-    documents = [read_result_file(path) for path in _list_files(folder, RESULT_FORMAT)]
+    documents = [_read_document(path) for path in _list_files(folder, RESULT_FORMAT)]
     documents += _read_engine_results(folder)
     if not documents:
         raise ResultFileError(f"{folder} has no result file of a scenario")
@@ -58,6 +59,16 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     page = target / f"{NAME}.html"
     write_text(page, render_html(report))
     return page
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    """Read a result file, and check that it can be analyzed."""
+    document = read_result_file(path)
+    try:
+        read_measurements(document)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise ResultFileError(f"{path} is damaged, or of an earlier version: {error!r}") from error
+    return document
 
 
 def _read_engine_results(folder: Path) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from exporter.fields import DurationField, Share, in_unit
+from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.quantiles import SHOWN_QUANTILES, count_needed_values
 from exporter.loadtest.result import LoadStep, Measure, ScenarioResult
@@ -45,6 +46,12 @@ class Settings(LoadSettings):
         """Count the events, and the one before."""
         return 1 + self.events
 
+    def plan_arrivals(self) -> ArrivalPlan:
+        """Plan one sender."""
+        rest = float(self.rest.seconds)
+        step = ArrivalStep(1, 0.0, "single", repeat=self.events, rest=rest)
+        return ArrivalPlan([step], self.least)
+
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     """Send the events, and compare each stage with its target."""
@@ -60,7 +67,16 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     scenario_run.add_step(sent, limits, offset=offset)
     await scenario_run.count_issues()
     step = scenario_run.result.steps[-1]
-    scenario_run.update(measures=tuple(_list_measures(settings, scenario_run, step)))
+    scenario_run.update(
+        measures=tuple(_list_measures(settings, scenario_run, step)),
+        details={
+            "not_measured": {
+                stage.value: "no event showed it"
+                for stage in scenario_run.context.targets
+                if stage not in step.quantiles
+            }
+        },
+    )
     for note in _list_notes(scenario_run, step):
         scenario_run.add_note(note)
 
@@ -91,9 +107,8 @@ def _list_measures(
 
 
 def _list_notes(scenario_run: ScenarioRun, step: LoadStep) -> Iterable[str]:
-    for stage in scenario_run.context.targets:
-        if stage not in step.quantiles:
-            yield f"{stage}: no event showed it, so it is not measurable here"
+    for stage, why in scenario_run.result.details["not_measured"].items():
+        yield f"{stage}: {why}, so it is not measurable here"
     short = {
         name: count_needed_values(probability)
         for name, probability in SHOWN_QUANTILES.items()

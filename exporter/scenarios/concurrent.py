@@ -14,20 +14,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from decimal import Decimal
-from math import log
-from statistics import linear_regression
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from exporter.fields import Share, in_unit
+from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, line_up
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.quantiles import QuantileEstimate
 from exporter.loadtest.result import Measure, ScenarioResult
 from exporter.loadtest.result_file import StepRecord
 from exporter.loadtest.run import ScenarioRun
 from exporter.loadtest.settings import LoadSettings
-from exporter.loadtest.stats import estimate_latencies, list_limits
+from exporter.loadtest.stats import estimate_latencies, fit_growth_exponent, list_limits
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from slos.schema.contract import CONCURRENCY_COMPLETED, Stage, Verdict
@@ -67,6 +66,15 @@ class Settings(LoadSettings):
         """Count the events of all bursts, and the one before."""
         return 1 + self.rounds * sum(self.sizes)
 
+    def plan_arrivals(self) -> ArrivalPlan:
+        """Plan the bursts of all rounds."""
+        bursts = [
+            ArrivalStep(size, 0.0, f"round {number}", repeat=1)
+            for number in range(1, self.rounds + 1)
+            for size in self.sizes
+        ]
+        return ArrivalPlan(line_up(bursts, pause=self.step_pause), self.least)
+
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     """Send every size once a round; then compare the sizes."""
@@ -83,7 +91,9 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
         size: [record for record in records if record.step.load == size] for size in settings.sizes
     }
     curve = [_measure_size(size, found) for size, found in by_size.items()]
-    exponent = _fit_exponent(records)
+    exponent = fit_growth_exponent(
+        [(record.step.load, _get_p95(record).value) for record in records]
+    )
     scenario_run.update(
         details={"curve": curve, "exponent": exponent},
         measures=tuple(_list_measures(settings, records, curve, exponent)),
@@ -115,18 +125,6 @@ def _measure_size(size: int, records: Sequence[StepRecord]) -> dict[str, Any]:
         "events_per_second": sum(rates) / len(rates),
         "reasons": dict(Counter(run.reason.value for run in runs)),
     }
-
-
-def _fit_exponent(records: Sequence[StepRecord]) -> float | None:
-    """Fit the exponent by which the p95 of a burst grows with its size."""
-    points = [
-        (log(record.step.load), log(p95))
-        for record in records
-        if (p95 := _get_p95(record).value) is not None and p95 > 0
-    ]
-    if len({x for x, _ in points}) < 2:  # noqa: PLR2004 - a line
-        return None
-    return linear_regression(*zip(*points, strict=True)).slope
 
 
 def _get_p95(record: StepRecord) -> QuantileEstimate:

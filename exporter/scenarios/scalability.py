@@ -312,9 +312,7 @@ async def _measure_current_replicas(settings: Settings, scenario_run: ScenarioRu
         Stage.END_TO_END, limits[Stage.END_TO_END], share=float(settings.share)
     )
     single_replica_rate = rate if replicas == 1 else _list_newest_rates(scenario_run.history).get(1)
-    notes = (
-        [] if ramped.is_saturated else ["agent-sre was not saturated: its throughput may be higher"]
-    )
+    notes = ramped.list_notes(limits, share=float(settings.share))
     if not single_replica_rate and replicas > 1:
         notes.append("no run with 1 replica to compare with: scale to 1 replica and run it once")
     scenario_run.update(

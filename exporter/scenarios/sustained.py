@@ -182,7 +182,9 @@ def _judge_trends(settings: Settings, scenario_run: ScenarioRun) -> None:
         interval=monitor.interval,
         compress=compress,
     )
-    details = {"trend": {name: trends.describe_trend(each) for name, each in found.items()}}
+    details: dict[str, Any] = {
+        "trend": {name: trends.describe_trend(each) for name, each in found.items()}
+    }
     measures = list(scenario_run.result.measures)
     for name, trend in found.items():
         if trend is None:
@@ -208,4 +210,5 @@ def _judge_trends(settings: Settings, scenario_run: ScenarioRun) -> None:
         reasons = ", ".join(sorted({leak["reason"] for leak in leaks}))
         why = reasons or "no process of the target is on this machine"
         scenario_run.add_note(f"leaks are not measurable here: {why}; the leak probe judges them")
+        details["not_measured"] = {"leaks": why}
     scenario_run.update(measures=tuple(measures), details={**details, "leaks": leaks})

@@ -98,17 +98,19 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     limits_without_issues = dict(limits)
     del limits_without_issues[Stage.LINEAR_ISSUE_CREATION]
     ramped = await send_ramp(scenario_run, settings, limits_without_issues)
-    notes = (
-        [] if ramped.is_saturated else ["agent-sre was not saturated: its throughput may be higher"]
-    )
+    notes = ramped.list_notes(limits_without_issues, share=float(settings.share))
     if settings.steady:
         await _send_steady_rate(settings, scenario_run, limits_without_issues)
     controls = scenario_run.controls
+    not_measured: dict[str, str] = {}
     if controls.can_see_issues and await controls.late_results.wait_for_all(scenario_run):
         ramped = replace(ramped, sent=tuple(map(scenario_run.get_latest, ramped.sent)))
     else:
         limits = limits_without_issues
-        notes.append("Linear returned too few issues: issue creation was not measured")
+        seen = controls.can_see_issues
+        why = "Linear returned too few issues" if seen else "Linear is not observed"
+        notes.append(f"{why}: issue creation was not measured")
+        not_measured[Stage.LINEAR_ISSUE_CREATION.value] = why
     if controls.environment.get("linear") == "real":
         notes.append(
             "the issues went to Linear itself, which takes a few thousand requests an hour for a "
@@ -117,7 +119,10 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     await scenario_run.count_issues()
     scenario_run.update(
         measures=tuple(_list_measures(settings, ramped, limits)),
-        details={"flow": [count_flow(step) for step in scenario_run.result.steps]},
+        details={
+            "flow": [count_flow(step) for step in scenario_run.result.steps],
+            "not_measured": not_measured,
+        },
         notes=(*scenario_run.result.notes, *notes),
     )
 

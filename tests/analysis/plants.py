@@ -30,14 +30,14 @@ from exporter.simulator.linear.settings import Settings as LinearSettings
 from tests.exporter.slo_probe import ROOT
 
 _KEY = "lin_api_planted"
-_TIMES = {"timeout": "60s", "late_after": "59s", "max_send_lag": "30s", "settle": "50ms"}
-_TIMES |= {"rest": "200ms"}
+TIMES = {"timeout": "60s", "late_after": "59s", "max_send_lag": "30s", "settle": "50ms"}
+TIMES |= {"rest": "200ms"}
 _BUSY_MACHINE = {"send_lag": "30s", "missed": "100%", "prober_cpu": 64}
-_BASELINE = {**_TIMES, "rest": "10ms", "events": 6}
-_CONCURRENT = {**_TIMES, "sizes": [4, 20], "rounds": 2, "steepest": 10}
-_SUSTAINED = {**_TIMES, "duration": "12h", "block": "1h", "rates": [20, 40], "target": 10}
+_BASELINE = {**TIMES, "rest": "10ms", "events": 6}
+_CONCURRENT = {**TIMES, "sizes": [4, 20], "rounds": 2, "steepest": 10}
+_SUSTAINED = {**TIMES, "duration": "12h", "block": "1h", "rates": [20, 40], "target": 10}
 _SCALABILITY = {
-    **_TIMES,
+    **TIMES,
     "scale": {"by": "simulator", "replicas": [1, 3], "rate_per_replica": 4, "hold": "3s"},
 }
 _SCALABILITY["scale"]["kill"] = False  # type: ignore[index]
@@ -110,9 +110,10 @@ class _ClusterWithSlowReplica(SimulatedCluster):
 
 
 @contextlib.asynccontextmanager
-async def _open_target(
+async def open_target(
     plant: Plant, rng: random.Random, folder: Path
 ) -> AsyncIterator[tuple[LoadedConfig, SimulatedCluster]]:
+    """Start the simulators of a plant; return the configuration of a prober for them."""
     target, canary, fault = find_free_port(), find_free_port(), plant.agent(rng)
     (folder / "key").write_text(_KEY)
     async with serve_linear_api(LinearSettings(key=_KEY)) as linear:
@@ -146,14 +147,14 @@ async def _open_target(
 
 
 def _without_rest() -> dict[str, str]:
-    return {key: value for key, value in _TIMES.items() if key != "rest"}
+    return {key: value for key, value in TIMES.items() if key != "rest"}
 
 
 async def run_campaign(plant: Plant, seed: int, folder: Path) -> list[dict[str, Any]]:
     """Run the scenarios of a plant; return the contents of their result files."""
     documents = []
     async with (
-        _open_target(plant, random.Random(seed), folder) as (loaded, cluster),
+        open_target(plant, random.Random(seed), folder) as (loaded, cluster),
         open_standalone_prober(loaded, print_wait=lambda _: None) as prober,
     ):
         prober.load_controller.scaler = cluster

@@ -1,5 +1,7 @@
 """Scalability law, breakdown and Little's law on data whose truth is known."""
 
+from math import inf
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,6 +51,32 @@ def test_the_fit_is_refused_with_too_few_sizes(points: list[tuple[float, float]]
     assert "and 5 are needed" in refusal.reason
 
 
+@pytest.mark.parametrize(
+    "throughputs",
+    [
+        [44, 3, 90, 12, 55, 7, 98, 20],
+        [n**2 for n in range(1, 9)],
+        [100 / n**3 for n in range(1, 9)],
+    ],
+)
+def test_the_fit_is_refused_where_the_points_are_far_from_the_law(throughputs: list[float]) -> None:
+    """At random, faster than linear, and falling faster than the law."""
+    refusal = fit_scalability_law(list(enumerate(throughputs, 1)))
+    assert isinstance(refusal, FitRefusal)
+    assert "the points differ from the law by" in refusal.reason
+
+
+def test_negative_throughputs_are_no_points() -> None:
+    assert isinstance(fit_scalability_law([(n, -5.0 * n) for n in range(1, 9)]), FitRefusal)
+
+
+def test_a_throughput_that_is_the_same_at_each_size_is_all_contention() -> None:
+    fit = fit_scalability_law([(n, 20.0) for n in range(1, 7)])
+    assert isinstance(fit, ScalabilityFit)
+    assert fit.contention.value == pytest.approx(1.0)
+    assert fit.peak.value == inf
+
+
 def test_a_linear_target_has_no_peak() -> None:
     fit = fit_scalability_law([(n, 10.0 * n) for n in (1, 2, 3, 4, 5)])
     assert isinstance(fit, ScalabilityFit)
@@ -76,6 +104,14 @@ def test_without_an_issue_the_first_two_parts_are_one() -> None:
     assert part.part is Part.UNTIL_CONTACT
 
 
+def test_the_share_of_a_part_is_that_of_the_events_that_show_it() -> None:
+    slow = {"linear_issue_creation": Bounds(3.0, 3.0), "end_to_end": Bounds(4.0, 4.0)}
+    fast = {"end_to_end": Bounds(0.1, 0.1)}
+    events = [Event(0, "ok", slow), *[Event(n, "ok", fast) for n in range(1, 10)]]
+    (part,) = break_down(build_step(events))
+    assert (part.share, part.events) == (Bounds(0.75, 0.75), 1)
+
+
 def test_a_step_without_an_executed_event_has_no_breakdown() -> None:
     assert break_down(build_step([Event(0, "lost", {})])) == []
 
@@ -88,6 +124,14 @@ def test_littles_law_compares_the_readings_with_rate_times_time(read: float, hol
     (check,) = check_littles_law(build_run(build_step(events), readings))
     assert check.expected == pytest.approx(8.0)
     assert check.holds is holds
+
+
+def test_a_difference_below_one_event_in_flight_is_no_agreement_and_no_fault() -> None:
+    events = [Event(n / 4, "ok", {"end_to_end": Bounds(0.1, 0.1)}) for n in range(40)]
+    readings = Series([float(t) for t in range(11)], [1.0] * 11)
+    (check,) = check_littles_law(build_run(build_step(events), readings))
+    assert check.difference > 0.5
+    assert check.describe() == "differs by less than 1 event"
 
 
 def test_littles_law_is_not_checked_with_too_few_readings() -> None:

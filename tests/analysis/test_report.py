@@ -106,6 +106,34 @@ def test_a_missed_target_is_missed_with_its_number(documents: list[dict[str, Any
     assert judged["done.targets"].status is RequirementStatus.MISSED
 
 
+def test_a_target_whose_value_was_not_observed_is_neither_met_nor_missed(
+    documents: list[dict[str, Any]],
+) -> None:
+    """All latencies are only met where each of them was measured; so it is for the rates."""
+    judged = {each.id: each for each in build_report(documents).judgements}
+    latency = judged["success.latency"]
+    assert latency.status is RequirementStatus.NOT_MEASURABLE
+    assert latency.evidence.startswith("baseline did not measure verification; baseline: ")
+    changed = copy.deepcopy(documents)
+    for measure in changed[0]["measures"]:
+        if measure["name"] == "linear_issue_creation":
+            measure |= {"value": None, "met": False}
+    judged = {each.id: each for each in build_report(changed).judgements}
+    issues = judged["AC1.linear_issue_creation"]
+    assert issues.status is RequirementStatus.NOT_MEASURABLE
+    assert issues.evidence == "baseline did not measure linear_issue_creation"
+
+
+def test_without_a_valid_run_no_bottleneck_was_looked_for(
+    documents: list[dict[str, Any]],
+) -> None:
+    for document in documents:
+        document["verdict"] = "invalid"
+    judged = {each.id: each for each in build_report(documents).judgements}
+    for id_ in ("AC6.identified", "AC6.opportunities", "AC6.plan", "AC3.cpu"):
+        assert judged[id_].status is RequirementStatus.NOT_MEASURABLE, id_
+
+
 def test_later_runs_are_compared_with_those_before(
     documents: list[dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -126,6 +154,25 @@ def test_a_folder_without_result_files_is_refused(tmp_path: Path) -> None:
         write_report(tmp_path)
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(ResultFileError, match=r"broken\.json is not JSON"):
+        write_report(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"settings": {"settle": {"ms": 100}}},
+        {"steps": [{}]},
+        {"steps": None},
+        {"series": {}},
+        {"processes": [{"columns": None}]},
+    ],
+)
+def test_a_damaged_result_file_is_named(
+    documents: list[dict[str, Any]], tmp_path: Path, damage: dict[str, Any]
+) -> None:
+    write_result_file(tmp_path, documents[0] | damage)
+    with pytest.raises(ResultFileError, match=r"baseline\.json is damaged, or of an earlier"):
         write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
 

@@ -113,7 +113,7 @@ async def test_a_compressed_body_is_never_expanded(environment: ProberEnvironmen
         answers = []
         for name, path in (("canary", "/"), ("canary", "/alertmanager"), ("web", "/-/reload")):
             url = f"{await prober.wait_for_url(name)}{path}"
-            for encoding in ("gzip", "deflate"):
+            for encoding in ("gzip", "deflate", "deflate, gzip"):
                 headers = {"Content-Encoding": encoding, **event}
                 with contextlib.suppress(aiohttp.ClientError):
                     async with client.post(url, data=bomb, headers=headers) as reply:

@@ -22,6 +22,8 @@ LENGTH = f"Content-Length: {len(SMUGGLED)}\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n"
 MANY_FIELDS = "X-H: 1\r\n" * 10_000
 MEGABYTE = "a" * 1_000_000
+LONG_FIELD = f"X-Long: {'a' * 4_000}\r\n"
+PROXY_V2 = "\r\n\r\n\0\r\nQUIT\n!\x11\0\x0c" + "\0" * 12
 
 FRAMINGS = {
     name: f"{CALL}{rest}"
@@ -84,6 +86,10 @@ HEADS = {
         f"{HEALTH}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n\x88\x80\0\0\0\0"
     ),
+    "an expectation, and nothing more": f"{CALL}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+    "a line of PROXY": f"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n{HEALTH}\r\n",
+    "a header of PROXY, version 2": PROXY_V2 + HEALTH,
+    "64 kB of headers": f"{HEALTH}{LONG_FIELD * 16}\r\n",
     "an unknown expectation": f"{CALL}Expect: magic\r\nContent-Length: 1\r\n\r\n1",
     "a login that is no base64": f"{HEALTH}Authorization: Basic \xff===\r\n\r\n",
     "a login of a megabyte": f"{HEALTH}Authorization: Basic {'QQ' * 500_000}\r\n\r\n",

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from pydantic import Field
@@ -55,6 +55,8 @@ _FATAL_KINDS = frozenset({ErrorKind.UNREACHABLE, ErrorKind.UNAUTHORIZED, ErrorKi
 _MAX_ERRORS = 3
 """Errors after which a search ends: each may have taken the time of a whole request."""
 _NOT_FOUND = 404
+_PARTIAL_CONTENT = 206
+"""Status of Tempo before 2.2 for a trace some of whose blocks could not be read."""
 Document = TypeVar("Document")
 
 
@@ -178,10 +180,12 @@ class TempoClient:
             response = await self._http_client.get(self._path + trace_id)
             if response.status == _NOT_FOUND:
                 return None
-            return _parse_document(response.raise_for_status(), parse_trace)
+            trace = _parse_document(response.raise_for_status(), parse_trace)
         except RequestError as error:
             search_result.errors.append(error)
             return None
+        is_partial = trace.partial or response.status == _PARTIAL_CONTENT
+        return replace(trace, partial=is_partial)
 
     def _has_service_span(self, trace: Trace) -> bool:
         """Return True if agent-sre took part; the trace id was created by the prober."""

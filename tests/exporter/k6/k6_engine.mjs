@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 
 const input = JSON.parse(readFileSync(0, 'utf-8'));
 globalThis.__ENV = input.env;
-globalThis.k6 = { requests: [], scenario: null, checks: {}, replies: input.replies };
+globalThis.k6 = { requests: [], scenario: null, checks: {}, slept: 0, replies: input.replies };
 
 const script = await import(pathToFileURL(process.argv[2]));
 const metrics = {};
@@ -36,4 +36,4 @@ for (const [metric, expressions] of Object.entries(script.options.thresholds)) {
 }
 const summary = script.handleSummary({ metrics, state: { testRunDurationMs: 30000 }, root_group: {} });
 const events = input.events.map((each) => script.buildEvent(...each));
-console.log(JSON.stringify({ options: script.options, requests: k6.requests, summary, events }));
+console.log(JSON.stringify({ options: script.options, requests: k6.requests, slept: k6.slept, summary, events }));

@@ -10,7 +10,8 @@ from playwright._impl._driver import compute_driver_executable
 _MODULES = {
     "index.js": """export function check(value, checks) {
   for (const test of Object.values(checks)) { k6.checks[test(value) ? 'passes' : 'fails'] += 1; }
-}""",
+}
+export function sleep(seconds) { k6.slept += seconds; }""",
     "http.js": """function post(url, body, params) {
   k6.requests.push({ scenario: k6.scenario.name, url, body, params });
   const text = k6.replies.split('@ID@').join(JSON.parse(body).id);

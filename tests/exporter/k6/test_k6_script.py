@@ -92,6 +92,30 @@ def test_each_step_has_an_executor_of_its_rate_and_thresholds_of_the_specs(tmp_p
     assert options["noConnectionReuse"], "each event has its own connection, as in the prober"
 
 
+def test_single_events_and_bursts_have_senders_that_wait_for_their_replies(tmp_path: Path) -> None:
+    bursts = {"sizes": [10, 50], "rounds": 1}
+    loaded = load(tmp_path, {"baseline": {"events": 3, "rest": "2s"}, "concurrent": bursts})
+    once = EngineOptions(runners=4, multiply=1.0, compress=1.0, remote_write=None)
+    remarks, ran = {}, {}
+    for scenario in ("baseline", "concurrent"):
+        remarks[scenario] = write_engine_files(loaded, scenario, tmp_path / scenario, once)
+        script = (tmp_path / scenario / "script.js").read_text()
+        ran[scenario] = run_script(script, tmp_path, iterations=1)
+    shared = {"executor": "per-vu-iterations", "gracefulStop": "70s"}
+    assert list(ran["baseline"]["options"]["scenarios"].values()) == [
+        shared | {"vus": 1, "iterations": 3, "maxDuration": "216s", "startTime": "0s",
+                  "tags": {"phase": "single"}}
+    ]  # fmt: skip
+    assert list(ran["concurrent"]["options"]["scenarios"].values()) == [
+        shared | {"vus": size, "iterations": 1, "maxDuration": "70s", "startTime": start,
+                  "tags": {"phase": "round 1"}}
+        for size, start in ((10, "0s"), (50, "75s"))
+    ]  # fmt: skip
+    assert (ran["baseline"]["slept"], ran["concurrent"]["slept"]) == (2, 0)
+    assert remarks["baseline"][0].endswith("3 events by 1 runners")
+    assert remarks["concurrent"][0].endswith("60 events by 4 runners")
+
+
 def test_rates_that_are_no_whole_number_a_second_are_sent_in_full(tmp_path: Path) -> None:
     stress = {"ramp_up": {"start": 10, "growth": "10%", "highest": 13}}
     loaded = load(tmp_path, {"stress": stress, "sustained": {}})
@@ -145,9 +169,7 @@ def test_the_login_is_of_the_environment_and_not_in_the_files(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("scenario", "scenarios", "text"),
     [
-        ("baseline", {"baseline": {}}, "baseline is not a series of rates"),
-        ("concurrent", {"concurrent": {}}, "concurrent is not a series of rates"),
-        ("stress", {"stress": {"ramp_up": None}}, "stress is not a series of rates"),
+        ("stress", {"stress": {"ramp_up": None}}, "k6 cannot send stress: its load follows from"),
         ("stress", {"throughput": {}}, "the scenario stress is not configured"),
         ("throughput", {"throughput": {**SHORT, "hold": "500ms"}}, "steps below 1s"),
         (

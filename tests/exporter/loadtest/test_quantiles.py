@@ -100,6 +100,13 @@ def test_the_same_distribution_is_rarely_called_worse() -> None:
     assert worse == 0
 
 
+def test_a_rise_of_a_third_is_found_with_the_events_of_a_baseline() -> None:
+    for seed in range(0, 6, 2):
+        slower = [build_step(draw(seed + 1, 1.3, count=75))]
+        changes = compare_steps([build_step(draw(seed, count=75))], slower)
+        assert changes[0].is_worse, changes[0]
+
+
 def test_a_rise_of_half_is_worse_and_a_small_or_unproven_one_is_not() -> None:
     before = [build_step(draw(1))]
     assert all(change.is_worse for change in compare_steps(before, [build_step(draw(2, 1.5))]))

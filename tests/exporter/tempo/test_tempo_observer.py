@@ -71,6 +71,12 @@ async def test_the_newer_way_to_read_a_trace_is_a_matter_of_settings(serving: Se
     assert tempo.asked[-1] == f"/api/v2/traces/{SEARCHED}"
 
 
+async def test_a_trace_of_which_blocks_could_not_be_read_is_partial(serving: Serve) -> None:
+    tempo = FakeTempo({SEARCHED: draw_handled_alert("run")}, trace_status=206)
+    found = await find(tempo, serving, {"run": None})
+    assert (found.traces["run"].partial, found.errors) == (True, [])
+
+
 async def test_what_no_search_finds_is_found_by_the_trace_id_that_was_sent(serving: Serve) -> None:
     tempo = FakeTempo({SENT: draw_handled_alert("run")}, searchable=False)
     found = await find(tempo, serving, {"run": SENT, "lost": None})

@@ -176,6 +176,7 @@ class FakeTempo:
     """Requests until the spans are ingested; before that nothing is found."""
     searchable: bool = True
     search_status: int = 200
+    trace_status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of a search that is refused."""
     broken: dict[str, bytes] = field(default_factory=dict)
@@ -229,7 +230,8 @@ class FakeTempo:
             return web.Response(body=self.broken[name])
         if not ingested or name not in self.traces:
             return web.Response(status=404, text="trace not found")
-        return web.json_response(build_trace_document(self.traces[name], self.shape, trace=name))
+        document = build_trace_document(self.traces[name], self.shape, trace=name)
+        return web.json_response(document, status=self.trace_status)
 
 
 def _has_correlation_id(spans: Sequence[DrawnSpan], wanted: Sequence[str]) -> bool:
