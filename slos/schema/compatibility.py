@@ -176,8 +176,12 @@ def _check_syntax(query: str, selectors: Sequence[ast.VectorSelector]) -> None:
 def _check_function(name: str, version: int) -> None:
     requirement = REQUIRED_VERSIONS.get(name, "")
     if requirement and (version < UTF8_VERSION or "flag" in requirement):
+        newer = (
+            "" if "flag" in requirement else f", or build with --prometheus-version {UTF8_VERSION}"
+        )
         raise ValueError(
-            f"{name}() needs {requirement}, and other servers reject the file; use another function"
+            f"{name}() needs {requirement}, and other servers reject the file; "
+            f"use another function{newer}"
         )
 
 

@@ -77,11 +77,16 @@ KEY_SPELLINGS = {
 }
 
 
+# A number from here on is meant as a percentage.
+_LEAST_PERCENTAGE = 50
+
+
 def _check_target(target: Decimal, info: ValidationInfo) -> Decimal:
     if not (0 < target < 1 or (target == 1 and accepts_full_objective(info))):
+        is_percentage = _LEAST_PERCENTAGE <= target < 100  # noqa: PLR2004 - percent
+        example = f"like {target / 100}" if is_percentage else "as 1 leaves no error budget"
         raise ValueError(
-            f"{target} is not a valid target; use a ratio above 0 and below 1, as 1 leaves no "
-            "error budget"
+            f"{target} is not a valid target; use a ratio above 0 and below 1, {example}"
         )
     return target
 

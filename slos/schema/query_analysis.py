@@ -272,8 +272,10 @@ def find_node_grouping(node: ast.Expr) -> Grouping | None:
             return _find_aggregate_grouping(node)
         case ast.ParenExpr() | ast.UnaryExpr():
             return find_node_grouping(node.expr)
-        case ast.Call() if node.func.name in LABEL_KEEPING_FUNCTIONS:
+        case ast.Call() if node.func.name in (*LABEL_KEEPING_FUNCTIONS, *HISTOGRAM_COUNTS):
             return find_node_grouping(node.args[0])
+        case ast.Call() if node.func.name == HISTOGRAM_FRACTION:
+            return find_node_grouping(node.args[2])
         case ast.BinaryExpr():
             return _find_binary_grouping(node)
     return None

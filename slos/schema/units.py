@@ -21,6 +21,7 @@ _UNITS_MS = {
     "s": 1_000,
     "ms": 1,
 }
+_FRACTION = re.compile(r"([0-9]*\.[0-9]+)(y|w|d|h|m|s|ms)")
 # JSON Schemas for editors; the parsers check more.
 DURATION_SCHEMA: dict[str, Any] = {
     "type": "string",
@@ -83,10 +84,19 @@ class Duration:
                 if count
             )
         if ms <= 0:
-            raise ValueError(f"{text!r} is not a duration; write it like 30s, 5m, 1h30m or 28d")
+            raise ValueError(f"{text!r} is not a duration; write it {cls._find_example(text)}")
         if ms > 100 * _UNITS_MS["y"]:
             raise ValueError(f"{text!r} is longer than 100 years; write it like 5m or 28d")
         return cls(ms)
+
+    @classmethod
+    def _find_example(cls, text: str) -> str:
+        """Find how to write a duration: `1.5s` is `1s500ms`, others have examples."""
+        match = _FRACTION.fullmatch(text)
+        ms = Decimal(match[1]) * _UNITS_MS[match[2]] if match else Decimal(0)
+        if 0 < ms == int(ms):
+            return f"as {cls(int(ms))}"
+        return "like 30s, 5m, 1h30m or 28d"
 
     @classmethod
     def from_parts(

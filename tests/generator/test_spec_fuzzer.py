@@ -60,6 +60,14 @@ def test_specs_that_once_failed_pass_their_tests(tmp_path: Path) -> None:
     day = {"error_budget_percent": 1, "short_window": "10m", "long_window": "1d"}
     windows = {name: {"quick": day, "slow": day} for name in ("page", "ticket")}
     few = {"query": "sum(rate(hits[5m]))", "comparison": "<=", "value": 0.0258}
+    empty = {"metric": "m", "threshold": 0.5, "selector": "pod=~'a|'", "by": ["pod"]}
+    # While a range fills up, these alerts fire.
+    kept = {"keep_firing_for": "1h", "quiet": None, "firing": None}
+    rate = {"query": "sum(rate(sent[5m]))", "example": [{"series": "sent", "rate": 1}]}
+    few_sent = {
+        "query": "max(used) and on () sum(rate(sent[5m])) < 5",
+        "example": [{"series": "used", "times": 1}, {"series": "sent", "rises": 4}],
+    }
     document = build_spec(
         build_slo(sli={"good_events": queries}),
         build_slo(
@@ -69,6 +77,7 @@ def test_specs_that_once_failed_pass_their_tests(tmp_path: Path) -> None:
             alerting={"name": "Zero", "windows": windows, "ticket_alert": {"disable": True}},
         ),
         build_slo(name="slow", sli={"latency": {"metric": "m", "threshold": "1m"}}),
+        build_slo(name="empty", sli={"latency": empty}, alerting={"name": "Empty"}),
         build_slo(name="few", sli={"threshold": few}, alerting={"name": "Few"}),
         scrape_interval="2m",
         labels={"on": "{{ $value }}"},
@@ -77,6 +86,10 @@ def test_specs_that_once_failed_pass_their_tests(tmp_path: Path) -> None:
             build_alert(name=f"Below{limit}", query="max(used)", below=limit, quiet=None,
                         firing=None, example=[{"series": "used", "times": 1}])
             for limit in (0.9921, 0.123)
+        ]
+        + [
+            build_alert(name="Kept", below=0.005, **rate, **kept),
+            build_alert(name="KeptGuard", above=7, below=None, **few_sent, **kept),
         ],
     )  # fmt: skip
     often = build_spec(
@@ -89,7 +102,7 @@ def test_specs_that_once_failed_pass_their_tests(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     patterns = ("*-counting.yaml", "slo-alert-*.yaml", "*-zero-quick.yaml")
     files = [file for pattern in patterns for file in out.rglob(pattern)]
-    assert len(files) == 9
+    assert len(files) == 12
     run_rule_tests(*files)
 
 

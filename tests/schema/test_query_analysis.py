@@ -2,7 +2,13 @@
 
 import pytest
 
-from slos.schema.query_analysis import Counting, NotSummableError, detect_counting
+from slos.schema.query_analysis import (
+    Counting,
+    Grouping,
+    NotSummableError,
+    detect_counting,
+    find_grouping,
+)
 
 W = "[{{.window}}]"
 RATE = f"rate(m{W})"
@@ -122,3 +128,18 @@ def test_any_other_query_is_refused_with_reason_and_hint(
 def test_a_window_that_is_only_shifted_inside_an_aggregation_is_found_too() -> None:
     with pytest.raises(NotSummableError, match="shifted in time"):
         detect_counting(f"sum by (a) (label_replace(rate(m{W} offset 1m), 'a', 'b', 'c', 'd'))")
+
+
+@pytest.mark.parametrize(
+    ("query", "grouping"),
+    [
+        (f"histogram_count(sum({RATE}))", Grouping()),
+        (f"histogram_sum((sum by (a) ({RATE})))", Grouping(("a",))),
+        (f"histogram_fraction(0, 1, sum by (a) ({RATE}))", Grouping(("a",))),
+        (f"histogram_count({RATE})", None),
+    ],
+)
+def test_functions_of_native_histograms_keep_the_grouping(
+    query: str, grouping: Grouping | None
+) -> None:
+    assert find_grouping(query) == grouping

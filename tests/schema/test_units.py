@@ -50,9 +50,33 @@ def test_a_duration_of_one_unit_is_that_many_of_it(count: int, unit: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("written", "whole"), [("1.5h", "1h30m"), (".3s", "300ms"), ("2.50s", "2s500ms")]
+)
+def test_a_fraction_of_a_unit_is_refused_with_the_whole_duration(written: str, whole: str) -> None:
+    with pytest.raises(ValueError, match=f"is not a duration; write it as {whole}$"):
+        Duration.parse(written)
+
+
+@pytest.mark.parametrize(
     "written",
     [
-        *("", " ", "5", "0", "0s", "-5m", "5 m", "5M", "m", "5x", "1.5h", "5m1h", "5m5m", "5m "),
+        *(
+            "",
+            " ",
+            "5",
+            "0",
+            "0s",
+            "-5m",
+            "5 m",
+            "5M",
+            "m",
+            "5x",
+            "1.5",
+            "0.1ms",
+            "5m1h",
+            "5m5m",
+            "5m ",
+        ),
         "\N{ARABIC-INDIC DIGIT FIVE}m",
     ],
 )

@@ -81,7 +81,7 @@ def build_series(slo: SLO) -> Iterator[SteadySeries]:
                 share = _WITHIN_OTHERS if OTHER_VALUE in label_values.values() else _WITHIN
                 yield SteadySeries(
                     metric,
-                    {**label_values, **le},
+                    {name: value for name, value in {**label_values, **le}.items() if value},
                     rate * share if is_within else rate,
                     is_counter=metric in counters,
                 )

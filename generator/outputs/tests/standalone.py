@@ -226,7 +226,7 @@ def _build_firing_case(alert: StandaloneAlert, meta: AlertMeta, title: str) -> U
     )
     nearly, only_just = find_threshold_values(alert)
     parts = [
-        ExamplePart(alert.quiet_value, "quiet", settling_time),
+        ExamplePart(alert.quiet_value, "quiet", _compute_start_time(alert, meta, interval)),
         ExamplePart(nearly, "quiet", settling_time + wait),
         ExamplePart(alert.firing_value, "firing", settling_time + wait + interval),
         ExamplePart(only_just, "firing", settling_time),
@@ -254,8 +254,8 @@ def _build_firing_case(alert: StandaloneAlert, meta: AlertMeta, title: str) -> U
 
 def _build_guard_cases(alert: StandaloneAlert, meta: AlertMeta) -> Iterator[UnitTestCase]:
     """Build cases that narrowly miss and narrowly meet the guards of the query."""
-    settling_time = _compute_settling_time(alert.query) + round_up_length(meta.for_)
-    parts = [ExamplePart(alert.firing_value, "firing", settling_time + INTERVAL)]
+    length = _compute_start_time(alert, meta, INTERVAL) + round_up_length(meta.for_) + INTERVAL
+    parts = [ExamplePart(alert.firing_value, "firing", length)]
     for guard in guard_cases.list_guard_cases(
         alert.query, alert.example, alert.firing_value, _SCRAPE_INTERVAL
     ):
@@ -355,6 +355,17 @@ def _with_decoys(
 def _compute_settling_time(query: str, interval: Duration = INTERVAL) -> Duration:
     """Compute the time after which the query no longer depends on earlier values."""
     return round_up_length(Duration(promql.compute_lookback_ms(query)), interval) + interval
+
+
+def _compute_start_time(alert: StandaloneAlert, meta: AlertMeta, interval: Duration) -> Duration:
+    """Compute the time from the first sample until the alert depends on steady values only.
+
+    While a range fills up, the alert can fire, and `keep_firing_for` keeps it.
+    """
+    settling_time = _compute_settling_time(alert.query, interval)
+    if promql.compute_lookback_ms(alert.query) == 0:
+        return settling_time
+    return settling_time + round_up_length(meta.keep_firing_for, interval)
 
 
 def _choose_interval(query: str) -> Duration:

@@ -15,6 +15,9 @@ from slos.schema.yaml.scalars import YamlConstructor
 
 Location = tuple[str | int, ...]
 
+# A line, or its value, that a template engine writes.
+_TEMPLATE = re.compile(r"\s*(- )?([\w./-]+:\s+)?\{\{")
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -83,7 +86,7 @@ def read_documents(
         nodes = list(compose_documents(text))
         return _construct_documents(remove_parts(nodes, left_out) if left_out else nodes, file)
     except yaml.MarkedYAMLError as error:
-        return [], [_build_syntax_problem(error, file)]
+        return [], [_build_syntax_problem(error, file, text)]
     except yaml.reader.ReaderError as error:
         hint = "remove the control character"
         return [], [Problem(Position(file), f"invalid YAML: {error.reason}", hint)]
@@ -153,11 +156,13 @@ def _build_position(file: str, node: yaml.Node) -> Position:
     return Position(file, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _build_syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
+def _build_syntax_problem(error: yaml.MarkedYAMLError, file: str, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     position = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
     message = " ".join(part for part in (error.context, error.problem) if part)
     message = re.sub(r".*for the tag .*", "unknown tag", message, flags=re.DOTALL)  # maybe a secret
-    return Problem(
-        position, f"invalid YAML: {message}", "check indentation, quotes and brackets here"
-    )
+    line = text.splitlines()[mark.line : mark.line + 1] if mark else []
+    hint = "check indentation, quotes and brackets here"
+    if any(_TEMPLATE.match(each) for each in line):
+        hint = "quote the value, or render the template first, as 'helm template' does"
+    return Problem(position, f"invalid YAML: {message}", hint)

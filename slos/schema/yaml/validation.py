@@ -46,8 +46,7 @@ def explain_error(detail: Mapping[str, Any], model: type[BaseModel]) -> tuple[st
     """
     location, kind = format_location(detail["loc"]), detail["type"]
     if kind == "extra_forbidden":
-        known_keys = sorted(_list_known_keys(model, detail["loc"][:-1]))
-        return f"unknown key {location!r}", _suggest_nearest(str(detail["loc"][-1]), known_keys)
+        return f"unknown key {location!r}", _suggest_place(detail["loc"], model)
     if kind == "missing":
         return f"missing key {location!r}", "add the key"
     if kind == "value_error":
@@ -67,6 +66,8 @@ def _suggest_fix(detail: Mapping[str, Any], model: type[BaseModel]) -> str:
         expected = detail["ctx"]["expected"]
         known_values = re.findall(r"'([^']*)'", expected) or re.findall(r"\d+", expected)
         return _suggest_nearest(str(detail["input"]), known_values)
+    if detail["type"] == "list_type" and isinstance(detail["input"], dict):
+        return "write '- ' before the first key"
     return ""
 
 
@@ -95,6 +96,15 @@ def _describe_value(value: object) -> str:
             return str(value)
     text = repr(value)
     return text if len(text) <= _MAX_VALUE_LENGTH else text[: _MAX_VALUE_LENGTH - 3] + "..."
+
+
+def _suggest_place(location: Location, model: type[BaseModel]) -> str:
+    """Suggest where an unknown key belongs: to a mapping around it, or under a similar name."""
+    key = str(location[-1])
+    for end in range(len(location) - 2, 0, -1):
+        if isinstance(location[end], str) and key in _list_known_keys(model, location[:end]):
+            return f"move it to {format_location(location[:end])!r}"
+    return _suggest_nearest(key, sorted(_list_known_keys(model, location[:-1])))
 
 
 def _suggest_nearest(key: str, known_keys: list[str]) -> str:
