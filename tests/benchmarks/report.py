@@ -7,6 +7,7 @@ from tests.benchmarks.incident_replay import IncidentReplay
 from tests.benchmarks.lateness import LateCount
 from tests.benchmarks.measurement import MethodMeasurement
 from tests.benchmarks.methods import ours
+from tests.benchmarks.new_series import NewSeriesCount
 from tests.benchmarks.targets import TargetResult
 from tests.benchmarks.traffic import SECOND, SHAPES
 
@@ -69,6 +70,14 @@ def render_late_counts(late: Iterable[LateCount]) -> str:
     return render_table(
         ("samples are late by", "delay of the spec", "errors counted in budgets", "in pages"),
         [(str(r.late), str(r.delay), _format_error(r.coarse), _format_error(r.fine)) for r in late],
+    )
+
+
+def render_new_series(new: Iterable[NewSeriesCount]) -> str:
+    """Relative errors of the counts of new series."""
+    return render_table(
+        ("errors", "in budgets", "in pages", "`increase` of all raw samples"),
+        [(r.description, *map(_format_error, (r.coarse, r.fine, r.raw))) for r in new],
     )
 
 
@@ -139,6 +148,7 @@ def render_document(
     rows: Sequence[MethodMeasurement],
     pages: Sequence[IncidentReplay],
     late: Sequence[LateCount],
+    new: Sequence[NewSeriesCount],
     results: Sequence[TargetResult],
 ) -> str:
     """The page of the documentation."""
@@ -155,6 +165,8 @@ def render_document(
         render_pages(pages),
         _LATE,
         render_late_counts(late),
+        _NEW,
+        render_new_series(new),
         _ALL,
     ]
     for shape in _list_shapes(rows):
@@ -259,6 +271,13 @@ _LATE = """\
 
 Half an hour with 20 % errors. A real Prometheus receives the samples by remote write when they
 arrive, and each rule is evaluated at its times on what is there.
+"""
+_NEW = """\
+## New series
+
+Eight hours of three instances whose counters of errors appear with their first error, beside
+`process_start_time_seconds`. What both tiers count of all that samples tell. Pages never count a
+first value, and budgets only if the counter is known to be new ([why](rules.md#new-counters)).
 """
 _TIMES = """\
 ## Times

@@ -18,6 +18,7 @@ from tests.benchmarks import report, targets
 from tests.benchmarks.incident_replay import IncidentReplay, replay_incidents
 from tests.benchmarks.lateness import LateCount, count_late_samples
 from tests.benchmarks.measurement import MethodMeasurement, measure_methods
+from tests.benchmarks.new_series import NewSeriesCount, count_new_series
 from tests.benchmarks.traffic import SHAPES
 from tests.benchmarks.tsdb import MissingToolError, find_tool
 
@@ -54,11 +55,11 @@ def main(*, check: bool, shapes: tuple[str, ...], counts: tuple[int, ...], jobs:
         for count in counts or _COUNTS
         if counts or count < _MANY or shape in _SHAPES_OF_MANY
     ]
-    rows, pages, late = _run_benchmark(runs, jobs, shapes_only=bool(shapes))
-    results = targets.check_targets(rows, pages, late)
-    _print_report(rows, pages, late, results)
+    rows, pages, late, new = _run_benchmark(runs, jobs, shapes_only=bool(shapes))
+    results = targets.check_targets(rows, pages, late, new)
+    _print_report(rows, pages, late, new, results)
     if not shapes and not counts:
-        _PAGE.write_text(report.render_document(rows, pages, late, results))
+        _PAGE.write_text(report.render_document(rows, pages, late, new, results))
         click.echo(f"wrote {_PAGE.name}", err=True)
     missed = [result for result in results if not result.met]
     if check and missed:
@@ -68,7 +69,7 @@ def main(*, check: bool, shapes: tuple[str, ...], counts: tuple[int, ...], jobs:
 
 def _run_benchmark(
     runs: Sequence[tuple[str, int]], jobs: int, *, shapes_only: bool
-) -> tuple[list[MethodMeasurement], list[IncidentReplay], list[LateCount]]:
+) -> tuple[list[MethodMeasurement], list[IncidentReplay], list[LateCount], list[NewSeriesCount]]:
     """All measurements, the long ones first."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         measured = {
@@ -76,10 +77,13 @@ def _run_benchmark(
             for shape, count in sorted(runs, key=lambda run: -run[1])
         }
         if shapes_only:
-            return [row for run in runs for row in measured[run].result()], [], []
-        replayed, late = pool.submit(_replay_incidents), pool.submit(count_late_samples)
+            return [row for run in runs for row in measured[run].result()], [], [], []
+        replayed, late, new = (
+            pool.submit(count)
+            for count in (_replay_incidents, count_late_samples, count_new_series)
+        )
         rows = [row for run in runs for row in measured[run].result()]
-        return rows, replayed.result(), late.result()
+        return rows, replayed.result(), late.result(), new.result()
 
 
 def _measure_shape(name: str, count: int) -> list[MethodMeasurement]:
@@ -106,6 +110,7 @@ def _print_report(
     rows: list[MethodMeasurement],
     pages: list[IncidentReplay],
     late: list[LateCount],
+    new: list[NewSeriesCount],
     results: list[targets.TargetResult],
 ) -> None:
     for shape in dict.fromkeys(row.shape for row in rows):
@@ -113,7 +118,8 @@ def _print_report(
         click.echo(f"\n{shape}\n\n{report.render_shape(shape_rows, with_times=True)}")
     click.echo(
         f"\n{report.render_rules(rows)}\n{report.render_pages(pages)}"
-        f"\n{report.render_late_counts(late)}\n{report.render_results(results)}"
+        f"\n{report.render_late_counts(late)}"
+        f"\n{report.render_new_series(new)}\n{report.render_results(results)}"
     )
 
 

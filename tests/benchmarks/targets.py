@@ -8,12 +8,14 @@ from tests.benchmarks.incident_replay import IncidentReplay
 from tests.benchmarks.lateness import LateCount
 from tests.benchmarks.measurement import MethodMeasurement
 from tests.benchmarks.methods import ours, sloth
+from tests.benchmarks.new_series import NewSeriesCount
 from tests.benchmarks.traffic import MINUTE, SECOND
 
 _CHEAPER = {1: 50, 20: 250}
 """Sloth reads at least so many times as many samples, by number of series."""
 _LATER_AT_MOST = MINUTE
 _OF_LATE_SAMPLES = 1e-3
+_TOO_MUCH = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,13 @@ def check_targets(
     rows: Sequence[MethodMeasurement],
     pages: Sequence[IncidentReplay] = (),
     late: Sequence[LateCount] = (),
+    new: Sequence[NewSeriesCount] = (),
 ) -> list[TargetResult]:
     """Every target that these figures can tell about."""
     return [
         *_check_accuracy(rows),
         *_check_late_counts(late),
+        *_check_new_counts(new),
         *_check_cost(rows),
         *_check_pages(pages),
     ]
@@ -79,6 +83,14 @@ def _check_late_counts(late: Sequence[LateCount]) -> Iterator[TargetResult]:
         worst = max(errors, key=abs)
         target = f"late samples, with delay: within {_OF_LATE_SAMPLES:g}"
         yield TargetResult(target, f"{worst:+.1e}", abs(worst) <= _OF_LATE_SAMPLES)
+
+
+def _check_new_counts(new: Sequence[NewSeriesCount]) -> Iterator[TargetResult]:
+    """Check that neither tier counts an event of a new series that did not happen."""
+    if new:
+        most = max(error for each in new for error in (each.coarse, each.fine))
+        target = f"new series, both tiers: at most {_TOO_MUCH:g} too much"
+        yield TargetResult(target, f"{most:+.1e}", most <= _TOO_MUCH)
 
 
 def _check_cost(rows: Sequence[MethodMeasurement]) -> Iterator[TargetResult]:

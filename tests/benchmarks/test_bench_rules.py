@@ -11,6 +11,7 @@ from tests.benchmarks.incident_replay import IncidentReplay
 from tests.benchmarks.lateness import LateCount
 from tests.benchmarks.measurement import MethodMeasurement, measure_methods
 from tests.benchmarks.methods import BenchmarkTarget, ours, sloth
+from tests.benchmarks.new_series import NewSeriesCount
 from tests.benchmarks.traffic import END, HOUR, MINUTE, PERIOD, SCRAPE, SECOND, START, TrafficShape
 
 _HOURS = 4
@@ -71,7 +72,9 @@ def test_the_samples_are_those_that_the_ranges_hold(rows: list[MethodMeasurement
 def test_tables_show_every_method_and_no_value_where_there_is_none(
     rows: list[MethodMeasurement],
 ) -> None:
-    text = report.render_document([rows[0], replace(rows[1], ratio=float("nan"))], [], [LATE], [])
+    text = report.render_document(
+        [rows[0], replace(rows[1], ratio=float("nan"))], [], [LATE], [], []
+    )
     assert "| 2      | slo-rules, exact | 0.00" in text
     assert "no value" in text
 
@@ -87,6 +90,16 @@ def test_tables_show_every_method_and_no_value_where_there_is_none(
 )
 def test_samples_that_are_read_in_time_are_counted(late: LateCount, met: list[bool]) -> None:
     assert [result.met for result in targets.check_targets([], late=[late])] == met
+
+
+@pytest.mark.parametrize(
+    ("coarse", "fine", "met"), [(-0.1, -0.9, True), (0, 0, True), (0.01, 0, False), (0, 1, False)]
+)
+def test_an_event_of_a_new_series_that_is_counted_twice_is_a_missed_target(
+    coarse: float, fine: float, *, met: bool
+) -> None:
+    new = [NewSeriesCount("births", coarse, fine, 0), NewSeriesCount("churn", -0.1, -0.1, 0)]
+    assert [result.met for result in targets.check_targets([], new=new)] == [met]
 
 
 def test_the_truth_knows_what_no_scrape_saw() -> None:

@@ -64,6 +64,20 @@ def test_errors_of_a_scrape_gap_are_counted_in_the_step_in_which_it_ends(tmp_pat
     evaluation.run_promtool(tmp_path)
 
 
+def test_a_reset_in_the_step_in_which_a_gap_ends_loses_no_more_than_the_gap(tmp_path: Path) -> None:
+    document = build_events_spec(f"sum(rate(errors{W}))", f"sum(rate(hits{W}))")
+    # The first sample after the gap is at 1h38m, and the first one after the reset at 1h38m.
+    series = {
+        "hits": "0+30x120 _x75 5880+30x3 30+30x159",
+        "errors": "1000+0x120 _x75 2200+10x3 5+0x159",
+    }
+    evaluation = PromtoolEvaluation(document, series, step="10m")
+    counted = "sum(sum_over_time(slo:sli_errors:sum10m[3h]))"
+    # 35 errors happened between the scrapes after the gap, which `rate` estimates, and 1200 in it.
+    evaluation.expect_value("3h", f"({counted} > bool 35 * 0.95) * ({counted} <= bool 1235)", 1)
+    evaluation.run_promtool(tmp_path)
+
+
 GROUPED = {
     "errors": f'sum by (cluster) (rate(hits{{code=~"5.."}}{W}))',
     "total": f"sum by (cluster) (rate(hits{W}))",
