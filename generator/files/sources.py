@@ -109,10 +109,8 @@ def find_output_conflicts(
     if out == STDOUT or target is None:
         return []
     position, hint = Position(out), "use another output path"
-    # Resolving the path of each spec takes time; no spec is a folder.
-    if not is_folder(target) and any(
-        _resolve_path(source.display_name) == target for source in sources
-    ):
+    # Resolving the path of each spec takes time; a spec is a file that is there.
+    if _is_file(target) and any(_resolve_path(source.display_name) == target for source in sources):
         return [Problem(position, "output file is one of the specs", hint)]
     folders = filter(is_folder, inputs)
     if any(target.is_relative_to(folder.resolve()) for folder in folders):
@@ -131,6 +129,14 @@ def is_folder(path: Path) -> bool:
     """Return whether a path is a folder; a name that no file can have is none."""
     try:
         return path.is_dir()
+    except OSError:  # reading or writing it reports the error
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a path is there and no folder."""
+    try:
+        return path.exists() and not path.is_dir()
     except OSError:  # reading or writing it reports the error
         return False
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import lru_cache
 
 from generator import names
 from generator.model import AlertMeta, AlertSeverity, BurnCondition
@@ -240,49 +241,65 @@ class AnnotationContext:
 def describe_burn_alert(
     context: AnnotationContext,
     severity: AlertSeverity,
-    conditions: Sequence[BurnCondition],
+    conditions: tuple[BurnCondition, ...],
     first_step: str = "",
 ) -> dict[str, str]:
     """Annotations of a burn-rate alert; `first_step` is that of its runbook."""
-    burn_rates = " or ".join(_describe_burn_rate(context, condition) for condition in conditions)
+    texts = _describe_burn_rates(context.period, conditions)
     allowed = format_decimal(100 - context.objective)
     window = min(condition.short for condition in conditions)
     bad = f"{{{{ $value }}}} % {context.bad_phrase}"
     value = f"{bad} over {window}"
     return {
-        **_format_burn_rate_values(context, conditions),
+        "burn_rate": texts.burn_rate,
+        "budget_gone": texts.budget_gone,
+        "time_to_exhaustion": _render_time_to_exhaustion(context, texts.time_to_exhaustion),
         "value": f"{value}, {allowed} % allowed",
         "title": f"({severity}) {context.service} {context.slo}: error budget burns too fast",
         "summary": f"{context.subject}: {value}, {allowed} % allowed",
         "description": f"{context} Over the last {window} {bad}; the error budget is {allowed} % "
         f"over {format_period(context.period)}. This {severity} fires at a burn rate of "
-        f"{burn_rates}. First "
+        f"{texts.description}. First "
         f"{first_step or 'check the remaining error budget and what changed.'}",
     }
 
 
-def _describe_burn_rate(context: AnnotationContext, condition: BurnCondition) -> str:
-    """Burn rate in words: the budget spent over the window, and the time to exhaustion."""
-    gone = _format_budget_gone(context, condition)
-    return (
-        f"{format_decimal(condition.factor, 2)} over {condition.long} "
-        f"({gone} % of the error budget spent in {condition.long}, "
-        f"all of it in {_compute_time_to_exhaustion(context, condition)})"
+@dataclass(frozen=True, slots=True)
+class _BurnRateTexts:
+    """Texts about the burn rates of an alert, each with all its conditions.
+
+    Attributes:
+        description: burn rates in words, each with the budget spent and the time to exhaustion.
+        burn_rate: burn rates, for notifications that begin with them.
+        budget_gone: budget spent over the long windows.
+        time_to_exhaustion: time in which the whole budget is spent.
+    """
+
+    description: str
+    burn_rate: str
+    budget_gone: str
+    time_to_exhaustion: str
+
+
+@lru_cache(maxsize=256)  # most SLOs have the same burn rates
+def _describe_burn_rates(period: Duration, conditions: tuple[BurnCondition, ...]) -> _BurnRateTexts:
+    gone = [_format_budget_gone(period, each) for each in conditions]
+    left = [str(_compute_time_to_exhaustion(period, each)) for each in conditions]
+    factors = [format_decimal(each.factor, 2) for each in conditions]
+    rows = list(zip(factors, conditions, gone, left, strict=True))
+    descriptions = (
+        f"{factor} over {each.long} ({percent} % of the error budget spent in {each.long}, "
+        f"all of it in {time})"
+        for factor, each, percent, time in rows
     )
-
-
-def _format_burn_rate_values(
-    context: AnnotationContext, conditions: Sequence[BurnCondition]
-) -> dict[str, str]:
-    """Burn rate, spent budget and time to exhaustion, for notifications that begin with them."""
-    rates = (f"{format_decimal(each.factor, 2)} times over {each.long}" for each in conditions)
-    gone = (f"{_format_budget_gone(context, each)} % in {each.long}" for each in conditions)
-    left = (str(_compute_time_to_exhaustion(context, each)) for each in conditions)
-    return {
-        "burn_rate": f"at least {' or '.join(rates)}",
-        "budget_gone": f"at least {' or '.join(gone)}",
-        "time_to_exhaustion": _render_time_to_exhaustion(context, f"at most {' or '.join(left)}"),
-    }
+    rates = (f"{factor} times over {each.long}" for factor, each, _, _ in rows)
+    budgets = (f"{percent} % in {each.long}" for _, each, percent, _ in rows)
+    return _BurnRateTexts(
+        description=" or ".join(descriptions),
+        burn_rate=f"at least {' or '.join(rates)}",
+        budget_gone=f"at least {' or '.join(budgets)}",
+        time_to_exhaustion=f"at most {' or '.join(left)}",
+    )
 
 
 def _render_time_to_exhaustion(context: AnnotationContext, otherwise: str) -> str:
@@ -305,14 +322,14 @@ def _render_time_to_exhaustion(context: AnnotationContext, otherwise: str) -> st
     )
 
 
-def _format_budget_gone(context: AnnotationContext, condition: BurnCondition) -> str:
+def _format_budget_gone(period: Duration, condition: BurnCondition) -> str:
     """Percentage of the budget that is spent over the long window at this rate."""
-    return format_decimal(100 * condition.factor * condition.long.ms / context.period.ms, 1)
+    return format_decimal(100 * condition.factor * condition.long.ms / period.ms, 1)
 
 
-def _compute_time_to_exhaustion(context: AnnotationContext, condition: BurnCondition) -> Duration:
+def _compute_time_to_exhaustion(period: Duration, condition: BurnCondition) -> Duration:
     """Time in which this rate spends the whole budget, in whole minutes."""
-    return Duration(int(context.period.ms / condition.factor) // _MINUTE.ms * _MINUTE.ms)
+    return Duration(int(period.ms / condition.factor) // _MINUTE.ms * _MINUTE.ms)
 
 
 def describe_threshold_alert(
