@@ -1,6 +1,8 @@
 """The leak probe: its queries, its gauges, and leaks of the prober itself."""
 
 import gc
+import subprocess
+import sys
 import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -17,6 +19,7 @@ from exporter.leakdetection.policy import LeakSignal
 from exporter.leakdetection.series import Floats
 from exporter.prober.context import ProbeState
 from exporter.probes import ProbeOutcome, leak
+from exporter.probes.leak.probe import LeakProbe
 from exporter.probes.leak.signal_series import SELF_REPLICA, SelfUsage, read_usage
 from exporter.prometheus import PrometheusClient
 from exporter.schedule.clock import SystemClock
@@ -79,7 +82,7 @@ def prometheus() -> FakePrometheus:
 @pytest.fixture
 async def setup(
     path: Path, serving: Serve, prometheus: FakePrometheus
-) -> AsyncIterator[tuple[InProcessProber, leak.LeakProbe, MovedClock]]:
+) -> AsyncIterator[tuple[InProcessProber, LeakProbe, MovedClock]]:
     clock = MovedClock(wall=START + HOURS * HOUR)
     source = HttpClient(
         "prometheus",
@@ -98,15 +101,15 @@ async def setup(
         )
         yield (
             made,
-            leak.LeakProbe(leak.Settings(window=Duration.from_parts(hours=20)), means),
+            LeakProbe(leak.Settings(window=Duration.from_parts(hours=20)), means),
             clock,
         )
 
 
-LeakSetup = tuple[InProcessProber, leak.LeakProbe, MovedClock]
+LeakSetup = tuple[InProcessProber, LeakProbe, MovedClock]
 
 
-async def run_probe(probe: leak.LeakProbe) -> ProbeOutcome:
+async def run_probe(probe: LeakProbe) -> ProbeOutcome:
     return await probe.run(Slot(0.0, 0.0))
 
 
@@ -222,7 +225,7 @@ async def test_a_signal_without_samples_is_a_visible_gap(
 
 async def test_without_prometheus_no_signal_is_observed(setup: LeakSetup) -> None:
     made, probe, _ = setup
-    blind = leak.LeakProbe(leak.Settings(), replace(probe._context, prometheus=None))
+    blind = LeakProbe(leak.Settings(), replace(probe._context, prometheus=None))
     (note,) = (await run_probe(blind)).notes
     assert note == "not observed, without prometheus: open_files, rss, threads, working_set"
     assert set(read_observed_signals(made).values()) == {0}
@@ -242,7 +245,7 @@ async def test_the_ramp_is_no_leak(setup: LeakSetup, prometheus: FakePrometheus)
     assert (await run_probe(probe)).checks == ()
     assert read_leak_gauge(made, LeakSignal.RSS) == LeakVerdict.INSUFFICIENT
     uncounted = leak.Settings(window=Duration.from_parts(hours=20), events="")
-    again = await run_probe(leak.LeakProbe(uncounted, probe._context))
+    again = await run_probe(LeakProbe(uncounted, probe._context))
     assert again.checks == ((Criterion.LEAKS, False),)
 
 
@@ -352,11 +355,11 @@ async def test_a_reload_forgets_nothing_of_the_prober_and_begins_no_epoch(setup:
     made, before, clock = setup
     means = replace(before._context, state=ProbeState(started=clock.now()))
     for _ in range(2):
-        probe = leak.LeakProbe(leak.Settings(), means)
+        probe = LeakProbe(leak.Settings(), means)
         for _ in range(300):
             await run_probe(probe)
             clock.move(60)
-    await run_probe(leak.LeakProbe(leak.Settings(), means))
+    await run_probe(LeakProbe(leak.Settings(), means))
     labels = {"signal": "rss", "replica": SELF_REPLICA}
     assert made.read_sample("leak_epoch_age_seconds", **labels) == 600 * 60
 
@@ -396,3 +399,8 @@ def test_what_was_spared_once_is_collected_when_another_turn_begins() -> None:
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+
+
+def test_a_prober_without_the_probe_does_not_import_numpy() -> None:
+    imports = "import sys, exporter.app.standalone; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", imports], check=False).returncode == 0
