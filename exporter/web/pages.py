@@ -36,6 +36,12 @@ STALL_TIMEOUT = 10.0
 MARK_TIMEOUT = 1.0
 """Seconds that a scrape waits for the journal, whose disk may hang."""
 
+PAGE_LIFETIME = 1.0
+"""Seconds for which a rendered front page is served again."""
+
+_LEAST_OFFLOADED = 1024
+"""Bytes from which a thread compresses a page, so that no event is sent late."""
+
 MarkFunction = Callable[[Sequence[str]], Awaitable[bool]]
 ReloadFunction = Callable[[], Awaitable[ReloadOutcome]]
 
@@ -168,6 +174,8 @@ class WebPages:
         self._auth = AuthMiddleware(web_config)
         self._links = web_config.links
         self._rendering = asyncio.Lock()
+        self._front_pages: dict[Choice, tuple[float, str]] = {}
+        """Text of each choice, with the time at which it was rendered."""
         self.ready = False
         self._draining = False
         self._reload_config: ReloadFunction | None = None
@@ -224,6 +232,7 @@ class WebPages:
         """Apply another protection of the pages, and other links."""
         self._auth.update_config(web_config)
         self._links = web_config.links
+        self._front_pages.clear()
 
     async def _serve_front_page(self, request: web.Request) -> web.Response:
         """Serve the front page; a thread renders one at a time, so that no event is sent late."""
@@ -232,10 +241,24 @@ class WebPages:
         if choice.is_refreshed:
             headers["Refresh"] = str(REFRESH_SECONDS)
         async with self._rendering:
-            text = await asyncio.to_thread(self._build_front_page(choice).render)
-        response = web.Response(text=text, content_type="text/html", headers=headers)
+            text = await self._render_front_page(choice)
+        response = web.Response(
+            text=text,
+            content_type="text/html",
+            headers=headers,
+            zlib_executor_size=_LEAST_OFFLOADED,
+        )
         response.enable_compression()
         return response
+
+    async def _render_front_page(self, choice: Choice) -> str:
+        """Render the front page, or return its text of the last second."""
+        now = self._status.clock.now()
+        if (made := self._front_pages.get(choice)) and now - made[0] < PAGE_LIFETIME:
+            return made[1]
+        text = await asyncio.to_thread(self._build_front_page(choice).render)
+        self._front_pages[choice] = now, text
+        return text
 
     def _build_front_page(self, choice: Choice) -> FrontPage:
         """Build the front page from a copy of what changes."""

@@ -15,7 +15,8 @@ from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.reload import ReloadOutcome
 from exporter.status import create_status
-from exporter.web.pages import ScenarioControl, WebPages
+from exporter.web.front_page import FrontPage
+from exporter.web.pages import PAGE_LIFETIME, ScenarioControl, WebPages
 from slos.schema.contract import Stage, StageSource, Verdict
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
@@ -79,8 +80,27 @@ async def test_the_page_shows_the_backlog_of_the_clean_up(
     for count, expected in ((0, False), (12, True)):
         pages.face.gauges.cleanup_backlog.set(count)
         pages.face.gauges.cleanup_backlog_age.set(90)
+        await pages.clock.jump(PAGE_LIFETIME)
         async with client.get(pages.url) as reply:
             assert ("clean-up: 12, the oldest sent 90 s ago." in await reply.text()) is expected
+
+
+async def test_the_page_is_rendered_once_a_second_for_each_choice(
+    pages: ServedPages, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[bool] = []
+    render = FrontPage.render
+
+    def count_render(page: FrontPage) -> str:
+        rendered.append(page.choice.is_all)
+        return render(page)
+
+    monkeypatch.setattr(FrontPage, "render", count_render)
+    urls = [f"{pages.url}/", f"{pages.url}/?show=all"] * 25
+    for count in (1, 2):
+        assert await asyncio.gather(*(get_status(client, url) for url in urls)) == [200] * 50
+        assert sorted(rendered) == [False] * count + [True] * count
+        await pages.clock.jump(PAGE_LIFETIME)
 
 
 async def test_metrics_are_in_the_text_format(
