@@ -78,10 +78,9 @@ def _run_benchmark(
         }
         if shapes_only:
             return [row for run in runs for row in measured[run].result()], [], [], []
-        replayed, late, new = (
-            pool.submit(count)
-            for count in (_replay_incidents, count_late_samples, count_new_series)
-        )
+        replayed = pool.submit(_replay_incidents)
+        late = pool.submit(count_late_samples)
+        new = pool.submit(count_new_series)
         rows = [row for run in runs for row in measured[run].result()]
         return rows, replayed.result(), late.result(), new.result()
 
