@@ -197,8 +197,8 @@ def test_scenarios_and_leaks_say_why() -> None:
     for part in (
         (
             "● missed throughput 2023-11-14 21:06:40, 400 s, 12,345 events A target was missed. "
-            "missed: lambda_execution 12 (10.5 to 13), target &gt;20 "
-            "met: cloudevent_processing 120, target &gt;100 Report · Result as JSON"
+            "missed: lambda_execution 12/s (10.5 to 13), target &gt;20/s "
+            "met: cloudevent_processing 120/s, target &gt;100/s Report · Result as JSON"
         ),
         "▲ invalid stress",
         "events were sent 0.2 s late",
