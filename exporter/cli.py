@@ -287,21 +287,21 @@ def _format_outcomes(outcomes: "list[ProbeOutcome]", gaps: dict[str, bool]) -> s
 main.add_command(
     _DeferredCommand(
         "scenario",
-        "exporter.scenario_cli:scenario",
+        "exporter.commands.scenario:scenario",
         help="Run a load scenario.",
     )
 )
 main.add_command(
     _DeferredCommand(
         "campaign",
-        "exporter.scenario_cli:campaign",
+        "exporter.commands.scenario:campaign",
         help="Run several load scenarios, one after the other.",
     )
 )
 main.add_command(
     _DeferredCommand(
         "report",
-        "exporter.scenario_cli:report",
+        "exporter.commands.scenario:report",
         help="Write the report over the result files of a folder.",
     )
 )

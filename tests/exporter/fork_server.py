@@ -19,7 +19,7 @@ from importlib import import_module
 _MODULES = (
     "exporter.app.process",
     "exporter.leaderelection.file",
-    "exporter.scenario_cli",
+    "exporter.commands.scenario",
     "exporter.simulator.agent_sre.cli",
     "exporter.simulator.linear.cli",
 )

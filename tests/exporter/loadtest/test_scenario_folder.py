@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from exporter import scenario_runs
+from exporter.commands import campaign
+from exporter.commands.campaign import ScenarioOutcome
+from exporter.commands.scenario_runner import RunOptions
 from exporter.loadtest.result import ScenarioResult, ScenarioState
 from exporter.loadtest.stop import StopReason
-from exporter.scenario_runs import RunOptions, ScenarioOutcome
 
 RESULT = ScenarioResult(
     "1", "baseline", ScenarioState.STOPPED, 1.0, 2.0, reason=StopReason.OPERATOR, events=3
@@ -38,7 +39,7 @@ class EndlessRunner:
 async def test_a_load_stops_as_soon_as_its_result_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(scenario_runs, "_FOLDER_CHECK_INTERVAL", 0.01)
+    monkeypatch.setattr(campaign, "_FOLDER_CHECK_INTERVAL", 0.01)
     folder = tmp_path / "out"
     folder.write_text("no folder any more")
     options = RunOptions(
@@ -48,7 +49,7 @@ async def test_a_load_stops_as_soon_as_its_result_cannot_be_written(
     )  # fmt: skip
     printed: list[ScenarioResult] = []
     async with asyncio.timeout(10):
-        outcome = await scenario_runs._run_one(EndlessRunner(), "baseline", options, printed.append)
+        outcome = await campaign._run_one(EndlessRunner(), "baseline", options, printed.append)
     assert printed == [RESULT], "what is there is shown"
     told = capsys.readouterr().err.splitlines()
     assert told[0] == f"error: cannot write to {folder}: File exists; the load is stopped"

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
+from exporter.commands.campaign import ScenarioOutcome, run_to_end
+from exporter.commands.scenario_runner import RunOptions
 from exporter.loadtest.result import ScenarioResult, ScenarioVerdict
 from exporter.loadtest.result_file import ResultFileError
 from exporter.loadtest.summary import format_headline, format_result
-from exporter.scenario_runs import RunOptions, ScenarioOutcome, run_to_end
 from exporter.simulator.agent_sre.settings import DEFAULT_CAPACITY
 
 _NOT_MET, _NO_RESULT = 1, 2

@@ -1,0 +1,1 @@
+"""Commands of slo-probe that run load scenarios."""
