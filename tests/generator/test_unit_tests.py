@@ -15,6 +15,7 @@ from generator.outputs.tests.alert_timing import Condition, choose_slow_step, ev
 from generator.outputs.tests.error_timeline import build_timeline
 from generator.outputs.tests.evaluator import Evaluator, SteadySeries
 from generator.outputs.tests.numbers import UnsupportedQueryError
+from generator.outputs.tests.slo import find_untested_reason
 from slos.schema.promql import parse_query
 from slos.schema.units import Duration
 from tests.generator.command_line import run_slo_rules
@@ -33,6 +34,26 @@ def test_the_rules_of_every_golden_spec_pass_their_tests(case: str, tmp_path: Pa
     result = run_slo_rules("test", tmp_path / "tests", "--promtool", promtool)
     assert result.exit_code == 0, result.output
     assert "0 failed" in result.output
+
+
+COUNTED, SUMMED = (f"sum({name}_over_time(hits[{{{{.window}}}}]))" for name in ("count", "sum"))
+UNTESTED = "a number of samples is not evaluated"
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        (f"{COUNTED} / 1000", UNTESTED),
+        (f"{SUMMED} / 1e9", UNTESTED),
+        (f"{COUNTED} > bool 3", UNTESTED),
+        (f"{SUMMED} / (9000 * {COUNTED})", ""),
+    ],
+)
+def test_a_ratio_that_depends_on_the_number_of_its_samples_has_no_counting_test(
+    query: str, reason: str
+) -> None:
+    slo = resolve_single_slo(sli={"raw": {"error_ratio_query": query}})
+    assert find_untested_reason(slo) == reason
 
 
 @given(

@@ -65,12 +65,14 @@ class Evaluator:
         window: the value of `{{.window}}`.
         scrape: the interval of samples.
         is_short: whether the series are no longer than a few coarse steps.
+        extra_samples: samples of a range beyond those of its length.
     """
 
     series: Sequence[SteadySeries]
     window: Duration
     scrape: Duration
     is_short: bool = False
+    extra_samples: int = 0
 
     def evaluate_template(self, template: str) -> Vector:
         """Evaluate a query template over the window.
@@ -131,7 +133,7 @@ class Evaluator:
         if not selected:
             return {}
         length = Decimal(str(argument.range.total_seconds()))
-        samples = Number(length / self.scrape.seconds)
+        samples = Number(length / self.scrape.seconds + self.extra_samples)
         # A test of an SLO has little more than two coarse steps of samples.
         is_limited = self.is_short or name.endswith("_over_time")
         if is_limited and length > _MAX_STEPS * self.window.seconds:

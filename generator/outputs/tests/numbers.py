@@ -44,6 +44,15 @@ class Number:
         """Return the number with the error of a function that rounds many times."""
         return Number(self.value, self.error + abs(self.value) * _MANY_ROUNDINGS)
 
+    def is_near(self, other: "Number") -> bool:
+        """Return whether it may be the same number as another one, but for roundings."""
+        if not (self.value.is_finite() and other.value.is_finite()):
+            return str(self.value) == str(other.value)
+        return (
+            abs(self.value - other.value)
+            <= self.error + other.error + abs(self.value) * _MANY_ROUNDINGS
+        )
+
     def is_below(self, other: "Number") -> bool:
         """Return whether it is below another number.
 

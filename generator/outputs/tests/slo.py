@@ -81,10 +81,9 @@ def _count_events(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents | N
 def find_untested_reason(slo: SLO) -> str:
     """Find the reason why no test counts what the queries count; empty if there is one."""
     series = list(build_series(slo))
-    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape, is_short=True)
     try:
         for template in (slo.signal.total, slo.signal.errors):
-            evaluator.evaluate_template(template)
+            _evaluate_template(slo, template, series)
     except UnsupportedQueryError as reason:
         return f"{reason} is not evaluated"
     except ArithmeticError:
@@ -93,13 +92,32 @@ def find_untested_reason(slo: SLO) -> str:
 
 
 def _evaluate_signal(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents | None:
-    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape, is_short=True)
     try:
-        total = evaluator.evaluate_template(slo.signal.total)
-        errors = evaluator.evaluate_template(slo.signal.errors)
+        total, errors = (
+            _evaluate_template(slo, template, series)
+            for template in (slo.signal.total, slo.signal.errors)
+        )
     except (UnsupportedQueryError, ArithmeticError):
         return None
     return total, _fill_missing_errors(slo, errors, total)
+
+
+def _evaluate_template(slo: SLO, template: str, series: Sequence[SteadySeries]) -> Vector:
+    """Evaluate a query over a fine step.
+
+    The range of a ratio or a time slice is a scrape longer than the step, and Prometheus 2 finds
+    one sample more in it than Prometheus 3. So its value must not depend on the number of samples.
+
+    Raises:
+        UnsupportedQueryError: it does, or the query has a part that is not evaluated here.
+    """
+    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape, is_short=True)
+    value = evaluator.evaluate_template(template)
+    if slo.signal.counting is None:
+        other = replace(evaluator, extra_samples=2).evaluate_template(template)
+        if any(not value[labels].is_near(other[labels]) for labels in value):
+            raise UnsupportedQueryError("a number of samples")
+    return value
 
 
 def _find_check_time(slo: SLO) -> Duration:
