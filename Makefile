@@ -96,7 +96,7 @@ pictures: set-up-dev tools ## draw the pictures of the documentation anew; needs
 	$(BIN)/python -m exporter.devstack.pictures demo
 	$(BIN)/python -m tests.web.pictures
 
-# A run in which the machine was the limit is INVALID, and then docs/report stays as it is.
+# A run in which the machine was the bottleneck is INVALID, and then docs/report stays as it is.
 report: set-up ## run all scenarios against the simulators, and write docs/report; 15 minutes
 	mkdir -p build/report && echo stand-in >build/report/key
 	$(BIN)/slo-probe simulate-linear --listen 127.0.0.1:8001 & linear=$$!; \

@@ -19,7 +19,7 @@ from generator.lint._run import SpecInRun
 from generator.lint._subject import NamedAlert
 from generator.model import PackedArtifact, Plan, SpecFile
 from generator.outputs import load_formats
-from generator.pipeline import BuildPlan, BuildSettings, Run, SourcePlan
+from generator.pipeline import BuildInput, BuildPlan, BuildSettings, SourcePlan
 from generator.requirements import Coverage
 from slos.schema.problem import Position, Problem, ProblemSeverity
 
@@ -106,7 +106,7 @@ def plan_parallel_build(
     return replace(build_plan, rendered=files, entries=entries)
 
 
-def _compute_keys(run: Run, build: ParallelBuild) -> list[str]:
+def _compute_keys(run: BuildInput, build: ParallelBuild) -> list[str]:
     """Compute a digest for each source of all that its files are made of.
 
     Indicators and SLI plugins are left out: a source that needs them has no entry.
@@ -131,7 +131,7 @@ def _compute_keys(run: Run, build: ParallelBuild) -> list[str]:
 
 
 def _render_files(
-    plan: Plan | None, run: Run, build: ParallelBuild
+    plan: Plan | None, run: BuildInput, build: ParallelBuild
 ) -> dict[str, list[PackedArtifact]]:
     plans, formats = ([plan] if plan else []), load_formats()
     return {

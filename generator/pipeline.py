@@ -117,7 +117,7 @@ class BuildPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class BuildInput:
     """Spec files of a run, and what each of them needs of the others.
 
     Attributes:
@@ -178,7 +178,7 @@ def plan_build(
     return merge_source_plans(source_plans, run, is_partial=is_partial)
 
 
-def prepare_run(sources: Sequence[SpecFile], settings: BuildSettings) -> Run:
+def prepare_run(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildInput:
     """Collect what the plan of each source depends on in other sources."""
     indicators = {**settings.indicators, **collect_indicators(sources)}
     settings = replace(settings, indicators=indicators)
@@ -191,11 +191,11 @@ def prepare_run(sources: Sequence[SpecFile], settings: BuildSettings) -> Run:
         spec for located, _ in parsed.values() for spec in located
     )
     run_settings = replace(settings.run_settings, recorded_metrics=recorded_metrics)
-    return Run(sorted_sources, replace(settings, run_settings=run_settings), parsed)
+    return BuildInput(sorted_sources, replace(settings, run_settings=run_settings), parsed)
 
 
 def plan_source(
-    source: SpecFile, run: Run, lost_names: AbstractSet[str] = frozenset()
+    source: SpecFile, run: BuildInput, lost_names: AbstractSet[str] = frozenset()
 ) -> SourcePlan:
     """Plan one spec file of a run."""
     settings, run_settings = run.settings, run.settings.run_settings
@@ -246,7 +246,7 @@ def _collect_names(
 
 
 def merge_source_plans(
-    source_plans: Sequence[SourcePlan], run: Run, *, is_partial: bool = False
+    source_plans: Sequence[SourcePlan], run: BuildInput, *, is_partial: bool = False
 ) -> BuildPlan:
     """Merge the plans of all sources, and check what they have in common."""
     registry, coverage = NameRegistry(), Coverage()

@@ -2,12 +2,14 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PROGRAMS = ["exporter", "generator"]
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 _NAMES = r"`[A-Za-z_][\w.]*`"
 _NAMED = re.compile(rf"`([\w/]+\.py)`:\s+({_NAMES}(?:,\s+{_NAMES})*)")
@@ -52,3 +54,35 @@ def test_both_walks_of_the_page_name_a_definition_in_each_step() -> None:
     assert len(walks) == 2
     assert len(steps) > 20
     assert [step for step in steps if not _NAMED.search(step)] == []
+
+
+def read_layers(program: str) -> list[set[str]]:
+    """Read the layers of the import contracts, from the top."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (layers,) = (
+        contract["layers"]
+        for contract in settings["tool"]["importlinter"]["contracts"]
+        if contract.get("containers") == [program]
+    )
+    return [set(layer.split(" | ")) for layer in layers]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_page_has_the_layers_of_the_contracts(program: str) -> None:
+    (text,) = re.findall(rf"^{program}: +(.*?)(?=^$|^```)", PAGE, re.MULTILINE | re.DOTALL)
+    layers = [set(layer.split(" | ")) for layer in " ".join(text.split()).split(" > ")]
+    assert layers == read_layers(program)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_contributing_lists_every_entry_in_the_order_of_the_contracts(program: str) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    (block,) = re.findall(
+        rf"^`{program}/`, from the top:\n\n```text\n(.*?)```", text, re.MULTILINE | re.DOTALL
+    )
+    lines = [re.split(r" {2,}", line)[0].split(" | ") for line in block.splitlines()]
+    remaining = [entry for line in lines for entry in line]
+    for layer in read_layers(program):
+        assert set(remaining[: len(layer)]) == layer
+        del remaining[: len(layer)]
+    assert remaining == []

@@ -25,7 +25,7 @@ from exporter.journal.journal import Journal
 from exporter.loadtest.checkpoint import CheckpointError, CheckpointHeader
 from exporter.loadtest.health_watch import watch_health
 from exporter.loadtest.issues import (
-    LateResults,
+    ObservationWaiter,
     Rejections,
     read_no_rejections,
     read_rejections,
@@ -352,7 +352,7 @@ class LoadController:
                     load_started_at=clock.wall(),
                     is_measurement=lambda run: metrics.find_probe_path(run) is not None,
                 ),
-                late_results=LateResults(
+                late_results=ObservationWaiter(
                     timeout=linear.usual_delay + _LATE_RESULTS_MARGIN if linear else 0.0
                 ),
                 max_events=common.max_events,

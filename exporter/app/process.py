@@ -96,7 +96,7 @@ async def run_once(
                             key, Slot(clock.now(), clock.steady())
                         )
                     )
-                await settle(components, plugin_set, print_wait, is_fast=is_fast)
+                await wait_for_observation(components, plugin_set, print_wait, is_fast=is_fast)
         return [_with_latest_runs(outcome, components) for outcome in outcomes]
 
 
@@ -124,7 +124,7 @@ async def open_plugin_set_alone(
             yield components, plugin_set
 
 
-async def settle(
+async def wait_for_observation(
     components: Components,
     plugin_set: PluginSet,
     print_wait: Callable[[str], None],

@@ -121,8 +121,8 @@ def scenario(
     """Run a load scenario.
 
     NAME is a scenario from the configuration of the prober, such as throughput. With --at, a
-    running prober runs it. With --config, this process does, which then serves the canary; the
-    normal probes do not run. With --out, everything that was measured is written to DIR/NAME.json.
+    running prober runs it. With --config, this process runs it and serves the canary;
+    probes do not run. With --out, everything that was measured is written to DIR/NAME.json.
 
     Ctrl-C and SIGTERM stop the load: nothing more is sent, events in flight get their verdicts, and
     the partial result is written. Exits with 0 if all targets were met, 1 if one was missed or a
@@ -210,16 +210,16 @@ def _emit(
     if options.config is None or options.out is None:
         raise click.UsageError("--emit needs --config and --out")
     from exporter.app.command_line import load_or_exit
-    from exporter.app.engine import EngineOptions, write_engine_files
+    from exporter.app.k6_files import K6Options, write_k6_files
     from exporter.k6.plan import K6PlanError
 
     loaded = load_or_exit(options.config, code=_NO_RESULT)
     try:
-        remarks = write_engine_files(
+        remarks = write_k6_files(
             loaded,
             name,
             options.out,
-            EngineOptions(runners, multiply, options.compress, remote_write),
+            K6Options(runners, multiply, options.compress, remote_write),
         )
     except (K6PlanError, ResultFileError) as error:
         click.echo(f"error: {error}", err=True)

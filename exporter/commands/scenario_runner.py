@@ -27,7 +27,7 @@ from exporter.schedule.clock import SystemClock
 from slos.schema.contract import StageSource
 
 if TYPE_CHECKING:
-    from exporter.app.standalone import StandaloneProber
+    from exporter.app.local_prober import LocalProber
     from exporter.config.loader import LoadedConfig
     from exporter.simulator.cluster import SimulatedCluster
 
@@ -106,7 +106,7 @@ class _RemoteRunner:
 class _LocalRunner:
     """Runner of scenarios in this process."""
 
-    prober: "StandaloneProber"
+    prober: "LocalProber"
     loaded: "LoadedConfig"
     options: RunOptions
 
@@ -156,10 +156,10 @@ async def open_runner(
         settings: settings of the client of a running prober.
     """
     if loaded is not None:
-        from exporter.app.standalone import open_standalone_prober
+        from exporter.app.local_prober import open_local_prober
 
         async with (
-            open_standalone_prober(loaded, print_wait=_print_wait) as prober,
+            open_local_prober(loaded, print_wait=_print_wait) as prober,
             _open_cluster(options, loaded) as cluster,
         ):
             prober.load_controller.scaler = cluster

@@ -27,7 +27,7 @@ _ISSUES_PER_EVENT = 2
 
 
 class ValiditySettings(Section):
-    """Limits above which a run is `invalid`: the prober, and not agent-sre, was the limit."""
+    """Limits above which a run is `invalid`: the prober, and not agent-sre, was the bottleneck."""
 
     send_lag: DurationField | None = None
     """Limit of the p99 of the delay between intended and actual send. Default: 10ms, or 1% of the
@@ -84,7 +84,7 @@ class ScenarioSettings(Section):
     pod, for the result file. Default: the metrics of cAdvisor for the containers of agent-sre.
     Without `prometheus` nothing is queried."""
     validity: ValiditySettings = ValiditySettings()
-    """Limits above which the prober was the limit of a run."""
+    """Limits above which the prober was the bottleneck of a run."""
 
 
 _KEYS: dict[str, Any] = {

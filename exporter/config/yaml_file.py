@@ -29,7 +29,7 @@ def read_file(
         return b"", [Problem(place, f"cannot read the file: {error.strerror}", hint)]
     if len(data) > max_bytes:
         text = f"the file is larger than {max_bytes // 1024} KiB"
-        return b"", [Problem(place, text, "remove what does not belong there")]
+        return b"", [Problem(place, text, "keep nothing but the settings in it")]
     return data, []
 
 

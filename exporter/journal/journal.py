@@ -77,9 +77,9 @@ class Journal:
             self._thread.shutdown(wait=False)
             raise
         await self._write_batch(JournalOperation.CLOSE_RUN)
-        return self.take_left_open()
+        return self.pop_interrupted_runs()
 
-    def take_left_open(self) -> list[Run]:
+    def pop_interrupted_runs(self) -> list[Run]:
         """Return the runs of an earlier process found since the last call.
 
         They are found at the start, or as soon as a disk that could not be read is readable again.
@@ -87,7 +87,7 @@ class Journal:
         left_open, self._left_open = self._left_open, []
         return left_open
 
-    def take_uncounted(self) -> list[Run]:
+    def pop_uncounted_runs(self) -> list[Run]:
         """Return the runs found since the last call that an earlier process judged, not counted.
 
         It ended before a scrape could see the count.
@@ -183,7 +183,9 @@ class Journal:
     async def _write_unwritten(self, operation: JournalOperation) -> bool:
         """Write what is unwritten by now; return whether that worked."""
         if not self._recovered:
-            found = await self._run_operation(operation, self._store.take_left_open, fallback=None)
+            found = await self._run_operation(
+                operation, self._store.pop_interrupted_runs, fallback=None
+            )
             if found is None:
                 return False
             self._judge_left_open(*found)

@@ -290,7 +290,7 @@ class SqliteStore:
         if len(self._kept) > 2 * self._keep_runs:  # the file has dropped some of them
             self._load_kept()
 
-    def take_left_open(self) -> tuple[list[Run], list[Run]]:
+    def pop_interrupted_runs(self) -> tuple[list[Run], list[Run]]:
         """Return the runs that an earlier process did not judge, and those that it did not count.
 
         The first are marked as uncounted, before they are judged.

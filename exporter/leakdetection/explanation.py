@@ -78,11 +78,11 @@ def _explain_finding(finding: "LeakFinding") -> LeakExplanation:
     change = _CHANGES.get(finding.reason, "")
     if finding.verdict is LeakVerdict.LEAK:
         change = (
-            "It ends when the growth stops or the replica restarts. A leak of a second signal, or "
-            "of this signal in another life or replica, pages; one alone is a ticket."
+            "The verdict ends when the growth stops or the replica restarts. A single leak creates "
+            "a ticket. A second one, of another signal, replica or restart, creates a page."
         )
     elif finding.verdict is LeakVerdict.SUSPECT:
-        change = f"It becomes a leak when it grows on. {change}"
+        change = f"The verdict becomes leak if the growth continues. {change}"
     return LeakExplanation(
         finding.signal, finding.instance, finding.verdict, growth, reason, change
     )

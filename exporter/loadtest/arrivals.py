@@ -55,7 +55,7 @@ class ArrivalPlan:
         return replace(self, steps=steps)
 
 
-def line_up(steps: Iterable[ArrivalStep], *, pause: float) -> list[ArrivalStep]:
+def schedule_steps(steps: Iterable[ArrivalStep], *, pause: float) -> list[ArrivalStep]:
     """Let each step start after the one before, with a pause between them."""
     lined_up, start = [], 0.0
     for step in steps:

@@ -37,7 +37,7 @@ class Waiter(Protocol):
         """
 
 
-class LateResults:
+class ObservationWaiter:
     """Waits for the final observation of each event.
 
     Args:

@@ -30,7 +30,7 @@ class ScenarioState(StrEnum):
     STOPPED = "stopped"
     """It ended early, and has no result."""
     INVALID = "invalid"
-    """It ran to its end, and the prober was the limit: its numbers are not those of the target."""
+    """It ended, and the prober was the bottleneck: the numbers are not those of the target."""
 
 
 class ScenarioVerdict(StrEnum):
@@ -41,7 +41,7 @@ class ScenarioVerdict(StrEnum):
     NO_TARGET = "no_target"
     """It has no target, or none could be judged."""
     INVALID = "invalid"
-    """The prober was the limit."""
+    """The prober was the bottleneck."""
     PARTIAL = "partial"
     """It was stopped before its end, or still runs."""
 

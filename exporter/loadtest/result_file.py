@@ -10,7 +10,7 @@ count from `started_at`, so the events of all steps and all series have one axis
       "id", "scenario", "state", "reason", "started_at", "ended_at", "started", "ended", "events",
       "unit": unit of `load`, such as "events a second",
       "verdict": "met" | "missed" | "no_target" | "invalid" | "partial",
-      "invalid": [{"name", "value", "limit", "text"}],     reasons; the prober was the limit
+      "invalid": [{"name", "value", "limit", "text"}],     reasons; the prober was the bottleneck
       "measures": [{"name", "value", "low", "high", "target", "exclusive", "at_most", "met"}],
       "notes": [text],
       "details": results of one scenario only, see the top of its file in exporter/scenarios

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from exporter.httpclient.errors import RequestError
 from exporter.loadtest.checkpoint import Checkpoint, StoredStep
-from exporter.loadtest.issues import LateResults, Rejections, read_no_rejections
+from exporter.loadtest.issues import ObservationWaiter, Rejections, read_no_rejections
 from exporter.loadtest.monitor import RunMonitor
 from exporter.loadtest.probe_guard import ProbeGuard
 from exporter.loadtest.replica_usage import ResourceColumn, read_replica_usage
@@ -52,7 +52,7 @@ class RunControls:
         max_events: most events to send, whatever the scenario plans.
         can_see_issues: whether agent-sre opens issues, and this prober can observe them.
         read_rejections: reads the queries that the stand-in for Linear refused, if there is one.
-        validity: limits above which the prober was the limit.
+        validity: limits above which the prober was the bottleneck.
         compress: factor by which the plan of the load is shortened.
         environment: where and with what it runs, for the result file.
         scaler: scales the target, where this process has started it.
@@ -63,7 +63,7 @@ class RunControls:
 
     stop_signal: StopSignal
     probe_guard: ProbeGuard
-    late_results: LateResults
+    late_results: ObservationWaiter
     max_events: int
     can_see_issues: bool
     read_rejections: Callable[[], Awaitable[Rejections | None]] = read_no_rejections
@@ -344,7 +344,7 @@ class ScenarioRun:
             self.add_note(f"the resources of the replicas could not be read: {error}")
 
     def judge_validity(self) -> None:
-        """Record the reasons why the prober was the limit, if it was."""
+        """Record the reasons why the prober was the bottleneck, if it was."""
         reasons = tuple(
             find_invalid_reasons(
                 self._records,

@@ -14,7 +14,7 @@ class StopReason(StrEnum):
     PROBER = "prober"
     """The prober was too slow to send the load on schedule."""
     IN_FLIGHT = "in_flight"
-    """So many events were in flight that the prober would be the limit."""
+    """So many events were in flight that the prober would be the bottleneck."""
     CAP = "cap"
     """The maximum number of events was reached."""
     LEASE_LOST = "lease_lost"

@@ -1,4 +1,4 @@
-"""Validity of a scenario run: whether the prober, and not the target, was the limit. Pure."""
+"""Validity of a scenario run: whether the prober, and not the target, was the bottleneck. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,10 +62,10 @@ def find_invalid_reasons(
     yield from _judge_lag(bursts, limits.burst_lag)
     missed = sum(run.verdict is Verdict.UNKNOWN and run.reason is Reason.SENT_LATE for run in runs)
     if runs and missed / len(runs) > limits.missed:
-        text = f"the prober missed the time of {missed} of {len(runs)} events"
+        text = f"{missed} of {len(runs)} events were not sent on time"
         yield InvalidReason("missed", missed / len(runs), limits.missed, text)
     if at_bound:
-        text = f"{limits.in_flight} events were in flight, the most that this prober allows"
+        text = f"the limit of {limits.in_flight} events in flight was reached"
         yield InvalidReason("in_flight", limits.in_flight, limits.in_flight, text)
     cpu = max((record.prober_cpu or 0.0 for record in records), default=0.0)
     if cpu > limits.prober_cpu:

@@ -119,10 +119,10 @@ def build_resolved_event(alert: Alert, *, at: float) -> bytes:
         at: wall clock seconds of its end.
     """
     status_fields = {"status": "resolved", "endsAt": format_timestamp(at)}
-    return _build_event(alert, RESOLVED, to_end_id(alert.id), status_fields, at=at)
+    return _build_event(alert, RESOLVED, to_resolved_id(alert.id), status_fields, at=at)
 
 
-def to_end_id(run_id: str) -> str:
+def to_resolved_id(run_id: str) -> str:
     """Return the id of the event that ends the alert of a run."""
     return f"{run_id}-resolved"
 

@@ -87,7 +87,7 @@ class Path(Protocol):
             OSError: this machine ran out of a resource; that says nothing about the target.
         """
 
-    async def send_end(self, alert: Alert) -> Reply:
+    async def send_resolved(self, alert: Alert) -> Reply:
         """Send the end of an alert; errors as for a fired one."""
 
     async def clean_up(self, leftovers: Sequence[Leftover]) -> Sequence[Leftover]:

@@ -53,7 +53,7 @@ class Path:
         """Send a fired alert."""
         return await self._path_context.sender.post(self._url, build_fired_event(alert))
 
-    async def send_end(self, alert: Alert) -> Reply:
+    async def send_resolved(self, alert: Alert) -> Reply:
         """Send the end of an alert."""
         end = build_resolved_event(alert, at=self._path_context.clock.wall())
         return await self._path_context.sender.post(self._url, end)

@@ -16,8 +16,8 @@ from exporter.listener.connections import name_peer
 from exporter.model.alert import find_run_ids, is_run_id
 from exporter.model.bounds import Bounds
 from exporter.model.evidence import Call
-from exporter.prober.contacts import ContactWindow
 from exporter.prober.engine_calls import EngineCalls
+from exporter.prober.health_checks import ContactWindow
 from exporter.prober.inflight import InflightRun, InflightRuns
 from exporter.schedule.clock import Clock
 from slos.schema.contract import CanaryOutcome, is_load_probe

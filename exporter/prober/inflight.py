@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from exporter.model.bounds import Bounds
 from exporter.model.evidence import Call
-from exporter.prober.contacts import ContactMatcher, ContactWindow
+from exporter.prober.health_checks import ContactWindow, HealthCheckMatcher
 
 _MAX_CLOSED = 10_000
 """Closed ids kept in memory; older ones are looked up in the journal."""
@@ -24,7 +24,7 @@ class InflightRun:
         run_id: str,
         parameters: Mapping[str, str],
         *,
-        contacts: ContactMatcher,
+        contacts: HealthCheckMatcher,
         is_load: bool = False,
     ) -> None:
         self.id = run_id
@@ -89,7 +89,7 @@ class InflightRuns:
     """Runs of this process, in flight and recently closed."""
 
     def __init__(self, *, now: float) -> None:
-        self.contacts = ContactMatcher(now)
+        self.contacts = HealthCheckMatcher(now)
         """Health checks and calls of the canary."""
         self._open: dict[str, InflightRun] = {}
         self._closed: OrderedDict[str, bool] = OrderedDict()

@@ -67,7 +67,7 @@ class RunRecorder:
         """
         state, run = self._reconciler.add_judged(run, sent=sent)
         await self._journal.write_run(state, run)
-        left_open = self._journal.take_left_open()
+        left_open = self._journal.pop_interrupted_runs()
         self._record_left_open(left_open)
         for each in [*left_open, run]:
             if not is_load_probe(each.probe):
@@ -111,7 +111,7 @@ class RunRecorder:
             if not is_load_probe(run.probe):
                 self._history.add(run)
             self._reconciler.add_left_open(run)
-        self._metrics.postpone_judged([*left_open, *self._journal.take_uncounted()])
+        self._metrics.postpone_judged([*left_open, *self._journal.pop_uncounted_runs()])
 
 
 def choose_log_level(run: Run) -> int:

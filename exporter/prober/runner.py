@@ -15,7 +15,7 @@ from exporter.model.alert import (
     build_parameters,
     create_run_id,
     find_reply_problem,
-    to_end_id,
+    to_resolved_id,
 )
 from exporter.model.deadlines import Deadlines
 from exporter.model.error_kind import NOT_SENT_ERRORS
@@ -180,7 +180,7 @@ class AlertRunner:
             verdict=verdict,
             reason=reason,
             stage_times=observe_evidence(evidence),
-            aliases=(*aliases, *((to_end_id(run.id),) if evidence.end_accepted else ())),
+            aliases=(*aliases, *((to_resolved_id(run.id),) if evidence.end_accepted else ())),
             send_lag=None
             if evidence.sent_at is None
             else max(0.0, evidence.sent_at - evidence.intended),
@@ -244,7 +244,7 @@ class AlertRunner:
             return evidence
         try:
             async with asyncio.timeout(job.deadlines.timeout):
-                reply = await job.path.send_end(alert)
+                reply = await job.path.send_resolved(alert)
         except TimeoutError:
             return dataclasses.replace(evidence, end_accepted=False)
         is_accepted = reply.status is not None and 200 <= reply.status <= 299  # noqa: PLR2004 - HTTP

@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from exporter.fields import Share, in_unit
-from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, line_up
+from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, schedule_steps
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.quantiles import QuantileEstimate
 from exporter.loadtest.result import Measure, ScenarioResult
@@ -73,7 +73,7 @@ class Settings(LoadSettings):
             for number in range(1, self.rounds + 1)
             for size in self.sizes
         ]
-        return ArrivalPlan(line_up(bursts, pause=self.step_pause), self.least)
+        return ArrivalPlan(schedule_steps(bursts, pause=self.step_pause), self.least)
 
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:

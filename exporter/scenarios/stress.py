@@ -20,7 +20,7 @@ from decimal import Decimal
 from pydantic import Field, model_validator
 
 from exporter.fields import DurationField, Share, in_unit
-from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, line_up
+from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, schedule_steps
 from exporter.loadtest.breaking_point import BreakingPoint, RampUpSettings, find_breaking_point
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.result import LoadStep, Measure, ScenarioResult
@@ -107,7 +107,7 @@ class Settings(LoadSettings):
             return None
         hold = float(self.ramp_up.hold.seconds)
         steps = [ArrivalStep(rate, hold, "up") for rate in self.ramp_up.list_rates()]
-        return ArrivalPlan(line_up(steps, pause=self.step_pause), 1 - self.ramp_up.max_loss)
+        return ArrivalPlan(schedule_steps(steps, pause=self.step_pause), 1 - self.ramp_up.max_loss)
 
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:

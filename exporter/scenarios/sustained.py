@@ -22,7 +22,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from exporter.fields import DurationField, Share, in_unit
-from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, line_up
+from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, schedule_steps
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.result import Measure, ScenarioResult
 from exporter.loadtest.run import ScenarioRun, StepPlan
@@ -97,7 +97,7 @@ class Settings(LoadSettings):
         length, blocks = float(self.block.seconds), int(self.duration.ms // self.block.ms)
         rates = [self.rates[number % len(self.rates)] for number in range(blocks)]
         steps = [ArrivalStep(rate / _HOUR, length, f"even {rate}") for rate in rates]
-        return ArrivalPlan(line_up(steps, pause=0.0), self.least)
+        return ArrivalPlan(schedule_steps(steps, pause=0.0), self.least)
 
     def plan_steps(self, compress: float) -> list[StepPlan]:
         """Plan the blocks, all times divided by a factor."""

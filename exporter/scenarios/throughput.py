@@ -22,7 +22,7 @@ from typing import Annotated
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from exporter.fields import DurationField, in_unit
-from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, line_up
+from exporter.loadtest.arrivals import ArrivalPlan, ArrivalStep, schedule_steps
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.ramp import RampResult, RampSettings, send_ramp
 from exporter.loadtest.result import Measure, ScenarioResult
@@ -89,7 +89,7 @@ class Settings(RampSettings):
         hold, steady_for = float(self.hold.seconds), float(self.steady_for.seconds)
         steps = [ArrivalStep(rate, hold, "up") for rate in self.rates]
         steps += [ArrivalStep(self.steady, steady_for, "steady")] if self.steady else []
-        return ArrivalPlan(line_up(steps, pause=self.step_pause), self.share)
+        return ArrivalPlan(schedule_steps(steps, pause=self.step_pause), self.share)
 
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:

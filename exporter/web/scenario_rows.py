@@ -11,7 +11,7 @@ _TITLES: Mapping[ScenarioVerdict, str] = {
     ScenarioVerdict.MET: "All its targets were met.",
     ScenarioVerdict.MISSED: "A target was missed.",
     ScenarioVerdict.NO_TARGET: "It has no target, or none could be judged.",
-    ScenarioVerdict.INVALID: "The prober was the limit; the numbers are not those of agent-sre.",
+    ScenarioVerdict.INVALID: "The prober was the bottleneck; the numbers are not of agent-sre.",
     ScenarioVerdict.PARTIAL: "It was stopped before its end, and has no result.",
 }
 _STYLES: Mapping[ScenarioVerdict, str] = {

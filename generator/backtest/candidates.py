@@ -138,7 +138,7 @@ def list_variants(
                     yield variant
 
 
-def mark_front(results: Sequence[CandidateResult]) -> list[CandidateResult]:
+def mark_pareto_front(results: Sequence[CandidateResult]) -> list[CandidateResult]:
     """Mark the candidates of the Pareto front.
 
     Better is a higher objective, a lower threshold, fewer pages, an earlier page and, where

@@ -126,7 +126,7 @@ def list_queries(slo: SLO) -> Iterator[CountQuery]:
             yield CountQuery(tiers.render_coarse_count(slo, template), steps.coarse)
 
 
-def view_samples(series: SampleArrays) -> SeriesSamples:
+def reshape_samples(series: SampleArrays) -> SeriesSamples:
     """View samples, which are times and values in turn, as rows."""
     return {labels: np.asarray(samples).reshape(-1, 2) for labels, samples in series.items()}
 
@@ -193,12 +193,12 @@ def sum_windows(values: Values, step: Duration, window: Duration, times: Times) 
     """
     newest = times // step.ms
     if window.ms % step.ms == 0:
-        return roll_sum(values, window.ms // step.ms)[newest]
+        return compute_rolling_sums(values, window.ms // step.ms)[newest]
     lengths = newest - -(-(times - window.ms + 1) // step.ms) + 1
     shortest, longest = int(lengths.min()), int(lengths.max())
-    found = roll_sum(values, longest)[newest]
+    found = compute_rolling_sums(values, longest)[newest]
     if shortest < longest:
-        found = np.where(lengths < longest, roll_sum(values, shortest)[newest], found)
+        found = np.where(lengths < longest, compute_rolling_sums(values, shortest)[newest], found)
     return found
 
 
@@ -213,7 +213,7 @@ def count_windows(values: Values, step: Duration, window: Duration, times: Times
     return np.asarray(counts[newest + 1] - counts[oldest], dtype=np.float64)
 
 
-def roll_sum(values: Values, length: int) -> Values:
+def compute_rolling_sums(values: Values, length: int) -> Values:
     """Sum each value with those before it, `length` in all; nothing is before the first.
 
     Each sum is made of the start of a block and the end of the block before, so that nothing is

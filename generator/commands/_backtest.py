@@ -17,7 +17,7 @@ from generator.backtest.candidates import (
     WindowSet,
     build_candidate,
     list_variants,
-    mark_front,
+    mark_pareto_front,
 )
 from generator.backtest.episodes import SLOBacktest, run_backtest
 from generator.backtest.incidents import Incident, parse_incidents
@@ -73,7 +73,7 @@ def print_backtests(
         slo = candidate.slo
         backtest = run_backtest(slo, request.build_span(slo), read, incidents)
         results.setdefault(slo.id, []).append(CandidateResult(candidate, backtest))
-    results = {slo_id: mark_front(listed) for slo_id, listed in results.items()}
+    results = {slo_id: mark_pareto_front(listed) for slo_id, listed in results.items()}
     backtests = [listed[0].backtest for listed in results.values()]
     compared = {slo_id: listed for slo_id, listed in results.items() if len(listed) > 1}
     _print_reports(backtests, compared, html_file, as_json=as_json)

@@ -24,7 +24,7 @@ from generator.backtest.history import (
     build_histories,
     build_span,
     list_queries,
-    view_samples,
+    reshape_samples,
 )
 from generator.clients.range_queries import RangeQuery, RangeReader
 from generator.commands import _report
@@ -87,7 +87,7 @@ class HistoryRequest:
         built: dict[tuple[RangeQuery, ...], Sequence[GroupHistory]] = {}
         for slo, listed in zip(slos, queries, strict=True):
             if listed not in built:
-                found = [view_samples(answers[query]) for query in listed]
+                found = [reshape_samples(answers[query]) for query in listed]
                 built[listed] = build_histories(slo, self.build_span(slo), found)
         return [built[listed] for listed in queries]
 

@@ -37,8 +37,8 @@ def command(
     """Suggest objectives that the past would have kept with few pages.
 
     For each SLO and each threshold of its SLI, finds the tightest objective that was kept from
-    --from to --to with at most --max-pages pages in 30 days. The range behind it is that of 90 of
-    100 pasts made of the same days in another order, each several times or not at all.
+    --from to --to with at most --max-pages pages in 30 days. RANGE is its
+    90 % bootstrap interval: days are resampled with replacement.
 
     \b
     Examples:

@@ -51,7 +51,7 @@ def _find_counters(
         else:
             continue
         yield LintFinding(
-            path, f"{reason}, and its value only grows until its process starts again", _HINT
+            path, f"{reason}, and its value only grows until the process restarts", _HINT
         )
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import aiohttp
 
-from exporter.app.standalone import open_standalone_prober
+from exporter.app.local_prober import open_local_prober
 from exporter.config.loader import LoadedConfig, load_config
 from exporter.devstack.stack import find_free_port
 from exporter.loadtest.progress import open_progress_view
@@ -155,7 +155,7 @@ async def run_campaign(plant: Plant, seed: int, folder: Path) -> list[dict[str, 
     documents = []
     async with (
         open_target(plant, random.Random(seed), folder) as (loaded, cluster),
-        open_standalone_prober(loaded, print_wait=lambda _: None) as prober,
+        open_local_prober(loaded, print_wait=lambda _: None) as prober,
     ):
         prober.load_controller.scaler = cluster
         for name in plant.scenarios or _LOADS:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from exporter.app.standalone import open_standalone_prober
+from exporter.app.local_prober import open_local_prober
 from exporter.loadtest import trends
 from exporter.loadtest.progress import open_progress_view
 from exporter.report.content import build_report
@@ -42,7 +42,7 @@ async def _record_run(folder: Path) -> None:
     """Run the scenario, and write its result file without single events."""
     async with (
         open_target(_PLANT, random.Random(1), folder) as (loaded, cluster),
-        open_standalone_prober(loaded, print_wait=lambda _: None) as prober,
+        open_local_prober(loaded, print_wait=lambda _: None) as prober,
     ):
         prober.load_controller.scaler = cluster
         await cluster.scale(2)

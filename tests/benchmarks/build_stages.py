@@ -56,7 +56,7 @@ def _parse(sources: list[SpecFile], settings: BuildSettings) -> None:
         pipeline.parse_source(source, settings)
 
 
-def _plan(source: SpecFile, run: pipeline.Run) -> pipeline.SourcePlan:
+def _plan(source: SpecFile, run: pipeline.BuildInput) -> pipeline.SourcePlan:
     return pipeline.plan_source(source, run)
 
 

@@ -14,7 +14,7 @@ from generator.backtest.history import (
     Span,
     build_histories,
     list_queries,
-    view_samples,
+    reshape_samples,
 )
 from generator.backtest.replay import list_alerts, replay_alerts
 from generator.clients.range_queries import RangeQuery, RangeReader
@@ -169,7 +169,7 @@ def read_histories(slo: SLO, folder: Path) -> list[GroupHistory]:
                 for query in list_queries(slo)
             ]
         )
-    return build_histories(slo, span, list(map(view_samples, answers)))
+    return build_histories(slo, span, list(map(reshape_samples, answers)))
 
 
 SLOS, _ = resolve_document(SPEC)

@@ -16,7 +16,7 @@ from exporter.model.bounds import Bounds
 from exporter.model.evidence import Call, Evidence
 from exporter.observers import canary as canary_observer
 from exporter.observers import reply as reply_observer
-from exporter.prober.contacts import ContactMatcher
+from exporter.prober.health_checks import HealthCheckMatcher
 from exporter.prober.inflight import InflightRun, InflightRuns
 from slos.schema.contract import CanaryOutcome, Stage
 from tests.exporter.canary_harness import RUN_1, RUN_2, SENT, CanaryHarness, start_canary
@@ -243,7 +243,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.li
 
 @given(extra=st.dictionaries(st.text(), JSON), changed=st.sampled_from(sorted(SENT)), value=JSON)
 def test_parameters_match_exactly(extra: dict[str, object], changed: str, value: object) -> None:
-    ticket = InflightRun(RUN_1, SENT, contacts=ContactMatcher(0.0))
+    ticket = InflightRun(RUN_1, SENT, contacts=HealthCheckMatcher(0.0))
     assert ticket.has_parameters(extra | SENT)
     assert ticket.has_parameters(SENT | {changed: value}) == (value == SENT[changed])
     assert not ticket.has_parameters({key: SENT[key] for key in SENT if key != changed})

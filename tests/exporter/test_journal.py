@@ -178,7 +178,7 @@ async def test_a_file_that_is_taken_away_loses_no_uncounted_run(
 
     third = JournalHarness(path, clock)
     assert await third.journal.start() == []
-    assert [each.id for each in third.journal.take_uncounted()] == ["uncounted"]
+    assert [each.id for each in third.journal.pop_uncounted_runs()] == ["uncounted"]
     await third.journal.close()
 
 
@@ -424,8 +424,8 @@ async def test_a_disk_that_is_full_at_the_start_delays_the_accounting(
         assert await harness.journal.start() == []
         await harness.journal.write_run(RunState.PLANNED, build_open_run("b"))
     await harness.journal.write_run(RunState.CLEANED, build_judged_run("b"))
-    assert [each.id for each in harness.journal.take_left_open()] == ["a"]
-    assert harness.journal.take_left_open() == []
+    assert [each.id for each in harness.journal.pop_interrupted_runs()] == ["a"]
+    assert harness.journal.pop_interrupted_runs() == []
     await harness.journal.close()
     assert harness.failures == [JournalOperation.OPEN_RUN, JournalOperation.OPEN_RUN]
     assert {row[0]: row[1] for row in read_rows(path)} == {"a": "judged", "b": "cleaned"}

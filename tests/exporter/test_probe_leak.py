@@ -402,5 +402,5 @@ def test_what_was_spared_once_is_collected_when_another_turn_begins() -> None:
 
 
 def test_a_prober_without_the_probe_does_not_import_numpy() -> None:
-    imports = "import sys, exporter.app.standalone; sys.exit('numpy' in sys.modules)"
+    imports = "import sys, exporter.app.local_prober; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", imports], check=False).returncode == 0

@@ -1,16 +1,22 @@
-"""Unit tests of standalone alerts: values near the threshold, decoys and guards."""
+"""Unit tests of standalone alerts: values near the threshold, excluded series and guards."""
 
 from decimal import Decimal
 
 import pytest
 
-from generator.outputs.tests import decoys, guard_cases, standalone
+from generator.outputs.tests import guard_cases, standalone
 from generator.outputs.tests.promtool_file import (
     InputSeries,
     RisingSeries,
     UnitTestCase,
     UnitTestFile,
     render_test_file,
+)
+from generator.outputs.tests.selectors import (
+    build_excluded_series,
+    list_selectors,
+    parse_series,
+    selects_series,
 )
 from slos.schema.examples import ExampleSeries
 from slos.schema.promql import parse_query
@@ -51,16 +57,18 @@ def test_an_example_that_cannot_follow_keeps_its_own_values() -> None:
     assert standalone.find_threshold_values(found) == (Decimal(1), Decimal(0))
 
 
-def list_decoys(query: str, *examples: dict[str, object]) -> dict[str, InputSeries | RisingSeries]:
+def list_excluded(
+    query: str, *examples: dict[str, object]
+) -> dict[str, InputSeries | RisingSeries]:
     given = [ExampleSeries.model_validate(each) for each in examples]
-    found = decoys.build_decoys(query, given, SCRAPE, 10)
+    found = build_excluded_series(query, given, SCRAPE, 10)
     assert len({each.name for each in found}) == len(found)
     return {each.name: each for each in found}
 
 
-def test_a_decoy_differs_in_one_label_and_is_never_selected() -> None:
+def test_an_excluded_series_differs_in_one_label_and_is_never_selected() -> None:
     query = 'sum(a_total{x="1", y=~"b|c"}) - min(d{z!~"1|2"})'
-    found = list_decoys(
+    found = list_excluded(
         query,
         {"series": 'a_total{x="1",y="b"}', "rises": 1},
         {"series": 'd{z="3"}', "is": 1},
@@ -70,21 +78,21 @@ def test_a_decoy_differs_in_one_label_and_is_never_selected() -> None:
         'a_total{x="1", y="other"}',
         'd{z="1"}',
     }
-    for selector in decoys.list_selectors(query):
+    for selector in list_selectors(query):
         for name in found:
-            metric, labels = decoys.parse_series(name)
-            assert not decoys.selects_series(selector, metric, labels)
+            metric, labels = parse_series(name)
+            assert not selects_series(selector, metric, labels)
 
 
-def test_a_gauge_has_decoys_for_maxima_and_for_minima() -> None:
-    found = list_decoys('max(a{x="1"})', {"series": 'a{x="1"}', "times": 1})
+def test_a_gauge_has_excluded_series_for_maxima_and_for_minima() -> None:
+    found = list_excluded('max(a{x="1"})', {"series": 'a{x="1"}', "times": 1})
     values = [each.values[0] or 0 for each in found.values() if isinstance(each, InputSeries)]
     assert len(values) == 2
     assert min(values) < 0 < max(values)
 
 
-def test_what_another_selector_takes_is_no_decoy() -> None:
-    found = list_decoys(
+def test_what_another_selector_takes_is_not_excluded() -> None:
+    found = list_excluded(
         'a{x="other"} / a{x="1"}',
         {"series": 'a{x="other"}', "is": 1},
         {"series": 'a{x="1"}', "is": 1},
@@ -92,9 +100,9 @@ def test_what_another_selector_takes_is_no_decoy() -> None:
     assert set(found) == {'a{x="another"}'}
 
 
-def test_all_of_a_decoy_histogram_is_in_its_last_bucket() -> None:
+def test_all_of_an_excluded_histogram_is_in_its_last_bucket() -> None:
     query = 'histogram_quantile(0.9, sum by (le) (rate(a_bucket{x="1"}[5m])))'
-    found = list_decoys(
+    found = list_excluded(
         query,
         {"series": 'a_bucket{x="1",le="1"}', "rises": 1},
         {"series": 'a_bucket{x="1",le="+Inf"}', "rises": 1},

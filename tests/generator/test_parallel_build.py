@@ -104,7 +104,7 @@ def test_only_changed_specs_are_rendered_again(
     planned = []
     plan_source = pipeline.plan_source
 
-    def record_source(source: SpecFile, run: pipeline.Run) -> pipeline.SourcePlan:
+    def record_source(source: SpecFile, run: pipeline.BuildInput) -> pipeline.SourcePlan:
         planned.append(source.display_name)
         return plan_source(source, run)
 

@@ -154,7 +154,7 @@ class Path:
             for post in posts:
                 post.cancel()
 
-    async def send_end(self, alert: Alert) -> Reply:
+    async def send_resolved(self, alert: Alert) -> Reply:
         """Post the end of an alert; every member of a cluster has to accept it."""
         posts = self._post_alert(alert, ends_at=self._path_context.clock.wall())
         await asyncio.gather(*posts, return_exceptions=True)
@@ -167,7 +167,7 @@ class Path:
         failed = []
         for leftover in leftovers:
             try:
-                reply = await self.send_end(self._to_alert(leftover))
+                reply = await self.send_resolved(self._to_alert(leftover))
             except OSError:  # this machine ran out of a resource
                 failed.append(leftover)
                 continue

@@ -17,7 +17,7 @@ from generator.outputs.runbooks.alerts import (
     find_related_pages,
     list_alert_pages,
 )
-from generator.outputs.runbooks.diagnosis import DiagnosisSet, choose_window, diagnose_alert
+from generator.outputs.runbooks.causes import CauseBreakdown, break_down_alert, choose_window
 from generator.outputs.runbooks.queries import RunbookQuery
 from generator.rules import tiers
 from generator.rules.recorded_series import RecordedSeries
@@ -61,9 +61,9 @@ class AlertView:
         return queries.query_firing_alerts(self.page)
 
     @property
-    def diagnosis_set(self) -> DiagnosisSet | None:
+    def cause_breakdown(self) -> CauseBreakdown | None:
         """Causes that the data of the alert tells apart."""
-        return diagnose_alert(self.page)
+        return break_down_alert(self.page)
 
     @property
     def slo_figures(self) -> numbers.SLOFigures | None:

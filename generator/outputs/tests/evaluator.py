@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import promql_parser as ast
 
-from generator.outputs.tests import decoys, numbers
+from generator.outputs.tests import numbers
 from generator.outputs.tests.numbers import Number, UnsupportedQueryError
 from generator.outputs.tests.promtool_file import round_sample
+from generator.outputs.tests.selectors import selects_series
 from slos.schema import promql
 from slos.schema.units import Duration
 
@@ -108,11 +109,7 @@ class Evaluator:
     def _select_series(self, selector: ast.VectorSelector) -> list[SteadySeries]:
         if selector.offset is not None or selector.at is not None:
             raise UnsupportedQueryError("a query shifted in time")
-        return [
-            each
-            for each in self.series
-            if decoys.selects_series(selector, each.metric, each.labels)
-        ]
+        return [each for each in self.series if selects_series(selector, each.metric, each.labels)]
 
     def _evaluate_call(self, node: ast.Call) -> Vector:
         match node.func.name:

@@ -10,9 +10,9 @@ from decimal import Decimal
 
 import promql_parser as ast
 
-from generator.outputs.tests import decoys
 from generator.outputs.tests.evaluator import Evaluator, SteadySeries
 from generator.outputs.tests.numbers import UnsupportedQueryError
+from generator.outputs.tests.selectors import parse_series, selects_series
 from slos.schema import promql
 from slos.schema.examples import ExampleSeries
 from slos.schema.units import Duration
@@ -140,16 +140,16 @@ def _drop_one_series(
 
 
 def _is_read(node: ast.Expr, example: ExampleSeries) -> bool:
-    metric, labels = decoys.parse_series(example.series)
+    metric, labels = parse_series(example.series)
     return any(
-        isinstance(selector, ast.VectorSelector) and decoys.selects_series(selector, metric, labels)
+        isinstance(selector, ast.VectorSelector) and selects_series(selector, metric, labels)
         for selector in promql.walk_nodes(node)
     )
 
 
 def _build_steady_series(example: ExampleSeries, value: Decimal) -> SteadySeries:
     """Build the series of an example at a constant value: a rate, or the value of a gauge."""
-    metric, labels = decoys.parse_series(example.series)
+    metric, labels = parse_series(example.series)
     if example.while_ or example.ago is not None or example.climbs is not None:
         raise UnsupportedQueryError(example.series)
     if example.rate is not None or example.rises is not None:

@@ -7,11 +7,12 @@ import promql_parser as ast
 
 from generator import names
 from generator.model import SLO
-from generator.outputs.tests import decoys, numbers
+from generator.outputs.tests import numbers
 from generator.outputs.tests.error_timeline import ErrorTimeline, build_timeline
 from generator.outputs.tests.evaluator import LabelSet, SteadySeries, Vector
 from generator.outputs.tests.numbers import Number
 from generator.outputs.tests.promtool_file import UnitTestCase, ValueCheck, expect_values
+from generator.outputs.tests.selectors import selects_series
 from generator.outputs.tests.series import (
     INFINITE_BUCKET,
     build_foreign_series,
@@ -304,6 +305,6 @@ def check_quantiles(
 def _is_bucket(series: SteadySeries, buckets: ast.Expr) -> bool:
     return (
         isinstance(buckets, ast.VectorSelector)
-        and decoys.selects_series(buckets, series.metric, series.labels)
+        and selects_series(buckets, series.metric, series.labels)
         and "le" in series.labels
     )

@@ -10,11 +10,11 @@ import promql_parser as ast
 
 from generator import names
 from generator.model import SLO
-from generator.outputs.tests import decoys
 from generator.outputs.tests.error_timeline import ErrorTimeline
 from generator.outputs.tests.evaluator import Evaluator, SteadySeries
 from generator.outputs.tests.numbers import Number, UnsupportedQueryError
 from generator.outputs.tests.promtool_file import InputSeries
+from generator.outputs.tests.selectors import find_matching_text, list_selectors, selects_series
 from generator.rules.standalone import INTERVAL
 from slos.schema import promql
 from slos.schema.additive_terms import has_additive_terms
@@ -112,9 +112,9 @@ def _add_values(values: list[str], matcher: ast.Matcher) -> None:
     alternatives = [matcher.value] if "qual" in str(matcher.op) else matcher.value.split("|")
     if matcher.name == "le":
         # The same bound in several notations; what is no number is no bound.
-        is_bound = _BOUND.fullmatch(decoys.find_matching_text(alternatives[0]))
+        is_bound = _BOUND.fullmatch(find_matching_text(alternatives[0]))
         alternatives = alternatives[:1] if is_bound else []
-    for value in map(decoys.find_matching_text, alternatives):
+    for value in map(find_matching_text, alternatives):
         if value not in values:
             values.append(value)
 
@@ -185,8 +185,8 @@ def list_incomplete_series(
     slo: SLO, series: Sequence[SteadySeries]
 ) -> Iterator[tuple[str, list[SteadySeries]]]:
     """List incomplete sets: without errors, without the SLO's own series, without a bucket."""
-    total_selectors = decoys.list_selectors(slo.signal.total)
-    error_selectors = decoys.list_selectors(slo.signal.errors)
+    total_selectors = list_selectors(slo.signal.total)
+    error_selectors = list_selectors(slo.signal.errors)
     for name, remaining in (
         (
             "no error series yet",
@@ -216,16 +216,14 @@ def _list_absent_terms(
         str(each): each
         for template in (slo.signal.errors, slo.signal.total)
         if has_additive_terms(template)
-        for each in decoys.list_selectors(template)
+        for each in list_selectors(template)
     }
     for text, selector in selectors.items() if len(selectors) > 1 else ():
         yield f"no series of {text}", [e for e in series if not _is_selected(e, [selector])]
 
 
 def _is_selected(series: SteadySeries, selectors: Sequence[ast.VectorSelector]) -> bool:
-    return any(
-        decoys.selects_series(selector, series.metric, series.labels) for selector in selectors
-    )
+    return any(selects_series(selector, series.metric, series.labels) for selector in selectors)
 
 
 def build_tier_series(slo: SLO, timeline: ErrorTimeline) -> tuple[InputSeries, ...]:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from itertools import chain
 
 from generator.model import Artifact, Plan, RecordingRule, Rule, RuleGroup, SpecPlan
-from generator.outputs.tests import decoys
 from generator.outputs.tests.promtool_file import (
     AlertCheck,
     UnitTestCase,
@@ -19,6 +18,7 @@ from generator.outputs.tests.promtool_file import (
     ValueCheck,
     render_test_file,
 )
+from generator.outputs.tests.selectors import parse_series
 from generator.outputs.tests.slo import build_slo_files
 from generator.outputs.tests.standalone import build_standalone_files
 from generator.text import yaml_writer
@@ -71,7 +71,7 @@ def _select_checks(
 def _select_rules(groups: Sequence[RuleGroup], cases: Sequence[UnitTestCase]) -> list[RuleGroup]:
     """Select the rules that the checks of cases read, without those that record an input series."""
     input_series = [
-        decoys.parse_series(name) for name in {each.name for case in cases for each in case.series}
+        parse_series(name) for name in {each.name for case in cases for each in case.series}
     ]
 
     def is_input(rule: Rule) -> bool:

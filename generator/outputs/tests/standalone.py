@@ -8,7 +8,7 @@ import promql_parser as ast
 
 from generator import names
 from generator.model import SLO, AlertMeta
-from generator.outputs.tests import decoys, guard_cases
+from generator.outputs.tests import guard_cases
 from generator.outputs.tests.alert_cases import expect_firing, expect_firing_state
 from generator.outputs.tests.evaluator import Evaluator
 from generator.outputs.tests.no_data import build_no_data_cases, expect_all_firing
@@ -22,6 +22,7 @@ from generator.outputs.tests.promtool_file import (
     ValueCheck,
     expect_values,
 )
+from generator.outputs.tests.selectors import build_excluded_series
 from generator.outputs.tests.series import ExamplePart, find_end, round_up_length, sample_series
 from generator.rules import alert_rules
 from generator.rules.standalone import INTERVAL, build_standalone_groups
@@ -151,7 +152,7 @@ def _build_settling_cases(
         check = check_recording(recording, find_end(parts, interval), recording.expect)
         scrape = _choose_scrape_interval(interval)
         input_series = sample_series(example, parts, scrape, starts_differently=True)
-        series = _with_decoys(recording.query, example, input_series, scrape)
+        series = _add_excluded_series(recording.query, example, input_series, scrape)
         yield UnitTestCase(
             f"{title}, after {factor} times as much", scrape, interval, series, (check,)
         )
@@ -339,17 +340,17 @@ def _build_input_series(
     query: str, examples: Sequence[ExampleSeries], parts: Sequence[ExamplePart], scrape: Duration
 ) -> tuple[InputSeries | RisingSeries, ...]:
     input_series = sample_series(examples, parts, scrape, starts_differently=False)
-    return _with_decoys(query, examples, input_series, scrape)
+    return _add_excluded_series(query, examples, input_series, scrape)
 
 
-def _with_decoys(
+def _add_excluded_series(
     query: str,
     examples: Sequence[ExampleSeries],
     input_series: Sequence[InputSeries],
     scrape: Duration,
 ) -> tuple[InputSeries | RisingSeries, ...]:
     samples = max((len(each.values) for each in input_series), default=0)
-    return (*input_series, *decoys.build_decoys(query, examples, scrape, samples))
+    return (*input_series, *build_excluded_series(query, examples, scrape, samples))
 
 
 def _compute_settling_time(query: str, interval: Duration = INTERVAL) -> Duration:

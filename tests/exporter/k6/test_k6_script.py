@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.app.engine import EngineOptions, write_engine_files
+from exporter.app.k6_files import K6Options, write_k6_files
 from exporter.config.loader import LoadedConfig, load_config
 from exporter.k6.plan import K6PlanError
 from exporter.model.alert import Alert, CanaryIdentity, build_fired_event, create_run_id, is_run_id
@@ -16,7 +16,7 @@ from tests.exporter.k6.k6_scripts import PROCESSED, run_script
 from tests.exporter.slo_probe import ROOT
 
 CANARY = CanaryIdentity("agent-sre-canary", "ai")
-OPTIONS = EngineOptions(runners=4, multiply=20, compress=1.0, remote_write=None)
+OPTIONS = K6Options(runners=4, multiply=20, compress=1.0, remote_write=None)
 SHORT = {"rates": [10, 25], "hold": "2s", "steady": 0}
 
 
@@ -41,7 +41,7 @@ def load(tmp_path: Path, scenarios: dict[str, object], **target: object) -> Load
 def emit(tmp_path: Path, scenario: str = "throughput", **settings: object) -> str:
     """Return the script of a scenario."""
     loaded = load(tmp_path, {scenario: SHORT | settings if scenario == "throughput" else settings})
-    write_engine_files(loaded, scenario, tmp_path / "k6", OPTIONS)
+    write_k6_files(loaded, scenario, tmp_path / "k6", OPTIONS)
     return (tmp_path / "k6" / "script.js").read_text()
 
 
@@ -95,10 +95,10 @@ def test_each_step_has_an_executor_of_its_rate_and_thresholds_of_the_specs(tmp_p
 def test_single_events_and_bursts_have_senders_that_wait_for_their_replies(tmp_path: Path) -> None:
     bursts = {"sizes": [10, 50], "rounds": 1}
     loaded = load(tmp_path, {"baseline": {"events": 3, "rest": "2s"}, "concurrent": bursts})
-    once = EngineOptions(runners=4, multiply=1.0, compress=1.0, remote_write=None)
+    once = K6Options(runners=4, multiply=1.0, compress=1.0, remote_write=None)
     remarks, ran = {}, {}
     for scenario in ("baseline", "concurrent"):
-        remarks[scenario] = write_engine_files(loaded, scenario, tmp_path / scenario, once)
+        remarks[scenario] = write_k6_files(loaded, scenario, tmp_path / scenario, once)
         script = (tmp_path / scenario / "script.js").read_text()
         ran[scenario] = run_script(script, tmp_path, iterations=1)
     shared = {"executor": "per-vu-iterations", "gracefulStop": "70s"}
@@ -119,10 +119,10 @@ def test_single_events_and_bursts_have_senders_that_wait_for_their_replies(tmp_p
 def test_rates_that_are_no_whole_number_a_second_are_sent_in_full(tmp_path: Path) -> None:
     stress = {"ramp_up": {"start": 10, "growth": "10%", "highest": 13}}
     loaded = load(tmp_path, {"stress": stress, "sustained": {}})
-    once = EngineOptions(runners=1, multiply=1.0, compress=1.0, remote_write=None)
+    once = K6Options(runners=1, multiply=1.0, compress=1.0, remote_write=None)
     rates: dict[str, list[tuple[int, str]]] = {}
     for scenario in ("stress", "sustained"):
-        write_engine_files(loaded, scenario, tmp_path / scenario, once)
+        write_k6_files(loaded, scenario, tmp_path / scenario, once)
         script = (tmp_path / scenario / "script.js").read_text()
         options = run_script(script, tmp_path, iterations=0)["options"]["scenarios"].values()
         rates[scenario] = [(each["rate"], each["timeUnit"]) for each in options]
@@ -147,7 +147,7 @@ def test_the_login_is_of_the_environment_and_not_in_the_files(tmp_path: Path) ->
     (tmp_path / "token").write_text("s3cret")
     login = {"bearer_auth": {"token_file": "token"}, "headers": {"X-Tenant": "ai"}}
     loaded = load(tmp_path, {"throughput": SHORT}, **login)
-    remarks = write_engine_files(loaded, "throughput", tmp_path / "k6", OPTIONS)
+    remarks = write_k6_files(loaded, "throughput", tmp_path / "k6", OPTIONS)
     assert any("Secret slo-probe-k6" in remark for remark in remarks)
     texts = [file.read_text() for file in (tmp_path / "k6").iterdir()]
     assert not any("s3cret" in text for text in texts)
@@ -184,5 +184,5 @@ def test_a_load_that_k6_cannot_or_must_not_send_is_refused(
 ) -> None:
     loaded = load(tmp_path, scenarios)
     with pytest.raises(K6PlanError, match=text):
-        write_engine_files(loaded, scenario, tmp_path / "k6", OPTIONS)
+        write_k6_files(loaded, scenario, tmp_path / "k6", OPTIONS)
     assert not (tmp_path / "k6").exists(), "nothing is written"

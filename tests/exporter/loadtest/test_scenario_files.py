@@ -185,7 +185,7 @@ async def test_a_prober_at_its_bound_is_no_measurement(environment: ProberEnviro
     configure_scenarios(environment, linear="none", validity=bound, concurrent=CONCURRENT)
     done = await run_alone(environment, "scenario", "concurrent")
     assert done.code == 2, done
-    assert "concurrent: INVALID: 3 events were in flight" in done.out
+    assert "concurrent: INVALID: the limit of 3 events in flight was reached" in done.out
     document = read_file(environment, "concurrent")
     assert (document["reason"], document["verdict"]) == ("in_flight", "invalid")
     assert [reason["name"] for reason in document["invalid"]] == ["in_flight"]

@@ -64,7 +64,7 @@ def test_a_run_is_invalid_when_the_prober_was_the_limit(
 
 def test_the_bound_of_events_in_flight_is_a_reason_by_itself() -> None:
     (reason,) = find_invalid_reasons([], ValidityLimits(in_flight=7), at_bound=True)
-    assert reason.text == "7 events were in flight, the most that this prober allows"
+    assert reason.text == "the limit of 7 events in flight was reached"
 
 
 def test_the_send_lag_may_be_ten_milliseconds_or_a_hundredth_of_the_smallest_target() -> None:

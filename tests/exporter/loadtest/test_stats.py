@@ -10,7 +10,7 @@ import pytest
 
 from exporter.config.loader import load_config
 from exporter.config.scenarios import ScenarioSettings, list_configured
-from exporter.loadtest.issues import LateResults
+from exporter.loadtest.issues import ObservationWaiter
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.probe_guard import ProbeGuard
 from exporter.loadtest.ramp import RampSettings
@@ -223,7 +223,7 @@ def test_a_table_says_what_was_found_and_what_was_promised() -> None:
 def test_a_table_keeps_timeouts_apart_from_events_that_were_answered_and_not_executed() -> None:
     verdicts = [Verdict.OK] * 5 + [Verdict.LOST] * 3 + [Verdict.TIMEOUT] * 2 + [Verdict.REJECTED]
     runs = [dataclasses.replace(build_run(each), id=f"{n}") for n, each in enumerate(verdicts)]
-    late_results = LateResults(timeout=1.0)
+    late_results = ObservationWaiter(timeout=1.0)
     for run in runs[:9]:
         late_results.record_run(run, IssueCount.SEVERAL if run.id == "0" else IssueCount.ONE)
     late_results.record_run(runs[9], IssueCount.NONE)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.backtest import candidates
-from generator.backtest.candidates import Candidate, CandidateResult, mark_front
+from generator.backtest.candidates import Candidate, CandidateResult, mark_pareto_front
 from generator.backtest.episodes import SLOBacktest, run_backtest
 from generator.backtest.history import Span
 from generator.backtest.incidents import Detection, Incident, compare_pages, parse_incidents
@@ -119,7 +119,7 @@ def test_the_front_is_what_nothing_dominates(scores: list[tuple[int, int]]) -> N
     with pytest.MonkeyPatch.context() as patch:
         left = iter(scores)
         patch.setattr(candidates, "_score", lambda _: next(left))
-        marked = mark_front(results)
+        marked = mark_pareto_front(results)
     for score, result in zip(scores, marked, strict=True):
         better = [
             each

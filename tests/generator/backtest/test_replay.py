@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.backtest.history import roll_sum, sum_windows
+from generator.backtest.history import compute_rolling_sums, sum_windows
 from generator.backtest.replay import find_notification, list_firing_runs, replay_alerts
 from generator.model import AlertMeta
 from slos.schema.units import Duration
@@ -65,11 +65,11 @@ def test_an_alert_fires_at_the_evaluations_at_which_the_states_of_prometheus_say
 )
 def test_a_rolling_sum_is_the_sum_of_the_newest_values(values: list[int], length: int) -> None:
     expected = [sum(values[max(end - length, 0) : end]) for end in range(1, len(values) + 1)]
-    assert list(roll_sum(np.array(values, dtype=np.float64), length)) == expected
+    assert list(compute_rolling_sums(np.array(values, dtype=np.float64), length)) == expected
 
 
 def test_a_window_of_zeros_after_large_values_has_a_sum_of_zero() -> None:
-    assert roll_sum(np.array([1e17, 0.1, 0.7, 0, 0, 0]), 3)[-1] == 0
+    assert compute_rolling_sums(np.array([1e17, 0.1, 0.7, 0, 0, 0]), 3)[-1] == 0
 
 
 @given(

@@ -1,4 +1,4 @@
-"""Diagnosis of an alert: its likely causes by verdict, stage, check or canary call."""
+"""Likely causes of an alert by verdict, stage, check or canary call."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ _HALF_AN_HOUR = Duration.from_parts(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Cause:
     """One possible cause of an alert.
 
     Attributes:
@@ -35,24 +35,24 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
-class DiagnosisSet:
+class CauseBreakdown:
     """All causes that the data of an alert tells apart.
 
     Attributes:
         label: the label that tells them apart.
         query: a query that shows which of them occur.
-        diagnoses: in the order in which to look at them.
+        causes: in the order in which to look at them.
         other_values: values that this alert does not count.
     """
 
     label: str
     query: str
-    diagnoses: tuple[Diagnosis, ...]
+    causes: tuple[Cause, ...]
     other_values: tuple[str, ...] = ()
 
 
-def diagnose_alert(page: AlertPage) -> DiagnosisSet | None:
-    """Diagnose an alert by the label values its query counts.
+def break_down_alert(page: AlertPage) -> CauseBreakdown | None:
+    """Break an alert down by the label values its query counts.
 
     Where the spec lists causes itself, only what it knows of these values is added.
 
@@ -60,21 +60,21 @@ def diagnose_alert(page: AlertPage) -> DiagnosisSet | None:
     """
     if page.kind is AlertKind.NO_DATA or (page.standalone and page.meta.runbook.causes):
         return None
-    found = _diagnose_values(page)
+    found = _break_down_values(page)
     if not found or not page.meta.runbook.causes:
         return found
-    known = tuple(each for each in found.diagnoses if each.hint)
-    return replace(found, diagnoses=known) if known else None
+    known = tuple(each for each in found.causes if each.hint)
+    return replace(found, causes=known) if known else None
 
 
-def _diagnose_values(page: AlertPage) -> DiagnosisSet | None:
+def _break_down_values(page: AlertPage) -> CauseBreakdown | None:
     selectors = _QuerySelectors.from_page(page)
     window = choose_window(page)
     return (
-        _diagnose_verdicts(page, selectors, window)
-        or _diagnose_stages(page, selectors, window)
-        or _diagnose_checks(page, selectors, window)
-        or _diagnose_calls(selectors, window)
+        _break_down_verdicts(page, selectors, window)
+        or _break_down_stages(page, selectors, window)
+        or _break_down_checks(page, selectors, window)
+        or _break_down_calls(selectors, window)
     )
 
 
@@ -140,9 +140,9 @@ class _QuerySelectors:
         ]
 
 
-def _diagnose_verdicts(
+def _break_down_verdicts(
     page: AlertPage, selectors: _QuerySelectors, window: Duration
-) -> DiagnosisSet | None:
+) -> CauseBreakdown | None:
     verdicts_read = selectors.list_values(contract.PROBE_RUNS, "verdict", Verdict)
     shown = [each for each in catalogue.VERDICT_TEXTS if each in verdicts_read]
     if not shown:
@@ -152,8 +152,8 @@ def _diagnose_verdicts(
         selectors, contract.PROBE_RUNS, f"verdict=~{promql.quote_string('|'.join(shown))}"
     )
     query = f"sum by (probe, path, verdict) (increase({selector}[{window}])) > 0"
-    diagnoses = _list_diagnoses(shown, catalogue.VERDICT_TEXTS, page.service_runbook.verdicts)
-    return DiagnosisSet("verdict", query, diagnoses, tuple(others))
+    causes = _list_causes(shown, catalogue.VERDICT_TEXTS, page.service_runbook.verdicts)
+    return CauseBreakdown("verdict", query, causes, tuple(others))
 
 
 def _narrow_selector(selectors: _QuerySelectors, metric: str, matcher: str) -> str:
@@ -169,9 +169,9 @@ def _narrow_selector(selectors: _QuerySelectors, metric: str, matcher: str) -> s
     return f"{metric}{{{','.join(matchers)}}}"
 
 
-def _diagnose_stages(
+def _break_down_stages(
     page: AlertPage, selectors: _QuerySelectors, window: Duration
-) -> DiagnosisSet | None:
+) -> CauseBreakdown | None:
     stages_read = selectors.list_values(contract.STAGE_DURATION, "stage", Stage)
     if not page.slo or len(stages_read) != 1:
         return None
@@ -183,14 +183,14 @@ def _diagnose_stages(
     query = (
         f"histogram_quantile({quantile}, sum by (stage, source, le) (rate({buckets}[{window}])))"
     )
-    return DiagnosisSet(
-        "stage", query, _list_diagnoses(within, catalogue.STAGE_TEXTS, page.service_runbook.stages)
+    return CauseBreakdown(
+        "stage", query, _list_causes(within, catalogue.STAGE_TEXTS, page.service_runbook.stages)
     )
 
 
-def _diagnose_checks(
+def _break_down_checks(
     page: AlertPage, selectors: _QuerySelectors, window: Duration
-) -> DiagnosisSet | None:
+) -> CauseBreakdown | None:
     if not any(map(selectors.reads_metric, (contract.CHECKS, contract.RESULTS))):
         return None
     criteria_read = selectors.list_values(contract.CHECKS, "criterion", Criterion) or list(
@@ -203,19 +203,19 @@ def _diagnose_checks(
     )
     selector = f'{contract.CHECKS}{{result="fail"{criterion_matcher}}}'
     query = f"sort_desc(sum by (criterion) (increase({selector}[{window}])) > 0)"
-    return DiagnosisSet(
+    return CauseBreakdown(
         "criterion",
         query,
-        _list_diagnoses(criteria_read, catalogue.CRITERION_TEXTS, page.service_runbook.criteria),
+        _list_causes(criteria_read, catalogue.CRITERION_TEXTS, page.service_runbook.criteria),
     )
 
 
-def _diagnose_calls(selectors: _QuerySelectors, window: Duration) -> DiagnosisSet | None:
+def _break_down_calls(selectors: _QuerySelectors, window: Duration) -> CauseBreakdown | None:
     if not selectors.reads_metric(contract.CANARY_REQUESTS):
         return None
     query = f"sum by (outcome) (increase({contract.CANARY_REQUESTS}[{window}]))"
-    return DiagnosisSet(
-        "outcome", query, _list_diagnoses(CanaryOutcome, catalogue.OUTCOME_TEXTS, {})
+    return CauseBreakdown(
+        "outcome", query, _list_causes(CanaryOutcome, catalogue.OUTCOME_TEXTS, {})
     )
 
 
@@ -224,14 +224,14 @@ def _render_alternatives(values: Sequence[str]) -> str:
     return promql.quote_string("|".join(value.replace(".", "[.]") for value in values))
 
 
-def _list_diagnoses(
+def _list_causes(
     values: Iterable[EnumValue],
     meanings: Mapping[EnumValue, str],
     hints: Mapping[EnumValue, RunbookStep],
-) -> tuple[Diagnosis, ...]:
+) -> tuple[Cause, ...]:
     """List the values with their texts; neighbours with the same texts are one entry."""
     return tuple(
-        Diagnosis(tuple(each.value for each in same), meanings[same[0]], hints.get(same[0]))
+        Cause(tuple(each.value for each in same), meanings[same[0]], hints.get(same[0]))
         for same in (
             list(group)
             for _, group in groupby(values, key=lambda each: (meanings[each], hints.get(each)))

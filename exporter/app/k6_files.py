@@ -20,7 +20,7 @@ _LOGIN = "authorization"
 
 
 @dataclass(frozen=True, slots=True)
-class EngineOptions:
+class K6Options:
     """Options of the load.
 
     Attributes:
@@ -36,11 +36,11 @@ class EngineOptions:
     remote_write: str | None
 
 
-def write_engine_files(
+def write_k6_files(
     loaded: LoadedConfig,
     name: str,
     folder: Path,
-    options: EngineOptions,
+    options: K6Options,
 ) -> list[str]:
     """Write the script and the manifest of a scenario; return remarks for a reader.
 

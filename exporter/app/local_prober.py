@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.app.load_controller import LoadController, open_load_controller
-from exporter.app.process import open_plugin_set_alone, settle
+from exporter.app.process import open_plugin_set_alone, wait_for_observation
 from exporter.app.signals import handle_signals
 from exporter.config.loader import LoadedConfig
 from exporter.loadtest.prober_client import NoResultError
@@ -22,7 +22,7 @@ _PROGRESS_INTERVAL = 0.5
 
 
 @dataclass
-class StandaloneProber:
+class LocalProber:
     """Prober for scenarios only; its normal probes do not run.
 
     Attributes:
@@ -72,9 +72,9 @@ def _show_steps(view: ProgressView, result: ScenarioResult, printed: int) -> int
 
 
 @contextlib.asynccontextmanager
-async def open_standalone_prober(
+async def open_local_prober(
     loaded: LoadedConfig, *, print_wait: Callable[[str], None]
-) -> AsyncIterator[StandaloneProber]:
+) -> AsyncIterator[LocalProber]:
     """Open a prober for scenarios. The first SIGINT or SIGTERM stops the load, the second aborts.
 
     Args:
@@ -87,7 +87,7 @@ async def open_standalone_prober(
     """
     async with open_plugin_set_alone(loaded) as (components, plugin_set):
         status, health = components.status, components.health
-        prober = StandaloneProber(await open_load_controller(loaded, components))
+        prober = LocalProber(await open_load_controller(loaded, components))
         prober.load_controller.configure(plugin_set)
 
         def stop() -> None:
@@ -101,4 +101,4 @@ async def open_standalone_prober(
                 run_every(RECONCILE_INTERVAL, components.reconciler.reconcile, clock=status.clock),
             ):
                 yield prober
-                await settle(components, plugin_set, print_wait, is_fast=True)
+                await wait_for_observation(components, plugin_set, print_wait, is_fast=True)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model.bounds import Bounds
-from exporter.prober.contacts import ContactMatcher, ContactWindow
+from exporter.prober.health_checks import ContactWindow, HealthCheckMatcher
 
 TIMES = st.integers(min_value=1, max_value=200)
 AGENT, OTHERS = "python-httpx/0.27", ["Blackbox Exporter/0.26", "ELB-HealthChecker/2.0"]
@@ -57,7 +57,7 @@ def replay(
         now: start of the matcher.
         polls: times and user agents of health checks by others.
     """
-    matcher = ContactMatcher(now)
+    matcher = HealthCheckMatcher(now)
     windows: dict[int, ContactWindow] = {}
     repeated: dict[int, ContactWindow] = {}
     first, second = {}, {}
@@ -153,7 +153,7 @@ def test_other_health_checks_that_look_alike_widen_the_bounds_of_a_single_event(
 def test_the_health_check_of_a_poller_is_told_apart_by_its_user_agent(
     poller: str, caller: str, contact: Bounds
 ) -> None:
-    matcher = ContactMatcher(-inf)
+    matcher = HealthCheckMatcher(-inf)
     matcher.open_run("a", 0.0)
     matcher.add_check(0.5, user_agent=poller)
     matcher.add_check(4.0, user_agent=caller)
@@ -161,7 +161,7 @@ def test_the_health_check_of_a_poller_is_told_apart_by_its_user_agent(
 
 
 def test_too_many_user_agents_are_not_told_apart() -> None:
-    matcher = ContactMatcher(-inf)
+    matcher = HealthCheckMatcher(-inf)
     matcher.open_run("a", 0.0)
     for number in range(200):
         matcher.add_check(1.0 + number / 100, user_agent=f"agent {number}")
@@ -186,7 +186,7 @@ def test_after_a_start_calls_of_an_earlier_process_are_expected() -> None:
 
 def test_events_that_take_turns_are_exact() -> None:
     """One health check remains for each call, although all events were sent at the same time."""
-    matcher = ContactMatcher(-inf)
+    matcher = HealthCheckMatcher(-inf)
     for number in range(20):
         matcher.open_run(str(number), 0.0)
     windows = []
@@ -206,7 +206,7 @@ def test_a_burst_is_bounded_by_its_first_and_last_health_check() -> None:
 
 @pytest.mark.parametrize("ids", [("a", "trace"), ("trace",)])
 def test_an_id_in_both_headers_joins_them(ids: tuple[str, ...]) -> None:
-    matcher = ContactMatcher(0.0)
+    matcher = HealthCheckMatcher(0.0)
     for run_id in ("a", "b"):
         matcher.open_run(run_id, 0.0)
     matcher.add_check(1.0, ids)
@@ -217,7 +217,7 @@ def test_an_id_in_both_headers_joins_them(ids: tuple[str, ...]) -> None:
 
 
 def test_an_id_that_two_health_checks_have_joins_nothing() -> None:
-    matcher = ContactMatcher(0.0)
+    matcher = HealthCheckMatcher(0.0)
     matcher.open_run("a", 0.0)
     for at in (1.0, 2.0):
         matcher.add_check(at, ["trace"])
@@ -228,7 +228,7 @@ def test_an_id_that_two_health_checks_have_joins_nothing() -> None:
 def test_a_call_with_wrong_parameters_may_have_any_health_check_since_its_run_began(
     *, has_forgotten: bool
 ) -> None:
-    matcher = ContactMatcher(0.0)
+    matcher = HealthCheckMatcher(0.0)
     matcher.open_run("a", 0.0)
     matcher.add_check(1.0)
     if has_forgotten:
@@ -239,8 +239,8 @@ def test_a_call_with_wrong_parameters_may_have_any_health_check_since_its_run_be
 
 
 def test_what_was_forgotten_is_still_within_the_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.prober.contacts._MAX_CHECKS", 3)
-    matcher = ContactMatcher(0.0)
+    monkeypatch.setattr("exporter.prober.health_checks._MAX_CHECKS", 3)
+    matcher = HealthCheckMatcher(0.0)
     matcher.open_run("a", 0.5)
     for number in range(10):
         matcher.add_check(1.0 + number)
@@ -249,7 +249,7 @@ def test_what_was_forgotten_is_still_within_the_bounds(monkeypatch: pytest.Monke
 
 def test_a_flood_with_a_backlog_costs_little_per_event() -> None:
     """A hundred events a second, each under way for 25 s, and a third of them never called."""
-    matcher, longest = ContactMatcher(-inf), 0.0
+    matcher, longest = HealthCheckMatcher(-inf), 0.0
     windows: dict[int, ContactWindow] = {}
     for number in range(5_000):
         at, begun = number / 100, thread_time()
@@ -269,7 +269,7 @@ def test_a_flood_with_a_backlog_costs_little_per_event() -> None:
 
 def test_calls_may_be_added_in_another_order_than_they_arrived() -> None:
     """A call is added when its body has arrived."""
-    matcher = ContactMatcher(-inf)
+    matcher = HealthCheckMatcher(-inf)
     for run_id, opened_at in (("a", 0.0), ("b", 0.0), ("c", 3.5), ("d", 6.0)):
         matcher.open_run(run_id, opened_at)
     for at in (1.0, 2.0, 4.0, 7.0, 7.5):

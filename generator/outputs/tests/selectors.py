@@ -1,7 +1,7 @@
-"""Decoys: series that differ from an example in one label, so that a query must leave them out.
+"""Selectors of a query: the series that they select, and series that they must exclude.
 
-Each differs in a label that a matcher asks for. A correct matcher never selects a decoy. Without
-the matcher, or with another one, the value of the query is very different.
+Each excluded series differs from an example in one label that a matcher asks for. Without the
+matcher, or with another one, the value of the query is very different.
 """
 
 import re
@@ -26,23 +26,23 @@ _OTHER_VALUES = ("other", "another")
 _BUCKET_LABEL, _INFINITE = "le", "+Inf"
 
 
-def build_decoys(
+def build_excluded_series(
     query: str, examples: Sequence[ExampleSeries], scrape: Duration, samples: int
 ) -> tuple[InputSeries | RisingSeries, ...]:
-    """Build the decoys of all matchers of a query, with as many samples as its test has."""
+    """Build the excluded series of a query, with as many samples as its test has."""
     selectors = list_selectors(query)
-    decoys: dict[str, InputSeries | RisingSeries] = {}
+    excluded: dict[str, InputSeries | RisingSeries] = {}
     for selector in selectors:
         for example in _choose_examples(selector, examples):
-            for labels, large in _list_decoy_labels(selector, example):
+            for labels, large in _list_excluded_labels(selector, example):
                 metric = read_metric_name(selector)
                 if not any(selects_series(each, metric, labels) for each in selectors):
                     name = names.format_series(metric, labels)
-                    for decoy in _build_decoy_series(
+                    for series in _build_excluded_series(
                         name, example, scrape, samples, is_large=large
                     ):
-                        decoys.setdefault(name, decoy)
-    return tuple(decoys.values())
+                        excluded.setdefault(name, series)
+    return tuple(excluded.values())
 
 
 def selects_series(selector: ast.VectorSelector, metric: str, labels: Labels) -> bool:
@@ -74,10 +74,10 @@ def _choose_examples(
     yield from borders or selected[:1]
 
 
-def _build_decoy_series(
+def _build_excluded_series(
     name: str, example: ExampleSeries, scrape: Duration, samples: int, *, is_large: bool
 ) -> Iterator[InputSeries | RisingSeries]:
-    """Build a decoy: a large or small gauge, or a large counter, whose minimum no query takes."""
+    """Build a series: a large or small gauge, or a large counter, whose minimum no query takes."""
     if example.rate is None and example.rises is None:
         yield InputSeries(name, [_MUCH if is_large else _LITTLE] * (samples + 1))
     elif is_large:
@@ -86,7 +86,7 @@ def _build_decoy_series(
         yield RisingSeries(name, Decimal(0) if is_lower_bucket else _MUCH * scrape.seconds, samples)
 
 
-def _list_decoy_labels(
+def _list_excluded_labels(
     selector: ast.VectorSelector, example: ExampleSeries
 ) -> Iterator[tuple[Labels, bool]]:
     labels = parse_series(example.series)[1]
@@ -97,7 +97,7 @@ def _list_decoy_labels(
 
 
 def _list_rejected_values(matcher: ast.Matcher) -> Iterator[tuple[str, bool]]:
-    """List values that a matcher rejects, for a large and for a small decoy."""
+    """List values that a matcher rejects, for a large and for a small series."""
     if "Not" in str(matcher.op):
         is_exact = "NotEqual" in str(matcher.op)
         yield (matcher.value if is_exact else find_matching_text(matcher.value.split("|")[0])), True

@@ -62,7 +62,7 @@ class ContactWindow:
 _get_arrival = attrgetter("arrived_at")
 
 
-class ContactMatcher:
+class HealthCheckMatcher:
     """Matcher of the health checks of the canary to its calls.
 
     Args:
