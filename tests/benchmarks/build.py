@@ -93,6 +93,7 @@ def measure_rebuild(count: int, *, changes: bool) -> BuildRun:
 def measure_sloth(count: int) -> BuildRun:
     """Build the same spec files with Sloth."""
     with _BuildFolder(count) as folder:
+        folder.rules.mkdir()  # Sloth does not create it
         return _run("sloth", "generate", "-i", str(folder.specs), "-o", str(folder.rules))
 
 
