@@ -1,5 +1,6 @@
 """Resources of the process: its open files and their limit, and errors because of a shortage."""
 
+import asyncio.selector_events
 import contextlib
 import ctypes
 import errno
@@ -18,6 +19,8 @@ _NO_THREAD = "can't start new thread"
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 _LARGE_BUFFER = 131_072
 """Bytes from which on a buffer has pages of its own, which the system gets back at once."""
+_READ_SIZE = 65_536
+"""Bytes that are read from a connection at once."""
 _REPEAT_INTERVAL = 60.0
 """Seconds between two warnings about the same shortage."""
 
@@ -34,6 +37,10 @@ def limit_heaps() -> None:
     Otherwise memory of pages and responses is freed into the heap in places that nothing else
     fits, and the process grows for hours. Does nothing with a C library other than glibc.
     """
+    # A read of asyncio takes a buffer of 256 KiB, which would be mapped and unmapped each time.
+    asyncio.selector_events._SelectorTransport.max_size = (  # type: ignore[attr-defined] # noqa: SLF001 - no setting
+        _READ_SIZE
+    )
     with contextlib.suppress(AttributeError, OSError):
         set_option = ctypes.CDLL(None).mallopt
         set_option(_M_ARENA_MAX, 1)
@@ -52,7 +59,7 @@ def is_replaced(file: int, path: Path) -> bool:
         OSError: this cannot be known.
     """
     try:
-        return not os.path.samestat(os.fstat(file), path.stat())
+        return not os.path.samestat(os.fstat(file), os.stat(path))  # noqa: PTH116 - it is faster
     except OSError as error:
         if error.errno in _FILE_GONE_ERRNOS:
             return True

@@ -2,10 +2,12 @@
 
 import asyncio
 import ipaddress
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -26,6 +28,7 @@ _IPV6_PREFIX = 64
 """Bits of an IPv6 address that name a network; its hosts can take any address of it."""
 
 
+@lru_cache(maxsize=1_000)
 def name_peer(address: str | None) -> str:
     """Return the peer to which an address belongs: an IPv4 address or an IPv6 network.
 
@@ -115,7 +118,7 @@ class RequestHandler(web.RequestHandler):
     Bodies are not decompressed: a small one may expand to gigabytes.
     """
 
-    __slots__ = ("_deadline", "_is_idle", "_on_close")
+    __slots__ = ("_deadline", "_is_idle", "_on_close", "_timer")
 
     def __init__(self, server: web.Server, *, on_close: Callable[[], None]) -> None:
         super().__init__(
@@ -127,7 +130,8 @@ class RequestHandler(web.RequestHandler):
         )
         self._on_close = on_close
         self._is_idle = False
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline = math.inf
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect the headers of the first request."""
@@ -142,8 +146,11 @@ class RequestHandler(web.RequestHandler):
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the deadline."""
-        self._set_deadline(None)
+        """Forget the deadline. The timer of a lost connection would keep all of it in memory."""
+        self._deadline = math.inf
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         super().connection_lost(exc)
         self._on_close()
 
@@ -170,23 +177,34 @@ class RequestHandler(web.RequestHandler):
 
     def begin_request(self) -> None:
         """Lift the deadline, as the headers are complete; the handler limits the time of a body."""
-        self._set_deadline(None)
+        self._deadline = math.inf
 
     def end_request(self) -> None:
         """Expect the client to read the response and to send another request, if it is there."""
         self._is_idle = True
-        # The timer of a lost connection would keep all of it in memory.
-        self._set_deadline(None if self.transport is None else _IDLE_TIMEOUT)
-
-    def _set_deadline(self, seconds: float | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        loop = asyncio.get_running_loop()
-        self._deadline = None if seconds is None else loop.call_later(seconds, self._abort)
-
-    def _abort(self) -> None:
-        """Close the connection at once; a plain close would wait for the client to read."""
         if self.transport is not None:
+            self._set_deadline(_IDLE_TIMEOUT)
+
+    def _set_deadline(self, seconds: float) -> None:
+        """Set the deadline; a timer that is set already finds the new one when it expires."""
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._deadline:
+            self._start_timer(self._deadline)
+
+    def _start_timer(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(when, self._check_deadline)
+
+    def _check_deadline(self) -> None:
+        """Close the connection at once if it is late; a plain close would wait for the client."""
+        self._timer = None
+        if self.transport is None or self._deadline == math.inf:
+            return
+        if asyncio.get_running_loop().time() < self._deadline:
+            self._start_timer(self._deadline)
+        else:
             self.transport.abort()
 
 

@@ -105,49 +105,62 @@ class HttpServer:
         self._on_shortage = on_shortage
         self._warning = RepeatedWarning(_log)
         self._opening: set[asyncio.Task[None]] = set()
-        self._accepting: asyncio.Task[None] | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self.is_accepting = False
+        """True if the server accepts connections, or will as soon as it can."""
         self._url = format_url(listener, tls=tls is not None)
-
-    @property
-    def is_accepting(self) -> bool:
-        """True if the server accepts connections."""
-        return self._accepting is not None and not self._accepting.done()
 
     async def start(self) -> None:
         """Accept connections from now on."""
         await self._runner.setup()
         self._listener.settimeout(0)
-        self._accepting = asyncio.create_task(self._accept_connections(), name="accept")
+        self.is_accepting = True
+        self._watch_listener()
 
     async def cleanup(self) -> None:
         """Close the socket and all connections; requests under way get a second to finish."""
         try:
-            if self._accepting is not None:
-                await cancel_tasks(self._accepting, *self._opening)
+            self.is_accepting = False
+            self._leave_listener()
+            await cancel_tasks(*self._opening)
         finally:
             self._listener.close()
             await self._runner.cleanup()
 
-    async def _accept_connections(self) -> None:
+    def _watch_listener(self) -> None:
+        asyncio.get_running_loop().add_reader(self._listener, self._accept_connections)
+
+    def _leave_listener(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._listener)
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
+    def _accept_later(self) -> None:
+        """Accept nothing for a moment: what is missing now is missing at once again."""
+        self._leave_listener()
         loop = asyncio.get_running_loop()
-        count = 0
-        while True:
+        self._retry = loop.call_later(_ACCEPT_RETRY_INTERVAL, self._watch_listener)
+
+    def _accept_connections(self) -> None:
+        """Accept the connections that wait; the event loop calls it again if there are more."""
+        for _ in range(_ACCEPTS_PER_ROUND):
             try:
-                connection, address = await loop.sock_accept(self._listener)
+                connection, address = self._listener.accept()
+                connection.settimeout(0)
                 self._open_connection(connection, name_peer(address[0]))
+            except (BlockingIOError, InterruptedError):
+                return
             except ConnectionError:  # the client has gone
                 continue
             except (OSError, MemoryError) as error:
                 self._report_shortage(f"cannot accept connections: {_describe_error(error)}")
-                await asyncio.sleep(_ACCEPT_RETRY_INTERVAL)
-                continue
+                self._accept_later()
+                return
             except Exception as error:  # noqa: BLE001 - a bug must not close the listener
                 self._warning.log(f"{self._url}: a connection failed", bug=error)
-                await asyncio.sleep(_ACCEPT_RETRY_INTERVAL)
-                continue
-            count += 1
-            if count % _ACCEPTS_PER_ROUND == 0:
-                await asyncio.sleep(0)
+                self._accept_later()
+                return
 
     def _open_connection(self, connection: socket.socket, peer: str) -> None:
         with contextlib.ExitStack() as undoing:

@@ -229,12 +229,17 @@ class RunMetrics:
         if probe_path is None:
             return run
         due = list_remote_stages(probe_path.sources_by_stage, run.stage_times)
+        if not due and not run.due_stages and not run.is_result_due:
+            return run
         run = replace(run, due_stages=due)
         is_open = bool(due) and run.verdict is not Verdict.UNKNOWN
         return replace(
             run,
             is_result_due=is_open
-            and not is_failed(self._judge(run, probe_path), self._list_accepted(run)),
+            and not is_failed(
+                self._judge(run, probe_path, _list_known_times(run, due=False)),
+                self._list_accepted(run),
+            ),
         )
 
     def count_judged(self, run: Run) -> None:
@@ -251,8 +256,9 @@ class RunMetrics:
         self._get_runs(run.probe, run.path, run.verdict, is_accepted=is_accepted).inc()
         if run.verdict is Verdict.UNKNOWN:
             return
-        self._count_stages(run, _list_known_times(run, due=False))
-        checks = self._judge(run, probe_path)
+        known = _list_known_times(run, due=False)
+        self._count_stages(run, known)
+        checks = self._judge(run, probe_path, known)
         self.checks.count_checks(checks, accepted)
         if not run.is_result_due:
             self.checks.count_result(run.probe, run.path, checks, accepted)
@@ -268,10 +274,10 @@ class RunMetrics:
         is_whole = Criterion.AVAILABILITY in accepted and run.verdict not in _EXECUTED
         return frozenset(Criterion) if is_whole else accepted
 
-    def _judge(self, run: Run, probe_path: ProbePath) -> Checks:
-        """Judge what is known of a run by the time of its verdict."""
+    def _judge(self, run: Run, probe_path: ProbePath, known: Mapping[Stage, StageTime]) -> Checks:
+        """Judge the stages of a run that are known by the time of its verdict."""
         missing = set(probe_path.expected_stages) - set(run.stage_times) - set(run.due_stages)
-        stages = self._judge_stages(_list_known_times(run, due=False), missing)
+        stages = self._judge_stages(known, missing)
         return {Criterion.AVAILABILITY: run.verdict in _EXECUTED, **stages}
 
     def postpone_judged(self, runs: Iterable[Run]) -> None:

@@ -43,6 +43,7 @@ class _Source:
     is_remote: bool
 
 
+_STAGES = tuple(Stage)
 _sources: dict[str, _Source] = {}
 
 
@@ -84,10 +85,10 @@ def select_times(stage_times: StageTimes) -> dict[Stage, StageTime]:
     the closest bounds. A time that holds other work as well counts if there is no other.
     """
     selected = {}
-    for stage in Stage:
-        times = stage_times.get(stage, {})
-        sources = [source for source in rank_sources(stage) if source in times]
-        if sources:
+    for stage in _STAGES:
+        times = stage_times.get(stage)
+        sources = [source for source in rank_sources(stage) if source in times] if times else ()
+        if times and sources:
             source = min(sources, key=lambda source: _rank_time(stage, source, times[source]))
             selected[stage] = StageTime(times[source], source)
     return selected

@@ -46,10 +46,11 @@ class InflightRun:
     @property
     def calls(self) -> tuple[Call, ...]:
         """Calls so far, in order of arrival, with what is known of their first contact by now."""
-        return tuple(
-            dataclasses.replace(call, contact=self._contacts.find_contact(window))
-            for call, window in zip(self._calls, self._windows, strict=True)
-        )
+        for number, window in enumerate(self._windows):
+            call, contact = self._calls[number], self._contacts.find_contact(window)
+            if call.contact != contact:
+                self._calls[number] = dataclasses.replace(call, contact=contact)
+        return tuple(self._calls)
 
     def find_left_alertmanager_at(self, intended: float) -> Bounds | None:
         """Find the time at which the alert left Alertmanager, in monotonic seconds.
