@@ -15,7 +15,7 @@ from generator.outputs.tests.alert_timing import Condition, choose_slow_step, ev
 from generator.outputs.tests.error_timeline import build_timeline
 from generator.outputs.tests.evaluator import Evaluator, SteadySeries
 from generator.outputs.tests.numbers import UnsupportedQueryError
-from generator.outputs.tests.slo import find_untested_reason
+from generator.outputs.tests.slo import build_counting_cases, find_untested_reason
 from slos.schema.promql import parse_query
 from slos.schema.units import Duration
 from tests.generator.command_line import run_slo_rules
@@ -37,7 +37,7 @@ def test_the_rules_of_every_golden_spec_pass_their_tests(case: str, tmp_path: Pa
 
 
 COUNTED, SUMMED = (f"sum({name}_over_time(hits[{{{{.window}}}}]))" for name in ("count", "sum"))
-UNTESTED = "a number of samples is not evaluated"
+UNTESTED = "a value that depends on the length of its range is not evaluated"
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,8 @@ UNTESTED = "a number of samples is not evaluated"
         (f"{COUNTED} / 1000", UNTESTED),
         (f"{SUMMED} / 1e9", UNTESTED),
         (f"{COUNTED} > bool 3", UNTESTED),
+        ("avg(increase(hits[{{.window}}])) / 1e9", UNTESTED),
+        ("avg(rate(hits[{{.window}}])) / 1e9", ""),
         (f"{SUMMED} / (9000 * {COUNTED})", ""),
     ],
 )
@@ -54,6 +56,13 @@ def test_a_ratio_that_depends_on_the_number_of_its_samples_has_no_counting_test(
 ) -> None:
     slo = resolve_single_slo(sli={"raw": {"error_ratio_query": query}})
     assert find_untested_reason(slo) == reason
+
+
+def test_a_burst_of_counters_beside_a_gauge_has_no_history_case() -> None:
+    weighted = "sum(increase(hits{{{}}}[{{{{.window}}}}])) / sum(weight)"
+    queries = {"error_query": weighted.format('code="500"'), "total_query": weighted.format("")}
+    slo = resolve_single_slo(sli={"events": queries})
+    assert [case.name for case in build_counting_cases(slo) if "burst" in case.name] == []
 
 
 @given(
@@ -165,6 +174,9 @@ SERIES = [
         ("count_over_time(up[1m]) - sum_over_time(up[1m])", {"a": 2, "b": 0}),
         ("clamp_max(up * 5, 3) > 0", {"b": 3}),
         ("up == bool 1", {"a": 0, "b": 1}),
+        ("7 != up", {"a": 0, "b": 1}),
+        ("1 > up", {"a": 0}),
+        ("1 > bool up", {"a": 1, "b": 0}),
         ("(up >= -Inf) ^ 0", {"a": 1, "b": 1}),
         ("up and ignoring (code) rate(hits{code='500'}[1m])", {"a": 0}),
         ("up unless on (pod) rate(hits{code='500'}[1m])", {"b": 1}),

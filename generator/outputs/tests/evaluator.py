@@ -206,7 +206,9 @@ class Evaluator:
             pairs = [(labels, number, value) for labels, value in right.items()]
         else:
             pairs = _match_pairs(left, right, _build_match_key(modifier))
-        return _apply_operator(operator, pairs, gives_flags=gives_flags)
+        # A comparison keeps the values of the vector, on whichever side it is.
+        keeps_right = isinstance(node.lhs, ast.NumberLiteral)
+        return _apply_operator(operator, pairs, gives_flags=gives_flags, keeps_right=keeps_right)
 
 
 def _find_extreme(choose: Callable[[Iterable[Decimal]], Decimal]) -> _Aggregation:
@@ -233,14 +235,18 @@ _COMPARISONS: Mapping[str, Callable[[Number, Number], bool]] = {
 
 
 def _apply_operator(
-    operator: str, pairs: Sequence[tuple[LabelSet, Number, Number]], *, gives_flags: bool
+    operator: str,
+    pairs: Sequence[tuple[LabelSet, Number, Number]],
+    *,
+    gives_flags: bool,
+    keeps_right: bool,
 ) -> Vector:
     holds = _COMPARISONS.get(operator)
     if holds is None:
         return {labels: numbers.compute(a, operator, b) for labels, a, b in pairs}
     if gives_flags:
         return {labels: Number(Decimal(holds(a, b))) for labels, a, b in pairs}
-    return {labels: a for labels, a, b in pairs if holds(a, b)}
+    return {labels: b if keeps_right else a for labels, a, b in pairs if holds(a, b)}
 
 
 def _match_pairs(

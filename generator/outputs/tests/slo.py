@@ -43,7 +43,8 @@ def build_counting_cases(slo: SLO) -> Iterator[UnitTestCase]:
     counted = _count_events(slo, series)
     if not counted:
         return
-    if tiers.has_counter_queries(slo) and _begins_with_series(slo):
+    are_counters = all(each.is_counter for each in series)  # a weight is not
+    if tiers.has_counter_queries(slo) and are_counters and _begins_with_series(slo):
         yield from build_history_cases(slo, series, counted)
     checks = list(_build_tier_checks(slo, counted))
     if slo.signal.histogram:
@@ -106,7 +107,8 @@ def _evaluate_template(slo: SLO, template: str, series: Sequence[SteadySeries]) 
     """Evaluate a query over a fine step.
 
     The range of a ratio or a time slice is a scrape longer than the step, and Prometheus 2 finds
-    one sample more in it than Prometheus 3. So its value must not depend on the number of samples.
+    one sample more in it than Prometheus 3. So its value must not depend on the length of the
+    range, nor on the number of its samples.
 
     Raises:
         UnsupportedQueryError: it does, or the query has a part that is not evaluated here.
@@ -114,9 +116,10 @@ def _evaluate_template(slo: SLO, template: str, series: Sequence[SteadySeries]) 
     evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape, is_short=True)
     value = evaluator.evaluate_template(template)
     if slo.signal.counting is None:
-        other = replace(evaluator, extra_samples=2).evaluate_template(template)
+        longer = replace(evaluator, window=slo.steps.fine + slo.steps.scrape, extra_samples=1)
+        other = longer.evaluate_template(template)
         if any(not value[labels].is_near(other[labels]) for labels in value):
-            raise UnsupportedQueryError("a number of samples")
+            raise UnsupportedQueryError("a value that depends on the length of its range")
     return value
 
 
