@@ -106,6 +106,7 @@ class HttpServer:
         self._warning = RepeatedWarning(_log)
         self._opening: set[asyncio.Task[None]] = set()
         self._retry: asyncio.TimerHandle | None = None
+        self._watched: int | None = None
         self.is_accepting = False
         """True if the server accepts connections, or will as soon as it can."""
         self._url = format_url(listener, tls=tls is not None)
@@ -128,10 +129,16 @@ class HttpServer:
             await self._runner.cleanup()
 
     def _watch_listener(self) -> None:
-        asyncio.get_running_loop().add_reader(self._listener, self._accept_connections)
+        if self._listener.fileno() < 0:  # it was closed
+            self.is_accepting = False
+            return
+        self._watched = self._listener.fileno()
+        asyncio.get_running_loop().add_reader(self._watched, self._accept_connections)
 
     def _leave_listener(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._listener)
+        if self._watched is not None:  # by its number, as the listener may be closed already
+            asyncio.get_running_loop().remove_reader(self._watched)
+            self._watched = None
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None

@@ -42,13 +42,13 @@ def test_a_failed_criterion_is_named_with_what_would_meet_it(
     (explained,) = explain_findings([build_finding(verdict, reason)])
     assert explained.reason.startswith("It ")
     assert explained.change
-    assert ("becomes a leak" in explained.change) is (verdict is LeakVerdict.SUSPECT)
+    assert ("becomes leak" in explained.change) is (verdict is LeakVerdict.SUSPECT)
 
 
 @pytest.mark.parametrize("reason", sorted(PROOFS))
 def test_a_leak_says_what_ends_it(reason: LeakReason) -> None:
     (explained,) = explain_findings([build_finding(LeakVerdict.LEAK, reason)])
-    assert "one alone is a ticket" in explained.change
+    assert "A single leak creates a ticket" in explained.change
 
 
 def test_every_cause_has_words() -> None:
