@@ -87,8 +87,10 @@ def select_times(stage_times: StageTimes) -> dict[Stage, StageTime]:
     selected = {}
     for stage in _STAGES:
         times = stage_times.get(stage)
-        sources = [source for source in rank_sources(stage) if source in times] if times else ()
-        if times and sources:
+        if not times:
+            continue
+        sources = [source for source in rank_sources(stage) if source in times]
+        if sources:
             source = min(sources, key=lambda source: _rank_time(stage, source, times[source]))
             selected[stage] = StageTime(times[source], source)
     return selected

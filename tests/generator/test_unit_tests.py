@@ -46,6 +46,7 @@ UNTESTED = "a value that depends on the length of its range is not evaluated"
         (f"{COUNTED} / 1000", UNTESTED),
         (f"{SUMMED} / 1e9", UNTESTED),
         (f"{COUNTED} > bool 3", UNTESTED),
+        (f"{COUNTED} < 3", UNTESTED),
         ("avg(increase(hits[{{.window}}])) / 1e9", UNTESTED),
         ("avg(rate(hits[{{.window}}])) / 1e9", ""),
         (f"{SUMMED} / (9000 * {COUNTED})", ""),

@@ -118,7 +118,9 @@ def _evaluate_template(slo: SLO, template: str, series: Sequence[SteadySeries]) 
     if slo.signal.counting is None:
         longer = replace(evaluator, window=slo.steps.fine + slo.steps.scrape, extra_samples=1)
         other = longer.evaluate_template(template)
-        if any(not value[labels].is_near(other[labels]) for labels in value):
+        if value.keys() != other.keys() or any(
+            not value[labels].is_near(other[labels]) for labels in value
+        ):
             raise UnsupportedQueryError("a value that depends on the length of its range")
     return value
 
